@@ -1,0 +1,135 @@
+"""OctMobileNetV1: MobileNetV1 (arXiv:1704.04861) with octave convolutions.
+
+"Drop an Octave", arXiv:1904.05049, table 5. Octave features live from the pointwise convolution
+of the first block to that of the last block with 512 channels at stride 1.
+"""
+
+from __future__ import annotations
+
+from paddle import ParamAttr, Tensor, nn
+from paddle.nn.initializer import KaimingNormal
+
+from ..layers import ConvBNLayer, OctConvBNLayer, join
+from .base import Backbone, OctBackbone
+
+# Out-channels and stride of the depthwise separable blocks.
+BLOCKS = [
+    (64, 1),
+    (128, 2),
+    (128, 1),
+    (256, 2),
+    (256, 1),
+    (512, 2),
+    (512, 1),
+    (512, 1),
+    (512, 1),
+    (512, 1),
+    (512, 1),
+    (1024, 2),
+    (1024, 1),
+]
+LAST_OCTAVE_BLOCK = 10
+
+
+class DepthwiseSeparable(nn.Layer):
+    """3x3 depthwise (with the stride), 1x1 pointwise."""
+
+    def __init__(
+        self,
+        num_channels: int,
+        num_filters: int,
+        stride: int,
+        alpha_in: float,
+        alpha_out: float,
+        conv_bias: bool,
+    ) -> None:
+        super().__init__()
+        relu = nn.ReLU()
+        self.depthwise_conv = OctConvBNLayer(
+            num_channels,
+            num_channels,
+            3,
+            stride=stride,
+            groups=num_channels,
+            alpha_in=alpha_in,
+            alpha_out=alpha_in,
+            act=relu,
+            conv_bias=conv_bias,
+        )
+        self.pointwise_conv = OctConvBNLayer(
+            num_channels,
+            num_filters,
+            1,
+            alpha_in=alpha_in,
+            alpha_out=alpha_out,
+            act=relu,
+            conv_bias=conv_bias,
+        )
+
+    def forward(self, x):
+        x = self.depthwise_conv(x)
+        return self.pointwise_conv(x)
+
+
+class OctMobileNet(OctBackbone):
+    """OctMobileNetV1.
+
+    Args:
+        scale: multiplies the channels.
+        alpha: share of low-frequency channels between the first and the eleventh block.
+        conv_bias: whether the convolutions of the stem and inside the octave layers have a bias.
+        class_num, return_patterns, return_stages: as in PaddleClas's MobileNetV1.
+
+    Shape:
+        images (N, 3, H, W) -> logits (N, class_num).
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        alpha: float = 0.5,
+        conv_bias: bool = False,
+        class_num: int = 1000,
+        return_patterns=None,
+        return_stages=None,
+    ) -> None:
+        super().__init__()
+        num_channels = int(32 * scale)
+        self.conv = ConvBNLayer(3, num_channels, 3, stride=2, act=nn.ReLU(), conv_bias=conv_bias)
+
+        blocks = []
+        alpha_in = 0.0
+        for index, (num_filters, stride) in enumerate(BLOCKS):
+            num_filters = int(num_filters * scale)
+            alpha_out = alpha if index < LAST_OCTAVE_BLOCK else 0.0
+            blocks.append(
+                DepthwiseSeparable(
+                    num_channels, num_filters, stride, alpha_in, alpha_out, conv_bias
+                )
+            )
+            num_channels, alpha_in = num_filters, alpha_out
+        self.blocks = nn.Sequential(*blocks)
+
+        self.avg_pool = nn.AdaptiveAvgPool2D(1)
+        self.flatten = nn.Flatten()
+        self.fc = nn.Linear(
+            num_channels, class_num, weight_attr=ParamAttr(initializer=KaimingNormal())
+        )
+        self.init_stages(
+            ["blocks[0]", "blocks[2]", "blocks[4]", "blocks[10]"], return_patterns, return_stages
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        x = self.blocks(x)
+        x = self.avg_pool(join(x))
+        x = self.flatten(x)
+        return self.fc(x)
+
+
+BACKBONES = {
+    "OctMobileNetV1": Backbone(OctMobileNet, "MobileNetV1"),
+    "OctMobileNetV1_x0_75": Backbone(OctMobileNet, "MobileNetV1_x0_75", scale=0.75),
+    "OctMobileNetV1_x0_5": Backbone(OctMobileNet, "MobileNetV1_x0_5", scale=0.5),
+    "OctMobileNetV1_x0_25": Backbone(OctMobileNet, "MobileNetV1_x0_25", scale=0.25),
+}

@@ -1,0 +1,97 @@
+"""The pair of feature maps that octave layers exchange, and the two moves between its scales.
+
+A feature map of C channels at ratio ``alpha`` is a high branch of
+C - floor(alpha * C) channels at (H, W) and a low branch of floor(alpha * C)
+channels at (ceil(H/2), ceil(W/2)) ("Drop an Octave", arXiv:1904.05049,
+section 3.1). At ``alpha = 0`` it is a plain tensor.
+"""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from typing import Callable, NamedTuple, Union
+
+import paddle
+import paddle.nn.functional as F
+from paddle import Tensor
+
+from ..errors import OctConvError
+
+
+class Octave(NamedTuple):
+    """A feature map in two frequencies.
+
+    Attributes:
+        high: (N, C_high, H, W).
+        low: (N, C_low, ceil(H/2), ceil(W/2)).
+    """
+
+    high: Tensor
+    low: Tensor
+
+    @property
+    def stop_gradient(self) -> bool:
+        return self.high.stop_gradient and self.low.stop_gradient
+
+    @stop_gradient.setter
+    def stop_gradient(self, value: bool) -> None:
+        # PaddleClas's `freeze_befor` sets this on whatever a layer returns.
+        self.high.stop_gradient = value
+        self.low.stop_gradient = value
+
+
+Feature = Union[Tensor, Octave]
+
+
+def low_channels(channels: int, alpha: float) -> int:
+    """How many of ``channels`` belong to the low branch: floor(alpha * channels).
+
+    Raises:
+        OctConvError: ``alpha`` is no number in [0, 1], or leaves a branch without channels.
+    """
+    if isinstance(alpha, bool) or not isinstance(alpha, Real) or not 0 <= alpha <= 1:
+        raise OctConvError(f"alpha must be a number in [0, 1], got {alpha!r}")
+    # 0.29 * 100 is 28.999999999999996 in floating point: round that error away first.
+    low = math.floor(round(alpha * channels, 6))
+    if alpha > 0 and not 0 < low < channels:
+        empty = "low" if low == 0 else "high"
+        raise OctConvError(
+            f"alpha={alpha} leaves the {empty} branch of {channels} channels empty; "
+            f"take 0 or a value in [{1 / channels:.4g}, {1 - 1 / channels:.4g}]"
+        )
+    return low
+
+
+def pool2(x: Tensor, data_format: str = "NCHW") -> Tensor:
+    """2x2 average, stride 2: (H, W) -> (ceil(H/2), ceil(W/2)); a border cell averages what is there."""
+    return F.avg_pool2d(
+        x, kernel_size=2, stride=2, ceil_mode=True, exclusive=True, data_format=data_format
+    )
+
+
+def up2_to(x: Tensor, like: Tensor, data_format: str = "NCHW") -> Tensor:
+    """Nearest, x2, cropped to the (H, W) of ``like``, whose half (rounded up) ``x`` has."""
+    up = F.interpolate(x, scale_factor=2, mode="nearest", data_format=data_format)
+    height, width = (1, 2) if data_format == "NHWC" else (2, 3)
+    size = [like.shape[height], like.shape[width]]
+    if [up.shape[height], up.shape[width]] == size and -1 not in size:
+        return up
+    return paddle.slice(
+        up, axes=[height, width], starts=[0, 0], ends=paddle.shape(like)[height : width + 1]
+    )
+
+
+def join(x: Feature, data_format: str = "NCHW") -> Tensor:
+    """One tensor with all the channels at (H, W): the high ones, then the low ones upsampled."""
+    if not isinstance(x, Octave):
+        return x
+    axis = 3 if data_format == "NHWC" else 1
+    return paddle.concat([x.high, up2_to(x.low, x.high, data_format)], axis=axis)
+
+
+def branchwise(function: Callable[[Tensor], Tensor], x: Feature) -> Feature:
+    """``function`` applied to a plain tensor, or to both branches of a pair."""
+    if isinstance(x, Octave):
+        return Octave(function(x.high), function(x.low))
+    return function(x)

@@ -1,0 +1,103 @@
+"""Puts the OctConv backbones into PaddleClas's architecture registry.
+
+PaddleClas looks names up in the namespace of its ``arch`` package. Two copies of it can be loaded
+at once: a checkout's ``ppcls`` and a wheel's ``paddleclas.ppcls``. They are different modules,
+each with its own ``TheseusLayer``, so each gets backbones that are layers of its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from types import ModuleType
+from typing import Callable
+
+from .backbones import FAMILIES
+
+BACKBONES: tuple[str, ...] = tuple(name for names in FAMILIES.values() for name in names)
+COPIES = ("ppcls", "paddleclas.ppcls")
+
+
+def register() -> None:
+    """Put every backbone into each loaded copy of PaddleClas; does nothing where none is loaded."""
+    for copy in COPIES:
+        module = sys.modules.get(f"{copy}.arch.backbone")
+        if module is None:
+            continue
+        register_into(module)
+        # These have already taken over the names of `backbone`, each by `import *`.
+        for name in (f"{copy}.arch", copy, copy.rpartition(".")[0]):
+            importer = sys.modules.get(name)
+            if importer is not None and hasattr(importer, "ResNet50"):
+                _add(importer, module)
+
+
+def register_into(backbone: ModuleType) -> None:
+    """Put every OctConv backbone into one copy's ``arch.backbone`` module.
+
+    A name that is already taken by something else is left alone, with a warning.
+    """
+    for name, function in _bind_all(backbone).items():
+        taken = getattr(backbone, name, None)
+        if taken is None:
+            setattr(backbone, name, function)
+            backbone.__all__.append(name)
+        elif not hasattr(taken, "octconv"):
+            warnings.warn(
+                f"{backbone.__name__} has a {name} already; it stays, "
+                f"and the one of paddleclas_octconv is not registered",
+                stacklevel=2,
+            )
+
+
+def entry(name: str):
+    """The ``Backbone`` that stands behind a registered name (imports paddle)."""
+    family = next(family for family, names in FAMILIES.items() if name in names)
+    return importlib.import_module(f"{__package__}.backbones.{family}").BACKBONES[name]
+
+
+def _add(importer: ModuleType, backbone: ModuleType) -> None:
+    for name in BACKBONES:
+        function = getattr(backbone, name)
+        if getattr(importer, name, None) is None and hasattr(function, "octconv"):
+            setattr(importer, name, function)
+
+
+def _bind_all(backbone: ModuleType) -> dict[str, Callable]:
+    theseus = importlib.import_module(f"{backbone.__name__}.base.theseus_layer").TheseusLayer
+    bound: dict[type, type] = {}
+    functions = {}
+    for name in BACKBONES:
+        network = entry(name).network
+        if network not in bound:
+            bound[network] = type(
+                network.__name__,
+                (network, theseus),
+                {"__module__": backbone.__name__, "__doc__": network.__doc__},
+            )
+        functions[name] = _bind(name, bound[network], backbone)
+    return functions
+
+
+def _bind(name: str, network: type, backbone: ModuleType) -> Callable:
+    options = entry(name).options
+
+    def build(pretrained: bool | str = False, use_ssld: bool = False, **kwargs):
+        from .pretrained import load_pretrained
+
+        model = network(**{**options, **kwargs})
+        load_pretrained(name, model, pretrained, use_ssld)
+        return model
+
+    build.__name__ = build.__qualname__ = name
+    build.__module__ = backbone.__name__
+    build.__doc__ = f"""{name}
+
+    Args:
+        pretrained: False; True where weights are published; or the path of a ``.pdparams`` file.
+        use_ssld: as in PaddleClas; no distilled OctConv weights are published.
+        **kwargs: those of ``{network.__name__}``: alpha, conv_bias, class_num, return_stages, …
+    """
+    build.octconv = entry(name)
+    return build
