@@ -44,7 +44,6 @@ class DepthwiseSeparable(nn.Layer):
         conv_bias: bool,
     ) -> None:
         super().__init__()
-        relu = nn.ReLU()
         self.depthwise_conv = OctConvBNLayer(
             num_channels,
             num_channels,
@@ -53,7 +52,7 @@ class DepthwiseSeparable(nn.Layer):
             groups=num_channels,
             alpha_in=alpha_in,
             alpha_out=alpha_in,
-            act=relu,
+            act="relu",
             conv_bias=conv_bias,
         )
         self.pointwise_conv = OctConvBNLayer(
@@ -62,7 +61,7 @@ class DepthwiseSeparable(nn.Layer):
             1,
             alpha_in=alpha_in,
             alpha_out=alpha_out,
-            act=relu,
+            act="relu",
             conv_bias=conv_bias,
         )
 
@@ -95,7 +94,7 @@ class OctMobileNet(OctBackbone):
     ) -> None:
         super().__init__()
         num_channels = int(32 * scale)
-        self.conv = ConvBNLayer(3, num_channels, 3, stride=2, act=nn.ReLU(), conv_bias=conv_bias)
+        self.conv = ConvBNLayer(3, num_channels, 3, stride=2, act="relu", conv_bias=conv_bias)
 
         blocks = []
         alpha_in = 0.0

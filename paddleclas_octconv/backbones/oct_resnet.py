@@ -32,12 +32,11 @@ class BottleneckBlock(nn.Layer):
     ) -> None:
         super().__init__()
         out_channels = num_filters * EXPANSION
-        relu = nn.ReLU()
         inner = dict(alpha_in=alpha, alpha_out=alpha, **layer_options)
         entry = dict(alpha_in=alpha_in, alpha_out=alpha, **layer_options)
-        self.conv0 = OctConvBNLayer(num_channels, num_filters, 1, act=relu, **entry)
-        self.conv1 = OctConvBNLayer(num_filters, num_filters, 3, stride=stride, act=relu, **inner)
-        self.conv2 = OctConvBNLayer(num_filters, out_channels, 1, act=relu, **inner)
+        self.conv0 = OctConvBNLayer(num_channels, num_filters, 1, act="relu", **entry)
+        self.conv1 = OctConvBNLayer(num_filters, num_filters, 3, stride=stride, act="relu", **inner)
+        self.conv2 = OctConvBNLayer(num_filters, out_channels, 1, act="relu", **inner)
         self.short = (
             None
             if shortcut
@@ -86,7 +85,7 @@ class OctResNet(OctBackbone):
                 64,
                 7,
                 stride=2,
-                act=nn.ReLU(),
+                act="relu",
                 lr_mult=lr_mult_list[0],
                 **options,
             )

@@ -6,7 +6,14 @@ from paddle import ParamAttr, Tensor, nn
 
 from .conv import OctConv2D
 from .norm import OctBatchNorm2D
-from .octave import Feature, Octave, branchwise
+from .octave import Feature, Octave
+
+
+ACTIVATIONS = {"relu": nn.ReLU, "relu6": nn.ReLU6}
+
+
+def activation(name: str | None) -> nn.Layer | None:
+    return None if name is None else ACTIVATIONS[name]()
 
 
 class ConvBNLayer(nn.Layer):
@@ -27,7 +34,7 @@ class ConvBNLayer(nn.Layer):
         out_channels: int,
         kernel_size: int,
         stride: int = 1,
-        act: nn.Layer | None = None,
+        act: str | None = None,
         conv_bias: bool = False,
         lr_mult: float = 1.0,
         data_format: str = "NCHW",
@@ -47,7 +54,7 @@ class ConvBNLayer(nn.Layer):
         self.bn = nn.BatchNorm2D(
             out_channels, weight_attr=attr, bias_attr=attr, data_format=data_format
         )
-        self.act = act
+        self.act = activation(act)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.bn(self.conv(x))
@@ -60,7 +67,7 @@ class OctConvBNLayer(nn.Layer):
     Args:
         in_channels, out_channels, kernel_size, stride, groups, alpha_in, alpha_out,
             data_format: as in ``OctConv2D``; the padding keeps the size.
-        act: a layer applied to each branch, or None.
+        act: "relu", "relu6" or None; applied to each branch.
         conv_bias: whether each convolution has a bias too (the paper's networks have none).
         lr_mult: learning rate of the layer's parameters relative to the network's.
 
@@ -77,7 +84,7 @@ class OctConvBNLayer(nn.Layer):
         groups: int = 1,
         alpha_in: float = 0.5,
         alpha_out: float = 0.5,
-        act: nn.Layer | None = None,
+        act: str | None = None,
         conv_bias: bool = False,
         lr_mult: float = 1.0,
         data_format: str = "NCHW",
@@ -100,13 +107,15 @@ class OctConvBNLayer(nn.Layer):
         self.bn = OctBatchNorm2D(
             out_channels, alpha_out, weight_attr=attr, bias_attr=attr, data_format=data_format
         )
-        self.act = act
+        self.act = activation(act)
 
     def forward(self, x: Feature, shortcut: Feature | None = None) -> Feature:
         x = self.bn(self.conv(x))
         if shortcut is not None:
             x = add(x, shortcut)
-        return x if self.act is None else branchwise(self.act, x)
+        if self.act is None:
+            return x
+        return Octave(self.act(x.high), self.act(x.low)) if isinstance(x, Octave) else self.act(x)
 
 
 def add(x: Feature, y: Feature) -> Feature:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import Callable, NamedTuple, Union
+from typing import NamedTuple, Union
 
 import paddle
 import paddle.nn.functional as F
@@ -71,15 +71,13 @@ def pool2(x: Tensor, data_format: str = "NCHW") -> Tensor:
 
 
 def up2_to(x: Tensor, like: Tensor, data_format: str = "NCHW") -> Tensor:
-    """Nearest, x2, cropped to the (H, W) of ``like``, whose half (rounded up) ``x`` has."""
-    up = F.interpolate(x, scale_factor=2, mode="nearest", data_format=data_format)
-    height, width = (1, 2) if data_format == "NHWC" else (2, 3)
-    size = [like.shape[height], like.shape[width]]
-    if [up.shape[height], up.shape[width]] == size and -1 not in size:
-        return up
-    return paddle.slice(
-        up, axes=[height, width], starts=[0, 0], ends=paddle.shape(like)[height : width + 1]
-    )
+    """Nearest, x2, cropped to the (H, W) of ``like``, whose half (rounded up) is that of ``x``.
+
+    Asking for that size outright is the same: floor(i * ceil(H/2) / H) = floor(i/2) for i < H.
+    """
+    height = 1 if data_format == "NHWC" else 2
+    size = like.shape[height : height + 2]
+    return F.interpolate(x, size=size, mode="nearest", data_format=data_format)
 
 
 def join(x: Feature, data_format: str = "NCHW") -> Tensor:
@@ -88,10 +86,3 @@ def join(x: Feature, data_format: str = "NCHW") -> Tensor:
         return x
     axis = 3 if data_format == "NHWC" else 1
     return paddle.concat([x.high, up2_to(x.low, x.high, data_format)], axis=axis)
-
-
-def branchwise(function: Callable[[Tensor], Tensor], x: Feature) -> Feature:
-    """``function`` applied to a plain tensor, or to both branches of a pair."""
-    if isinstance(x, Octave):
-        return Octave(function(x.high), function(x.low))
-    return function(x)
