@@ -1,5 +1,122 @@
-"""The start-up hook. Work in progress."""
+"""The start-up hook: OctConv is there as soon as PaddleClas is imported.
+
+``paddleclas_octconv.pth`` calls ``install()`` when an interpreter starts. It puts one finder in
+front of ``sys.meta_path``, which acts on four names and passes over all others:
+
+* ``ppcls.arch.backbone`` and ``paddleclas.ppcls.arch.backbone``: registers the OctConv backbones
+  right after the module ran, so that whatever imports from it later finds them.
+* ``paddleclas.paddleclas``: makes PaddleClas's predictor read exported folders in any format.
+* ``paddleclas`` in the process of the ``paddleclas`` command: gives that command its sub-commands.
+
+Every interpreter pays for this module: it imports nothing that ``site`` has not loaded already.
+``PADDLECLAS_OCTCONV_AUTOLOAD=0`` switches it off.
+"""
+
+import os
+import sys
+
+BACKBONES = ("ppcls.arch.backbone", "paddleclas.ppcls.arch.backbone")
+PACKAGE = "paddleclas"
+PREDICTOR = "paddleclas.paddleclas"
 
 
-def install() -> None:
-    """Install the import hook."""
+def install(force=False):
+    """Install the finder, once, unless ``PADDLECLAS_OCTCONV_AUTOLOAD=0`` (and not ``force``)."""
+    wanted = force or os.environ.get("PADDLECLAS_OCTCONV_AUTOLOAD") != "0"
+    if wanted and _FINDER not in sys.meta_path:
+        sys.meta_path.insert(0, _FINDER)
+
+
+def leave_command():
+    """From here on, ``import paddleclas`` means the real one in this process, whatever its name."""
+    _FINDER.serves_command = False
+    for name in (PREDICTOR, PACKAGE):
+        sys.modules.pop(name, None)
+
+
+class _Finder:
+    """A meta path finder that wraps the loaders of the modules it acts on."""
+
+    serves_command = True
+
+    def find_spec(self, name, path=None, target=None):
+        if name in BACKBONES:
+            return self._find_then(_register, name, path, target)
+        if name in (PACKAGE, PREDICTOR) and self.serves_command and _is_sub_command():
+            from .cli import console
+
+            return console.stub(name)
+        if name == PREDICTOR:
+            return self._find_then(_adapt, name, path, target)
+        return None
+
+    def _find_then(self, act, name, path, target):
+        """The spec that the other finders give, its loader made to call ``act(module)`` at last."""
+        for finder in sys.meta_path:
+            find_spec = getattr(finder, "find_spec", None)
+            spec = find_spec(name, path, target) if find_spec and finder is not self else None
+            if spec is not None:
+                if hasattr(spec.loader, "exec_module"):
+                    spec.loader = _LoaderThen(spec.loader, act)
+                return spec
+        return None
+
+
+class _LoaderThen:
+    """Stands in for a module's loader until the module runs, then hands its place back."""
+
+    def __init__(self, loader, act):
+        self.loader, self.act = loader, act
+
+    def create_module(self, spec):
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module):
+        module.__loader__ = module.__spec__.loader = self.loader
+        self.loader.exec_module(module)
+        try:
+            self.act(module)
+        except Exception as error:  # PaddleClas must work without us
+            print(
+                f"paddleclas-octconv: warning: {module.__name__} runs without OctConv: "
+                f"{type(error).__name__}: {error}",
+                file=sys.stderr,
+            )
+
+    def __getattr__(self, name):  # is_package, get_code, get_source, …
+        if name == "loader":  # not there yet: this object is being unpickled
+            raise AttributeError(name)
+        return getattr(self.loader, name)
+
+
+_FINDER = _Finder()
+
+
+def _register(backbone):
+    from .registry import register_into
+
+    register_into(backbone)
+
+
+def _adapt(module):
+    from .deploy.paddleclas_predictor import adapt
+
+    adapt(module)
+    if _is_command():
+        from .cli.console import extend_help
+
+        extend_help(module)
+
+
+def _is_command():
+    """True in the process of the ``paddleclas`` console script (a ``paddleclas.py`` is not it)."""
+    name = os.path.basename((getattr(sys, "argv", None) or [""])[0])
+    for suffix in (".exe", "-script.py", "-script.pyw"):
+        if name.endswith(suffix):
+            name = name[: -len(suffix)]
+    return name == "paddleclas"
+
+
+def _is_sub_command():
+    """PaddleClas's own command takes options only: a word names one of our sub-commands."""
+    return _is_command() and len(sys.argv) > 1 and not sys.argv[1].startswith("-")

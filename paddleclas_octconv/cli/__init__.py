@@ -1,0 +1,80 @@
+"""The command line: ``paddleclas <command> …`` or ``python -m paddleclas_octconv <command> …``.
+
+A command is one line in ``COMMANDS`` and one module, imported only when that command runs, with
+``HELP`` (one line), ``add_arguments(parser)`` and ``run(args) -> int`` (the exit code).
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import sys
+from typing import NoReturn, Sequence
+
+from .. import __version__
+from ..errors import OctConvError
+
+COMMANDS = {
+    "train": "paddleclas_octconv.cli.train",
+    "eval": "paddleclas_octconv.cli.eval",
+    "infer": "paddleclas_octconv.cli.infer",
+    "export": "paddleclas_octconv.cli.export",
+    "configs": "paddleclas_octconv.cli.configs",
+    "prepare": "paddleclas_octconv.cli.prepare",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise OctConvError(f"{self.prog.partition(' ')[2]}: {message} (see {self.prog} --help)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (2, with one line on stderr, on bad input)."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    try:
+        if not argv or argv[0] in ("-h", "--help"):
+            print(_help())
+            return 0
+        if argv[0] == "--version":
+            print(__version__)
+            return 0
+        return _run(argv[0], argv[1:])
+    except OctConvError as error:
+        print(f"paddleclas: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def suggest(word: str, known: Sequence[str], count: int = 3) -> str:
+    """``"; did you mean A or B?"`` of the known words near to this one, or nothing."""
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), by_lower, count, 0.5)
+    return f"; did you mean {' or '.join(by_lower[name] for name in near)}?" if near else ""
+
+
+def _run(command: str, argv: list[str]) -> int:
+    if command not in COMMANDS:
+        raise OctConvError(
+            f"unknown command {command!r}{suggest(command, list(COMMANDS))} "
+            f"(commands: {', '.join(COMMANDS)})"
+        )
+    module = importlib.import_module(COMMANDS[command])
+    parser = Parser(prog=f"paddleclas {command}", description=module.HELP, allow_abbrev=False)
+    module.add_arguments(parser)
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        options = [option for action in parser._actions for option in action.option_strings]
+        parser.error(f"unknown option {unknown[0]}{suggest(unknown[0].partition('=')[0], options)}")
+    return module.run(args)
+
+
+def _help() -> str:
+    lines = [f"  {name:<10}{importlib.import_module(path).HELP}" for name, path in COMMANDS.items()]
+    return "\n".join(
+        ["usage: paddleclas COMMAND …  (paddleclas COMMAND --help says more)", "", "commands:", *lines]
+    )

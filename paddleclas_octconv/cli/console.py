@@ -1,0 +1,46 @@
+"""What the start-up hook does in the process of the ``paddleclas`` console script.
+
+That script is PaddleClas's: it says ``from paddleclas.paddleclas import main`` and calls it.
+Before a sub-command, two empty modules stand in for that import, so that it starts at once.
+Otherwise PaddleClas runs as always.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+import types
+from importlib.machinery import ModuleSpec
+
+from .. import autoload
+from . import COMMANDS, main
+
+
+def stub(name: str) -> ModuleSpec:
+    """A module named ``paddleclas`` or ``paddleclas.paddleclas`` whose ``main`` is ours."""
+    return ModuleSpec(name, _StubLoader(), is_package=name == autoload.PACKAGE)
+
+
+class _StubLoader:
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module) -> None:
+        module.main = _main
+
+
+def _main() -> int:
+    autoload.leave_command()
+    return main()
+
+
+def extend_help(predictor: types.ModuleType) -> None:
+    """Let ``paddleclas --help`` name the sub-commands in its last line."""
+    if "-h" in sys.argv or "--help" in sys.argv:
+        names = ", ".join(COMMANDS)
+        parser = functools.partial(
+            argparse.ArgumentParser, epilog=f"sub-commands, each with its own --help: {names}"
+        )
+        # `argparse` as that module alone sees it
+        predictor.argparse = types.SimpleNamespace(**{**vars(argparse), "ArgumentParser": parser})
