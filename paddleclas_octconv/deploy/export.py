@@ -1,0 +1,156 @@
+"""Export that any reader can open: one folder, one parameter file, both model formats.
+
+PaddleClas's exporter writes whichever format Paddle is set to when the process starts, so it
+is run once for each format. Paddle 3 reads ``inference.json`` (PIR), the faster of the two;
+PaddleClas's predictor command and Paddle 2.6 read ``inference.pdmodel``. Both formats of one
+network have the same parameters, byte for byte, and share one ``inference.pdiparams``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import filecmp
+import os
+import shutil
+import tempfile
+from importlib import metadata as distributions
+from pathlib import Path
+from typing import Callable, Iterable, Sequence
+
+import yaml
+
+from ..errors import OctConvError
+from . import metadata
+
+SUFFIX = {"pir": ".json", "pdmodel": ".pdmodel"}
+CHOICES = (*SUFFIX, "both")
+_FLAG = {"pir": "1", "pdmodel": "0"}
+_EXPORTED = [
+    stem + suffix
+    for stem in ("inference", "inference_int8")
+    for suffix in (".json", ".pdmodel", ".pdiparams", ".pdiparams.info", ".onnx")
+]
+_KEY = "Global.save_inference_dir"
+
+RunChild = Callable[[dict, list], int]
+
+
+def paddle_writes_pir() -> bool:
+    """Whether the installed Paddle can write PIR (3.0 or newer); Paddle is not imported."""
+    for name in ("paddlepaddle", "paddlepaddle-gpu"):
+        with contextlib.suppress(distributions.PackageNotFoundError):
+            return not distributions.version(name).startswith(("1.", "2."))
+    return True  # a build under another name: those are newer than 3.0
+
+
+def formats_of(choice: str | None) -> tuple[str, ...]:
+    """The formats to write for the option ``--format``: by default, all that Paddle can."""
+    pir = paddle_writes_pir()
+    if choice in ("pir", "both") and not pir:
+        raise OctConvError(
+            f"--format {choice}: PIR (inference.json) needs Paddle 3; "
+            "this Paddle writes pdmodel alone"
+        )
+    if choice in (None, "both"):
+        return tuple(SUFFIX) if pir else ("pdmodel",)
+    if choice not in SUFFIX:
+        raise OctConvError(f"--format {choice}: should be one of {', '.join(CHOICES)}")
+    return (choice,)
+
+
+def export(
+    run_child: RunChild, config: dict, formats: Sequence[str] = (), roots: Iterable[Path] = ()
+) -> Path:
+    """Export a network into ``Global.save_inference_dir`` and return that folder.
+
+    run_child: runs PaddleClas's exporter in a process of its own, given environment variables
+        to add and overrides (KEY=VALUE) to append; returns its exit code.
+    config: the whole config, overrides applied.
+    formats: some of "pir", "pdmodel"; by default all that the installed Paddle can write.
+    roots: where a relative label map is looked for beside the current folder.
+
+    The folder changes only once everything is written and checked, and keeps files that are
+    not of an export. Raises OctConvError on bad input; SystemExit with the exporter's exit
+    code if that fails (it has said why).
+    """
+    target = _target(config)
+    described = metadata.describe(config, roots)
+    formats = tuple(formats) or formats_of(None)
+    staging = _staging_beside(target)
+    try:
+        complete = staging / "complete"
+        complete.mkdir()
+        for form in formats:
+            _run(run_child, form, staging / form)
+            _merge(staging / form, complete)
+        if (complete / metadata.CONFIG_FILE).exists():  # Global.export_for_fd was set
+            written = yaml.safe_load((complete / metadata.CONFIG_FILE).read_text("utf-8"))
+            described = {**written, **described}
+        metadata.write(complete, described)
+        _place(complete, target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return target
+
+
+def _target(config: dict) -> Path:
+    value = (config.get("Global") or {}).get("save_inference_dir")
+    if not value:
+        raise OctConvError(f"{_KEY} is not set: it should name the folder to export into")
+    if "=" in str(value):
+        raise OctConvError(f"{_KEY}: {value} has a '=', which PaddleClas's -o cannot pass on")
+    target = Path(value)
+    if target.exists() and not target.is_dir():
+        raise OctConvError(f"{_KEY}: {target} is not a folder")
+    return target
+
+
+def _staging_beside(target: Path) -> Path:
+    """A new folder on the target's file system, so that files can be moved into place.
+
+    Relative if the target is, for the exporter's messages and its -o.
+    """
+    parent = next(path for path in target.parents if path.exists())
+    try:
+        made = tempfile.mkdtemp(prefix=".export-", dir=parent)
+    except OSError as error:
+        raise OctConvError(f"{_KEY}: {target} cannot be written: {error.strerror}") from None
+    return parent / Path(made).name
+
+
+def _run(run_child: RunChild, form: str, folder: Path) -> None:
+    flags = {"FLAGS_enable_pir_api": _FLAG[form]} if paddle_writes_pir() else {}
+    code = run_child(flags, [f"{_KEY}={folder}"])
+    if code:
+        raise SystemExit(code)
+    if not list(folder.glob("*" + SUFFIX[form])) or not list(folder.glob("*.pdiparams")):
+        raise OctConvError(
+            f"--format {form}: the exporter wrote no *{SUFFIX[form]} with a *.pdiparams"
+        )
+
+
+def _merge(source: Path, complete: Path) -> None:
+    """Move the files of one run into the folder; what both runs wrote must be the same."""
+    for path in sorted(source.iterdir()):
+        merged = complete / path.name
+        if (
+            path.suffix == ".pdiparams"
+            and merged.exists()
+            and not filecmp.cmp(path, merged, shallow=False)
+        ):
+            raise OctConvError(
+                "the parameters of the two formats differ, so they cannot share one folder: "
+                "are trained weights given (Global.pretrained_model)? --format pir or "
+                "--format pdmodel exports one format alone"
+            )
+        os.replace(path, merged)
+
+
+def _place(complete: Path, target: Path) -> None:
+    """Move the new files into the target, and take away what they make stale there."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in _EXPORTED:
+        if not (complete / name).exists() and (target / name).exists():
+            (target / name).unlink()
+    for path in sorted(complete.iterdir()):
+        os.replace(path, target / path.name)

@@ -1,0 +1,148 @@
+"""What an exported folder says about itself: ``inference.yml`` and ``labels.txt``.
+
+``inference.yml`` has the shape that PaddleClas's exporter writes with
+``Global.export_for_fd`` (PreProcess, PostProcess with ``label_list``), for every version of
+the trainer. ``Global.exporter`` marks the folder as ours, so that prediction adopts it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Iterable
+
+import yaml
+
+from .. import __version__
+from ..errors import OctConvError
+
+CONFIG_FILE = "inference.yml"
+LABELS_FILE = "labels.txt"
+EXPORTER = "paddleclas_octconv"
+_LABELS_KEY = "Infer.PostProcess.class_id_map_file"
+
+
+def describe(config: dict, roots: Iterable[Path] = ()) -> dict[str, Any]:
+    """The content of ``inference.yml`` for a training config.
+
+    config: a whole PaddleClas config, overrides applied.
+    roots: folders in which a relative ``class_id_map_file`` is looked for when the current
+        one does not hold it (the trainer's: PaddleClas's own configs name files there).
+    Raises OctConvError if the label map is missing, unreadable, or lacks a class.
+    """
+    arch = config.get("Arch") or {}
+    described: dict[str, Any] = {
+        "Global": {"model_name": arch.get("name"), "exporter": f"{EXPORTER} {__version__}"},
+        "PreProcess": {"transform_ops": _transform_ops(config)},
+    }
+    post = dict((config.get("Infer") or {}).get("PostProcess") or {})
+    name = post.pop("name", None)
+    map_file = post.pop("class_id_map_file", None)
+    delimiter = post.pop("delimiter", None) or " "
+    if name:
+        if map_file:
+            labels = read_labels(_find(map_file, roots), delimiter)
+            post["label_list"] = _in_order(labels, arch.get("class_num"), map_file)
+        described["PostProcess"] = {name: post}
+    return described
+
+
+def write(folder: Path, described: dict[str, Any]) -> None:
+    """Write ``inference.yml`` and, where there are label names, ``labels.txt`` into folder."""
+    text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
+    (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
+    labels = label_list(described)
+    if labels is not None:
+        lines = "".join(f"{class_id} {name}\n" for class_id, name in enumerate(labels))
+        (folder / LABELS_FILE).write_text(lines, encoding="utf-8")
+
+
+def read(folder: str | Path) -> dict[str, Any] | None:
+    """``inference.yml`` of a folder that this package exported; None for any other folder."""
+    try:
+        described = yaml.safe_load((Path(folder) / CONFIG_FILE).read_text(encoding="utf-8"))
+        exporter = described["Global"]["exporter"]
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
+        return None
+    return described if str(exporter).startswith(EXPORTER) else None
+
+
+def label_list(described: dict[str, Any]) -> list[str] | None:
+    """The label names, by class id, or None if the folder has none."""
+    for options in (described.get("PostProcess") or {}).values():
+        if options and options.get("label_list"):
+            return options["label_list"]
+    return None
+
+
+def read_labels(path: Path, delimiter: str = " ") -> dict[int, str]:
+    """A label map in PaddleClas's format, one ``<class id><delimiter><name>`` a line."""
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("gbk", errors="replace")  # as PaddleClas's trainer does
+    labels = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        class_id, _, name = line.partition(delimiter)
+        if not class_id.strip().isdigit():
+            raise OctConvError(
+                f"{_LABELS_KEY}: {path}, line {number}: {line!r} should be "
+                f"'<class id>{delimiter}<name>'"
+            )
+        labels[int(class_id)] = name
+    return labels
+
+
+def _in_order(labels: dict[int, str], class_num: int | None, source: str) -> list[str]:
+    count = max(labels, default=-1) + 1
+    missing = [i for i in range(max(count, class_num or 0)) if i not in labels]
+    if missing:
+        raise OctConvError(
+            f"{_LABELS_KEY}: {source} has no name for class {missing[0]}"
+            + (f"; Arch.class_num is {class_num}" if class_num else "")
+        )
+    return [labels[i] for i in range(count)]
+
+
+def _find(map_file: str, roots: Iterable[Path]) -> Path:
+    for path in (Path(map_file), *(Path(root) / map_file for root in roots)):
+        if path.is_file():
+            return path
+    raise OctConvError(
+        f"{_LABELS_KEY}: {map_file} is not a file; give the label map of the "
+        "data set, or null to export without label names"
+    )
+
+
+def _transform_ops(config: dict) -> list[dict]:
+    """The preprocessing that a predictor applies to a decoded RGB image."""
+    if config.get("Infer"):
+        ops = config["Infer"].get("transforms") or []
+    else:
+        evaluation = (config.get("DataLoader") or {}).get("Eval") or {}
+        dataset = (evaluation.get("Query") or evaluation).get("dataset") or {}
+        ops = [*(dataset.get("transform_ops") or []), {"ToCHWImage": None}]
+    return [_plain(op) for op in ops if "DecodeImage" not in op]
+
+
+def _plain(op: dict) -> dict:
+    """A copy of one step, with scale as a number: PaddleClas's configs say "1.0/255.0"."""
+    ((name, options),) = op.items()
+    options = dict(options) if options else None
+    if name == "NormalizeImage" and options:
+        options.setdefault("channel_num", 3)
+        if isinstance(options.get("scale"), str):
+            options["scale"] = _number(options["scale"])
+    return {name: options}
+
+
+def _number(text: str) -> float:
+    numerator, _, denominator = text.partition("/")
+    try:
+        return float(numerator) / float(denominator or 1)
+    except (ValueError, ZeroDivisionError):
+        raise OctConvError(
+            f"NormalizeImage.scale: {text!r} should be a number or a fraction, such as 1.0/255.0"
+        ) from None

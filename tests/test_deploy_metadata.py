@@ -1,0 +1,97 @@
+"""inference.yml and labels.txt: the preprocessing and label names of an exported folder."""
+
+from pathlib import Path
+
+import pytest
+
+from paddleclas_octconv.deploy import metadata
+from paddleclas_octconv.errors import OctConvError
+
+
+def config(**infer):
+    return {"Arch": {"name": "ResNet50"}, "Infer": infer}
+
+
+def post(path, **options):
+    return {"name": "Topk", "class_id_map_file": str(path), **options}
+
+
+def test_preprocessing_is_that_of_infer_without_decoding():
+    ops = metadata.describe(
+        config(
+            transforms=[
+                {"DecodeImage": {"to_rgb": True}},
+                {"CropImage": {"size": 224}},
+                {"NormalizeImage": {"scale": "1.0/255.0", "order": ""}},
+                {"ToCHWImage": None},
+            ]
+        )
+    )["PreProcess"]["transform_ops"]
+    assert ops == [
+        {"CropImage": {"size": 224}},
+        {"NormalizeImage": {"scale": 1 / 255, "order": "", "channel_num": 3}},
+        {"ToCHWImage": None},
+    ]
+
+
+def test_without_infer_preprocessing_is_that_of_evaluation():
+    eval_ops = [{"DecodeImage": None}, {"ResizeImage": {"size": 32}}]
+    described = metadata.describe(
+        {"Arch": {}, "DataLoader": {"Eval": {"dataset": {"transform_ops": eval_ops}}}}
+    )
+    expected = [{"ResizeImage": {"size": 32}}, {"ToCHWImage": None}]
+    assert described["PreProcess"]["transform_ops"] == expected
+
+
+def test_describing_leaves_the_config_alone():
+    source = config(transforms=[{"NormalizeImage": {"scale": "1.0/255.0"}}])
+    metadata.describe(source)
+    assert source == config(transforms=[{"NormalizeImage": {"scale": "1.0/255.0"}}])
+
+
+def test_label_names_go_through_the_folder(tmp_path):
+    names = ["kočka", "sea lion", "犬"]
+    labels = tmp_path / "map"
+    labels.write_text("".join(f"{i} {n}\n" for i, n in enumerate(names)), encoding="utf-8")
+    metadata.write(tmp_path, metadata.describe(config(PostProcess=post(labels, topk=2))))
+    described = metadata.read(tmp_path)
+    assert described["PostProcess"]["Topk"] == {"topk": 2, "label_list": names}
+    assert (tmp_path / "labels.txt").read_bytes() == labels.read_bytes()
+
+
+def test_a_label_map_may_be_gbk_and_have_its_own_delimiter(tmp_path):
+    labels = tmp_path / "map"
+    labels.write_bytes("1\t狗\n0\t猫\n".encode("gbk"))
+    described = metadata.describe(config(PostProcess=post(labels, delimiter="\t")))
+    assert metadata.label_list(described) == ["猫", "狗"]
+
+
+def test_a_relative_label_map_is_looked_for_in_the_trainer_too(tmp_path, monkeypatch):
+    trainer, here = tmp_path / "trainer", tmp_path / "here"
+    trainer.mkdir()
+    here.mkdir()
+    (trainer / "map").write_text("0 cat\n")
+    monkeypatch.chdir(here)
+    source = config(PostProcess=post("map"))
+    assert metadata.label_list(metadata.describe(source, [trainer])) == ["cat"]
+    Path("map").write_text("0 dog\n")
+    assert metadata.label_list(metadata.describe(source, [trainer])) == ["dog"]
+
+
+@pytest.mark.parametrize("line, said", [("cat", "line 1: 'cat'"), ("1 cat", "class 0")])
+def test_an_unusable_label_map_is_one_clear_error(tmp_path, line, said):
+    (tmp_path / "map").write_text(line)
+    with pytest.raises(OctConvError, match=f"Infer.PostProcess.class_id_map_file: .*{said}"):
+        metadata.describe(config(PostProcess=post(tmp_path / "map")))
+
+
+def test_a_missing_label_map_is_one_clear_error(tmp_path):
+    with pytest.raises(OctConvError, match=r"class_id_map_file: .*map is not a file"):
+        metadata.describe(config(PostProcess=post(tmp_path / "map")))
+
+
+@pytest.mark.parametrize("text", ["", "- 1", "PreProcess: {}", "Global: {model_name: ResNet50}"])
+def test_a_folder_from_elsewhere_is_not_ours(tmp_path, text):
+    assert metadata.read(tmp_path) is None
+    (tmp_path / "inference.yml").write_text(text)
+    assert metadata.read(tmp_path) is None
