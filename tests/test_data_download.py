@@ -1,0 +1,103 @@
+"""The download of CIFAR-10, from a server of our own."""
+
+import hashlib
+import http.server
+import threading
+
+import pytest
+
+from paddleclas_octconv.data import cifar10
+from paddleclas_octconv.data.download import download
+from paddleclas_octconv.errors import OctConvError
+
+CONTENT = bytes(range(256)) * 8192
+MD5 = hashlib.md5(CONTENT).hexdigest()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Serves CONTENT with ranges; drops the connection after `server.drop_after` bytes once."""
+
+    def do_GET(self):
+        if self.path == "/missing":
+            self.send_error(404)
+            return
+        start = 0
+        asked = self.headers.get("Range")
+        if asked and self.server.ranges:
+            start = int(asked[len("bytes=") : -1])
+        self.server.starts.append(start)
+        if start >= len(CONTENT):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(CONTENT) - start))
+        self.end_headers()
+        end, self.server.drop_after = self.server.drop_after, None
+        self.wfile.write(CONTENT[start:end])
+        self.close_connection = True
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.ranges, server.drop_after, server.starts = True, None, []
+        server.url = f"http://127.0.0.1:{server.server_port}/archive.tar.gz"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_file_arrives_whole(server, tmp_path):
+    download(server.url, tmp_path / "a", MD5)
+    assert (tmp_path / "a").read_bytes() == CONTENT
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_partial_file_is_continued(server, tmp_path):
+    (tmp_path / "a.part").write_bytes(CONTENT[:1000])
+    download(server.url, tmp_path / "a", MD5)
+    assert server.starts == [1000]
+    assert (tmp_path / "a").read_bytes() == CONTENT
+
+
+def test_a_lost_connection_is_taken_up_again(server, tmp_path):
+    server.drop_after = 1 << 20
+    download(server.url, tmp_path / "a", MD5)
+    assert server.starts[0] == 0 and server.starts[1] > 0
+    assert (tmp_path / "a").read_bytes() == CONTENT
+
+
+def test_a_server_without_ranges_is_read_from_the_start(server, tmp_path):
+    server.ranges = False
+    (tmp_path / "a.part").write_bytes(b"stale")
+    download(server.url, tmp_path / "a", MD5)
+    assert (tmp_path / "a").read_bytes() == CONTENT
+
+
+def test_a_partial_file_that_is_whole_is_taken(server, tmp_path):
+    (tmp_path / "a.part").write_bytes(CONTENT)
+    download(server.url, tmp_path / "a", MD5)
+    assert (tmp_path / "a").read_bytes() == CONTENT
+
+
+def test_another_file_is_refused_and_removed(server, tmp_path):
+    with pytest.raises(OctConvError, match=f"has MD5 {MD5} instead of"):
+        download(server.url, tmp_path / "a", "0" * 32)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_file_is_one_clear_line(server, tmp_path):
+    url = server.url.replace("archive.tar.gz", "missing")
+    with pytest.raises(OctConvError, match="404.*--source") as caught:
+        download(url, tmp_path / "a", MD5)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_network_is_one_clear_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar10, "URL", "http://127.0.0.1:9/cifar-10-python.tar.gz")
+    with pytest.raises(OctConvError, match="cannot download .*refused.*--source"):
+        cifar10.prepare(tmp_path / "cifar10")
+    assert not (tmp_path / "cifar10").exists()
