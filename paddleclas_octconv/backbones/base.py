@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import Any
+from numbers import Real
+from typing import Any, Callable
 
 from paddle import nn
 
@@ -12,22 +13,38 @@ from ..layers import join
 
 
 class Backbone:
-    """A registered name: the network, its vanilla twin in PaddleClas (or None), its options."""
+    """A registered name.
 
-    def __init__(self, network: type[OctBackbone], twin: str | None, **options: Any) -> None:
+    Attributes:
+        network: the class.
+        twin: the vanilla network's name in PaddleClas; None where PaddleClas has none.
+        options: arguments of ``network``.
+        twin_key: turns a key of our state dict, the branch left out of it, into the twin's:
+            "blocks.3.conv0.conv.weight" (of hh, hl, lh and ll) -> "bb_1_0.conv0._conv.weight".
+    """
+
+    def __init__(
+        self,
+        network: type[OctBackbone],
+        twin: str | None,
+        twin_key: Callable[[str], str] = str,
+        **options: Any,
+    ) -> None:
         self.network = network
         self.twin = twin
+        self.twin_key = twin_key
         self.options = options
 
 
 class OctBackbone(nn.Layer):
-    """Base of the networks; the registry mixes in the ``TheseusLayer`` of the PaddleClas that builds it.
+    """Base of the networks; the registry mixes in the ``TheseusLayer`` of its copy of PaddleClas.
 
     With that layer behind it in the method resolution order, ``update_res``, ``stop_after``,
     ``freeze_befor`` and ``upgrade_sublayer`` are PaddleClas's own.
     """
 
     data_format = "NCHW"
+    min_size = 1  # the least height and width of an image
 
     def init_stages(self, stages_pattern, return_patterns=None, return_stages=None) -> None:
         """Make the network return stages too, as PaddleClas's ``init_res`` does.
@@ -45,21 +62,29 @@ class OctBackbone(nn.Layer):
             stages = [stages] if isinstance(stages, int) else stages
             if any(stage not in range(len(stages_pattern)) for stage in stages):
                 raise OctConvError(
-                    f"return_stages={return_stages!r}: the stages are 0 to {len(stages_pattern) - 1}"
+                    f"return_stages must be stages from 0 to {len(stages_pattern) - 1}, "
+                    f"got {return_stages!r}"
                 )
             return_patterns = [stages_pattern[stage] for stage in stages]
         if return_patterns:
             self.update_res(return_patterns)
 
     def __call__(self, x, *args, **kwargs):
-        if len(x.shape) != 4:
+        shape = list(x.shape)
+        if len(shape) != 4:
             raise OctConvError(
-                f"the input of {type(self).__name__} must be 4-D, (N, C, H, W), got shape {x.shape}"
+                f"the input of {type(self).__name__} must be 4-D, (N, C, H, W), got shape {shape}"
+            )
+        # A size that is dynamic in an exported model is -1.
+        if any(0 <= size < self.min_size for size in shape[2:]):
+            raise OctConvError(
+                f"{type(self).__name__} needs images of at least {self.min_size}x{self.min_size}, "
+                f"got {shape[2]}x{shape[3]}"
             )
         return super().__call__(x, *args, **kwargs)
 
     def _return_dict_hook(self, layer, input, output):
-        # What PaddleClas returns for a stage is one tensor, here with the channels of both branches.
+        # What PaddleClas returns for a stage is one tensor: here, the channels of both branches.
         res = super()._return_dict_hook(layer, input, output)
         return {name: join(value, self.data_format) for name, value in res.items()}
 
@@ -67,3 +92,31 @@ class OctBackbone(nn.Layer):
 def last_blocks(block_depth: list[int]) -> list[str]:
     """The patterns of the blocks that end the stages: [3, 4] -> ["blocks[2]", "blocks[6]"]."""
     return [f"blocks[{count - 1}]" for count in accumulate(block_depth)]
+
+
+def alpha_per_stage(alpha, octave: int, plain: int = 0) -> list[float]:
+    """The share of low channels in each stage.
+
+    Args:
+        alpha: one number, for the first ``octave`` stages (the ``plain`` ones after them get 0),
+            or a number for every stage.
+
+    Raises:
+        OctConvError: ``alpha`` is neither, or holds something outside [0, 1].
+    """
+    stages = octave + plain
+    one = not isinstance(alpha, (list, tuple))
+    values = [alpha] * octave + [0.0] * plain if one else list(alpha)
+    numbers = [isinstance(a, Real) and not isinstance(a, bool) and 0 <= a <= 1 for a in values]
+    if len(values) != stages or not all(numbers):
+        raise OctConvError(
+            f"alpha must be a number in [0, 1], or a list of {stages} of them, one per stage, "
+            f"got {alpha!r}"
+        )
+    return values
+
+
+def old_names(key: str) -> str:
+    """The layer names in PaddleClas's older files: "….conv.weight" -> "…._conv.weight"."""
+    *path, layer, parameter = key.split(".")
+    return ".".join([*path, {"conv": "_conv", "bn": "_batch_norm"}.get(layer, layer), parameter])

@@ -10,7 +10,7 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn.initializer import KaimingNormal
 
 from ..layers import ConvBNLayer, OctConvBNLayer, join
-from .base import Backbone, OctBackbone
+from .base import Backbone, OctBackbone, alpha_per_stage, last_blocks
 
 # Out-channels and stride of the depthwise separable blocks.
 BLOCKS = [
@@ -28,7 +28,7 @@ BLOCKS = [
     (1024, 2),
     (1024, 1),
 ]
-LAST_OCTAVE_BLOCK = 10
+STAGE_DEPTH = [1, 2, 2, 6]  # blocks at one resolution; the two after them are always plain
 
 
 class DepthwiseSeparable(nn.Layer):
@@ -75,7 +75,8 @@ class OctMobileNet(OctBackbone):
 
     Args:
         scale: multiplies the channels.
-        alpha: share of low-frequency channels between the first and the eleventh block.
+        alpha: share of low-frequency channels that the first ten blocks return, or of each of
+            the four stages they belong to.
         conv_bias: whether the convolutions of the stem and inside the octave layers have a bias.
         class_num, return_patterns, return_stages: as in PaddleClas's MobileNetV1.
 
@@ -86,7 +87,7 @@ class OctMobileNet(OctBackbone):
     def __init__(
         self,
         scale: float = 1.0,
-        alpha: float = 0.5,
+        alpha: float | list[float] = 0.5,
         conv_bias: bool = False,
         class_num: int = 1000,
         return_patterns=None,
@@ -96,11 +97,14 @@ class OctMobileNet(OctBackbone):
         num_channels = int(32 * scale)
         self.conv = ConvBNLayer(3, num_channels, 3, stride=2, act="relu", conv_bias=conv_bias)
 
+        stage_alphas = alpha_per_stage(alpha, octave=4)
+        alphas = [a for a, depth in zip(stage_alphas, STAGE_DEPTH) for _ in range(depth)]
+        alphas[-1:] = [0.0, 0.0, 0.0]  # the last block of stage 4 goes back, two plain ones follow
+
         blocks = []
         alpha_in = 0.0
-        for index, (num_filters, stride) in enumerate(BLOCKS):
+        for (num_filters, stride), alpha_out in zip(BLOCKS, alphas):
             num_filters = int(num_filters * scale)
-            alpha_out = alpha if index < LAST_OCTAVE_BLOCK else 0.0
             blocks.append(
                 DepthwiseSeparable(
                     num_channels, num_filters, stride, alpha_in, alpha_out, conv_bias
@@ -114,9 +118,7 @@ class OctMobileNet(OctBackbone):
         self.fc = nn.Linear(
             num_channels, class_num, weight_attr=ParamAttr(initializer=KaimingNormal())
         )
-        self.init_stages(
-            ["blocks[0]", "blocks[2]", "blocks[4]", "blocks[10]"], return_patterns, return_stages
-        )
+        self.init_stages(last_blocks(STAGE_DEPTH), return_patterns, return_stages)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)

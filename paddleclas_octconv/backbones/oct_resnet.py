@@ -1,5 +1,8 @@
 """OctResNet: ResNet v1 ("Deep Residual Learning", arXiv:1512.03385) with octave convolutions.
 
+With ``cardinality`` it is OctResNeXt (arXiv:1611.05431), with ``reduction_ratio`` it is
+OctSE_ResNet (arXiv:1709.01507).
+
 "Drop an Octave", arXiv:1904.05049, section 3.3 and table 4: the first 1x1 convolution and
 shortcut of stage 1 take alpha from 0 to its value, those of stage 4 take it back to 0.
 """
@@ -7,36 +10,48 @@ shortcut of stage 1 take alpha from 0 to its value, those of stage 4 take it bac
 from __future__ import annotations
 
 import math
+from typing import Callable
 
 from paddle import ParamAttr, Tensor, nn, transpose
 from paddle.nn.initializer import Uniform
 
-from ..layers import ConvBNLayer, OctConvBNLayer, join
-from .base import Backbone, OctBackbone, last_blocks
-
-EXPANSION = 4
+from ..errors import OctConvError
+from ..layers import ConvBNLayer, OctConvBNLayer, OctSELayer, add, each, join
+from .base import Backbone, OctBackbone, alpha_per_stage, last_blocks, old_names
 
 
 class BottleneckBlock(nn.Layer):
-    """1x1, 3x3 (with the stride), 1x1, and the shortcut."""
+    """1x1, 3x3 (with the stride), 1x1, squeeze and excitation if asked for, and the shortcut."""
 
     def __init__(
         self,
         num_channels: int,
         num_filters: int,
+        out_channels: int,
         stride: int,
         shortcut: bool,
+        cardinality: int,
+        reduction_ratio: int | None,
         alpha_in: float,
         alpha: float,
         **layer_options,
     ) -> None:
         super().__init__()
-        out_channels = num_filters * EXPANSION
         inner = dict(alpha_in=alpha, alpha_out=alpha, **layer_options)
         entry = dict(alpha_in=alpha_in, alpha_out=alpha, **layer_options)
         self.conv0 = OctConvBNLayer(num_channels, num_filters, 1, act="relu", **entry)
-        self.conv1 = OctConvBNLayer(num_filters, num_filters, 3, stride=stride, act="relu", **inner)
-        self.conv2 = OctConvBNLayer(num_filters, out_channels, 1, act="relu", **inner)
+        self.conv1 = OctConvBNLayer(
+            num_filters, num_filters, 3, stride=stride, groups=cardinality, act="relu", **inner
+        )
+        if reduction_ratio is None:
+            self.conv2 = OctConvBNLayer(num_filters, out_channels, 1, act="relu", **inner)
+            self.scale = self.relu = None
+        else:
+            self.conv2 = OctConvBNLayer(num_filters, out_channels, 1, **inner)
+            self.scale = OctSELayer(
+                out_channels, alpha, reduction_ratio, layer_options["data_format"]
+            )
+            self.relu = nn.ReLU()
         self.short = (
             None
             if shortcut
@@ -47,7 +62,10 @@ class BottleneckBlock(nn.Layer):
         shortcut = x if self.short is None else self.short(x)
         x = self.conv0(x)
         x = self.conv1(x)
-        return self.conv2(x, shortcut)
+        if self.scale is None:
+            return self.conv2(x, shortcut)
+        x = self.scale(self.conv2(x))
+        return each(self.relu, add(x, shortcut))
 
 
 class OctResNet(OctBackbone):
@@ -55,10 +73,13 @@ class OctResNet(OctBackbone):
 
     Args:
         block_depth: blocks of each of the four stages.
-        alpha: share of low-frequency channels in stages 1 to 3.
+        cardinality: groups of the 3x3 convolutions.
+        group_width: channels of such a group in stage 1.
+        reduction_ratio: channels to the width of the squeeze; None for no SE layers.
+        alpha: share of low-frequency channels in the first three stages, or in each of the four.
         conv_bias: whether the convolutions of the stem and inside the octave layers have a bias.
-        class_num, lr_mult_list, data_format, input_image_channel, return_patterns,
-            return_stages: as in PaddleClas's ResNet.
+        stem_act, class_num, lr_mult_list, stride_list, data_format, input_image_channel,
+            return_patterns, return_stages: as in PaddleClas's ResNet.
 
     Shape:
         images (N, 3, H, W) -> logits (N, class_num).
@@ -67,16 +88,26 @@ class OctResNet(OctBackbone):
     def __init__(
         self,
         block_depth: list[int],
-        alpha: float = 0.5,
+        cardinality: int = 1,
+        group_width: int = 64,
+        reduction_ratio: int | None = None,
+        alpha: float | list[float] = 0.5,
         conv_bias: bool = False,
+        stem_act: str | None = "relu",
         class_num: int = 1000,
         lr_mult_list=(1.0, 1.0, 1.0, 1.0, 1.0),
+        stride_list=(2, 2, 2, 2, 2),
         data_format: str = "NCHW",
         input_image_channel: int = 3,
         return_patterns=None,
         return_stages=None,
     ) -> None:
         super().__init__()
+        for name, values in (("lr_mult_list", lr_mult_list), ("stride_list", stride_list)):
+            if not isinstance(values, (list, tuple)) or len(values) != 5:
+                raise OctConvError(
+                    f"{name} must be a list of 5, for the stem and the 4 stages, got {values!r}"
+                )
         self.data_format = data_format
         options = dict(conv_bias=conv_bias, data_format=data_format)
         self.stem = nn.Sequential(
@@ -84,33 +115,38 @@ class OctResNet(OctBackbone):
                 input_image_channel,
                 64,
                 7,
-                stride=2,
-                act="relu",
+                stride=stride_list[0],
+                act=stem_act,
                 lr_mult=lr_mult_list[0],
                 **options,
             )
         )
-        self.max_pool = nn.MaxPool2D(kernel_size=3, stride=2, padding=1, data_format=data_format)
+        self.max_pool = nn.MaxPool2D(
+            kernel_size=3, stride=stride_list[1], padding=1, data_format=data_format
+        )
 
         blocks = []
         num_channels, alpha_in = 64, 0.0
-        for stage, depth in enumerate(block_depth):
-            num_filters = 64 * 2**stage
-            alpha_out = 0.0 if stage == 3 else alpha
+        alphas = alpha_per_stage(alpha, octave=3, plain=1)
+        for stage, (depth, stage_alpha) in enumerate(zip(block_depth, alphas)):
+            out_channels = 256 * 2**stage
             for index in range(depth):
                 blocks.append(
                     BottleneckBlock(
                         num_channels,
-                        num_filters,
-                        stride=2 if index == 0 and stage > 0 else 1,
+                        cardinality * group_width * 2**stage,
+                        out_channels,
+                        stride=stride_list[stage + 1] if index == 0 and stage > 0 else 1,
                         shortcut=index > 0,
+                        cardinality=cardinality,
+                        reduction_ratio=reduction_ratio,
                         alpha_in=alpha_in,
-                        alpha=alpha_out,
+                        alpha=stage_alpha,
                         lr_mult=lr_mult_list[stage + 1],
                         **options,
                     )
                 )
-                num_channels, alpha_in = num_filters * EXPANSION, alpha_out
+                num_channels, alpha_in = out_channels, stage_alpha
         self.blocks = nn.Sequential(*blocks)
 
         self.avg_pool = nn.AdaptiveAvgPool2D(1, data_format=data_format)
@@ -132,10 +168,49 @@ class OctResNet(OctBackbone):
         return self.fc(x)
 
 
+def resnext_key(block_depth: list[int]) -> Callable[[str], str]:
+    """Those of the vanilla ResNeXt: "blocks.3.conv0.conv.weight" -> "bb_1_0.conv0._conv.weight"."""
+    names = [f"bb_{stage}_{i}" for stage, depth in enumerate(block_depth) for i in range(depth)]
+
+    def twin_key(key: str) -> str:
+        if key.startswith("blocks."):
+            _, index, rest = key.split(".", 2)
+            key = f"{names[int(index)]}.{rest}"
+        return old_names(key.replace("stem.0.", "conv.").replace("fc.", "out."))
+
+    return twin_key
+
+
+DEPTHS = {
+    26: [2, 2, 2, 2],
+    50: [3, 4, 6, 3],
+    101: [3, 4, 23, 3],
+    152: [3, 8, 36, 3],
+    200: [3, 24, 36, 3],
+}
+
 BACKBONES = {
-    "OctResNet26": Backbone(OctResNet, None, block_depth=[2, 2, 2, 2]),
-    "OctResNet50": Backbone(OctResNet, "ResNet50", block_depth=[3, 4, 6, 3]),
-    "OctResNet101": Backbone(OctResNet, "ResNet101", block_depth=[3, 4, 23, 3]),
-    "OctResNet152": Backbone(OctResNet, "ResNet152", block_depth=[3, 8, 36, 3]),
-    "OctResNet200": Backbone(OctResNet, None, block_depth=[3, 24, 36, 3]),
+    "OctResNet26": Backbone(OctResNet, None, block_depth=DEPTHS[26]),
+    "OctResNet50": Backbone(OctResNet, "ResNet50", block_depth=DEPTHS[50]),
+    "OctResNet101": Backbone(OctResNet, "ResNet101", block_depth=DEPTHS[101]),
+    "OctResNet152": Backbone(OctResNet, "ResNet152", block_depth=DEPTHS[152]),
+    "OctResNet200": Backbone(OctResNet, None, block_depth=DEPTHS[200]),
+    "OctResNeXt50_32x4d": Backbone(
+        OctResNet,
+        "ResNeXt50_32x4d",
+        resnext_key(DEPTHS[50]),
+        block_depth=DEPTHS[50],
+        cardinality=32,
+        group_width=4,
+    ),
+    "OctResNeXt101_32x4d": Backbone(
+        OctResNet,
+        "ResNeXt101_32x4d",
+        resnext_key(DEPTHS[101]),
+        block_depth=DEPTHS[101],
+        cardinality=32,
+        group_width=4,
+    ),
+    "OctSE_ResNet50": Backbone(OctResNet, None, block_depth=DEPTHS[50], reduction_ratio=16),
+    "OctSE_ResNet152": Backbone(OctResNet, None, block_depth=DEPTHS[152], reduction_ratio=16),
 }

@@ -1,0 +1,187 @@
+"""OctDenseNet: DenseNet-BC (arXiv:1608.06993) with octave convolutions.
+
+"Drop an Octave", arXiv:1904.05049, as its authors published it: the stem is plain, every layer
+of the first three blocks adds an octave, the last transition goes back to a plain tensor.
+"""
+
+from __future__ import annotations
+
+import math
+
+from paddle import ParamAttr, Tensor, nn
+from paddle.nn.initializer import Uniform
+
+from ..layers import (
+    ConvBNLayer,
+    OctAvgPool2D,
+    OctBatchNorm2D,
+    OctBNActConvLayer,
+    concat,
+    each,
+    join,
+)
+from ..layers.octave import low_channels
+from .base import Backbone, OctBackbone, alpha_per_stage, old_names
+
+
+class DenseLayer(nn.Layer):
+    """1x1 bottleneck, 3x3; the output is what came in and ``growth_rate`` channels more."""
+
+    def __init__(
+        self,
+        num_channels: int,
+        growth_rate: int,
+        bn_size: int,
+        dropout: float,
+        alpha_in: float,
+        alpha: float,
+        conv_bias: bool,
+    ) -> None:
+        super().__init__()
+        self.bn_ac_func1 = OctBNActConvLayer(
+            num_channels, bn_size * growth_rate, 1, alpha_in, alpha, conv_bias
+        )
+        self.bn_ac_func2 = OctBNActConvLayer(
+            bn_size * growth_rate, growth_rate, 3, alpha, alpha, conv_bias
+        )
+        self.dropout_func = nn.Dropout(dropout, mode="downscale_in_infer") if dropout else None
+
+    def forward(self, x):
+        new = self.bn_ac_func1(x)
+        new = self.bn_ac_func2(new)
+        if self.dropout_func is not None:
+            new = each(self.dropout_func, new)
+        return concat(x, new)
+
+
+class TransitionLayer(nn.Layer):
+    """1x1 convolution, 2x2 average pooling."""
+
+    def __init__(
+        self,
+        num_channels: int,
+        num_filters: int,
+        alpha_in: float,
+        alpha: float,
+        conv_bias: bool,
+    ) -> None:
+        super().__init__()
+        self.conv_ac_func = OctBNActConvLayer(
+            num_channels, num_filters, 1, alpha_in, alpha, conv_bias
+        )
+        self.pool2d_avg = OctAvgPool2D()
+
+    def forward(self, x):
+        return self.pool2d_avg(self.conv_ac_func(x))
+
+
+class OctDenseNet(OctBackbone):
+    """OctDenseNet.
+
+    Args:
+        block_config: layers of each of the four dense blocks.
+        num_init_features: channels of the stem.
+        growth_rate: channels that a layer adds.
+        alpha: share of low-frequency channels that the layers of the first three blocks add, or
+            of each of the four.
+        conv_bias: whether the convolutions of the stem and inside the octave layers have a bias.
+        bn_size, dropout, class_num: as in PaddleClas's DenseNet.
+        return_patterns, return_stages: as in PaddleClas's ResNet; a stage is a dense block.
+
+    Shape:
+        images (N, 3, H, W), H and W at least 29 -> logits (N, class_num).
+    """
+
+    min_size = 29  # the three transitions halve a quarter of it, rounded up, to no less than 1
+
+    def __init__(
+        self,
+        block_config: list[int],
+        num_init_features: int = 64,
+        growth_rate: int = 32,
+        alpha: float | list[float] = 0.5,
+        conv_bias: bool = False,
+        bn_size: int = 4,
+        dropout: float = 0,
+        class_num: int = 1000,
+        return_patterns=None,
+        return_stages=None,
+    ) -> None:
+        super().__init__()
+        self.conv1_func = ConvBNLayer(
+            3, num_init_features, 7, stride=2, act="relu", conv_bias=conv_bias
+        )
+        self.pool2d_max = nn.MaxPool2D(kernel_size=3, stride=2, padding=1)
+
+        blocks = []
+        num_channels, low = num_init_features, 0
+        for stage, (num_layers, stage_alpha) in enumerate(
+            zip(block_config, alpha_per_stage(alpha, octave=3, plain=1))
+        ):
+            if stage > 0:
+                num_filters = num_channels // 2
+                blocks.append(
+                    TransitionLayer(
+                        num_channels, num_filters, low / num_channels, stage_alpha, conv_bias
+                    )
+                )
+                num_channels, low = num_filters, low_channels(num_filters, stage_alpha)
+            layers = []
+            for _ in range(num_layers):
+                layers.append(
+                    DenseLayer(
+                        num_channels,
+                        growth_rate,
+                        bn_size,
+                        dropout,
+                        low / num_channels,
+                        stage_alpha,
+                        conv_bias,
+                    )
+                )
+                num_channels += growth_rate
+                low += low_channels(growth_rate, stage_alpha)
+            blocks.append(nn.Sequential(*layers))
+        self.blocks = nn.Sequential(*blocks)  # dense block, transition, dense block, …
+
+        self.batch_norm = OctBatchNorm2D(num_channels, low / num_channels)
+        self.act = nn.ReLU()
+        self.pool2d_avg = nn.AdaptiveAvgPool2D(1)
+        self.flatten = nn.Flatten()
+        bound = 1.0 / math.sqrt(num_channels)
+        self.out = nn.Linear(
+            num_channels, class_num, weight_attr=ParamAttr(initializer=Uniform(-bound, bound))
+        )
+        self.init_stages(
+            [f"blocks[{index}]" for index in range(0, len(blocks), 2)],
+            return_patterns,
+            return_stages,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv1_func(x)
+        x = self.pool2d_max(x)
+        x = self.blocks(x)
+        x = self.batch_norm(x)
+        x = self.act(join(x))
+        x = self.pool2d_avg(x)
+        x = self.flatten(x)
+        return self.out(x)
+
+
+def twin_key(key: str) -> str:
+    """PaddleClas's: "blocks.2.0.….conv.weight" -> "db_conv_3.conv3_1.…._conv.weight"."""
+    if key.startswith("blocks."):
+        _, index, rest = key.split(".", 2)
+        stage = int(index) // 2 + 2
+        if int(index) % 2:
+            key = f"tr_conv{stage}_blk.{rest}"
+        else:
+            layer, rest = rest.split(".", 1)
+            key = f"db_conv_{stage}.conv{stage}_{int(layer) + 1}.{rest}"
+    return old_names(key)
+
+
+BACKBONES = {
+    "OctDenseNet121": Backbone(OctDenseNet, "DenseNet121", twin_key, block_config=[6, 12, 24, 16]),
+}

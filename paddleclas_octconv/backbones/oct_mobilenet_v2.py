@@ -1,0 +1,159 @@
+"""OctMobileNetV2: MobileNetV2 (arXiv:1801.04381) with octave convolutions.
+
+"Drop an Octave", arXiv:1904.05049, as its authors published it: the features between the
+blocks are plain, the expanded ones inside a block are octaves until the resolution is 1/32.
+"""
+
+from __future__ import annotations
+
+from paddle import Tensor, nn, transpose
+
+from ..layers import ConvBNLayer, OctConvBNLayer
+from .base import Backbone, OctBackbone, alpha_per_stage, last_blocks, old_names
+
+# Expansion, out-channels, number of blocks, stride of the first.
+BLOCKS = [
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+]
+STAGE_DEPTH = [1, 2, 3, 7, 4]  # blocks at one resolution
+
+
+class InvertedResidualUnit(nn.Layer):
+    """1x1 expansion, 3x3 depthwise (with the stride), 1x1 projection, and the shortcut."""
+
+    def __init__(
+        self,
+        num_channels: int,
+        num_filters: int,
+        stride: int,
+        expansion_factor: int,
+        shortcut: bool,
+        alpha: float,
+        **layer_options,
+    ) -> None:
+        super().__init__()
+        expanded = num_channels * expansion_factor
+        self.expand_conv = OctConvBNLayer(
+            num_channels, expanded, 1, alpha_in=0, alpha_out=alpha, act="relu6", **layer_options
+        )
+        self.bottleneck_conv = OctConvBNLayer(
+            expanded,
+            expanded,
+            3,
+            stride=stride,
+            groups=expanded,
+            alpha_in=alpha,
+            alpha_out=alpha,
+            act="relu6",
+            **layer_options,
+        )
+        self.linear_conv = OctConvBNLayer(
+            expanded, num_filters, 1, alpha_in=alpha, alpha_out=0, **layer_options
+        )
+        self.shortcut = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x if self.shortcut else None
+        x = self.expand_conv(x)
+        x = self.bottleneck_conv(x)
+        return self.linear_conv(x, shortcut)
+
+
+class OctMobileNetV2(OctBackbone):
+    """OctMobileNetV2.
+
+    Args:
+        scale: multiplies the channels.
+        alpha: share of low-frequency channels inside the blocks of the first four of five
+            stages, or of each of the five.
+        conv_bias: whether the convolutions outside the head have a bias.
+        class_num, data_format: as in PaddleClas's MobileNetV2.
+        return_patterns, return_stages: as in PaddleClas's MobileNetV1.
+
+    Shape:
+        images (N, 3, H, W) -> logits (N, class_num).
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        alpha: float | list[float] = 0.5,
+        conv_bias: bool = False,
+        class_num: int = 1000,
+        data_format: str = "NCHW",
+        return_patterns=None,
+        return_stages=None,
+    ) -> None:
+        super().__init__()
+        self.data_format = data_format
+        options = dict(conv_bias=conv_bias, data_format=data_format)
+        num_channels = int(32 * scale)
+        self.conv1 = ConvBNLayer(3, num_channels, 3, stride=2, act="relu6", **options)
+
+        blocks = []
+        alphas = iter(alpha_per_stage(alpha, octave=4, plain=1))
+        stage_alpha = next(alphas)
+        for expansion_factor, num_filters, depth, stride in BLOCKS:
+            num_filters = int(num_filters * scale)
+            if stride == 2:
+                stage_alpha = next(alphas)
+            for index in range(depth):
+                blocks.append(
+                    InvertedResidualUnit(
+                        num_channels,
+                        num_filters,
+                        stride=stride if index == 0 else 1,
+                        expansion_factor=expansion_factor,
+                        shortcut=index > 0,
+                        alpha=stage_alpha,
+                        **options,
+                    )
+                )
+                num_channels = num_filters
+        self.blocks = nn.Sequential(*blocks)
+
+        out_channels = int(1280 * scale) if scale > 1 else 1280
+        self.conv9 = ConvBNLayer(num_channels, out_channels, 1, act="relu6", **options)
+        self.pool2d_avg = nn.AdaptiveAvgPool2D(1, data_format=data_format)
+        self.flatten = nn.Flatten()
+        self.out = nn.Linear(out_channels, class_num)
+        self.init_stages(last_blocks(STAGE_DEPTH), return_patterns, return_stages)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.data_format == "NHWC":
+            x = transpose(x, [0, 2, 3, 1])
+        x = self.conv1(x)
+        x = self.blocks(x)
+        x = self.conv9(x)
+        x = self.pool2d_avg(x)
+        x = self.flatten(x)
+        return self.out(x)
+
+
+UNITS = [
+    f"conv{stage}._first_block" if index == 0 else f"conv{stage}.conv{stage}_{index + 1}"
+    for stage, (_, _, depth, _) in enumerate(BLOCKS, 2)
+    for index in range(depth)
+]
+
+
+def twin_key(key: str) -> str:
+    """PaddleClas's: "blocks.2.….bn.bias" -> "conv3.conv3_2._…._batch_norm.bias"."""
+    if key.startswith("blocks."):
+        _, index, layer, rest = key.split(".", 3)
+        key = f"{UNITS[int(index)]}._{layer}.{rest}"
+    return old_names(key)
+
+
+BACKBONES = {
+    "OctMobileNetV2_x0_5": Backbone(OctMobileNetV2, "MobileNetV2_x0_5", twin_key, scale=0.5),
+    "OctMobileNetV2_x0_75": Backbone(OctMobileNetV2, "MobileNetV2_x0_75", twin_key, scale=0.75),
+    "OctMobileNetV2": Backbone(OctMobileNetV2, "MobileNetV2", twin_key),
+    "OctMobileNetV2_x1_125": Backbone(OctMobileNetV2, None, scale=1.125),
+}
