@@ -58,7 +58,10 @@ class OctConv2D(nn.Layer):
         super().__init__()
         if stride not in (1, 2):
             raise OctConvError(f"stride of an octave convolution must be 1 or 2, got {stride!r}")
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.kernel_size = kernel_size
         self.stride = stride
+        self.groups = groups
         self.data_format = data_format
         in_low, out_low = low_channels(in_channels, alpha_in), low_channels(out_channels, alpha_out)
         in_high, out_high = in_channels - in_low, out_channels - out_low
@@ -80,7 +83,7 @@ class OctConv2D(nn.Layer):
                 kernel_size,
                 padding=padding,
                 dilation=dilation,
-                groups=math.gcd(groups, source, target),
+                groups=source if depthwise else math.gcd(groups, source, target),
                 weight_attr=attr,
                 bias_attr=bias_attr,
                 data_format=data_format,
