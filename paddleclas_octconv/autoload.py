@@ -94,8 +94,10 @@ _FINDER = _Finder()
 
 def _register(backbone):
     from .registry import register_into
+    from .trainer.compat import give_cpu_a_device_id
 
     register_into(backbone)
+    give_cpu_a_device_id()
 
 
 def _adapt(module):

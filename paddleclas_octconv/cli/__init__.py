@@ -7,13 +7,13 @@ A command is one line in ``COMMANDS`` and one module, imported only when that co
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import sys
 from typing import NoReturn, Sequence
 
 from .. import __version__
 from ..errors import OctConvError
+from ..suggest import suggest
 
 COMMANDS = {
     "train": "paddleclas_octconv.cli.train",
@@ -50,17 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def suggest(word: str, known: Sequence[str], count: int = 3) -> str:
-    """``"; did you mean A or B?"`` of the known words near to this one, or nothing."""
-    by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), by_lower, count, 0.5)
-    return f"; did you mean {' or '.join(by_lower[name] for name in near)}?" if near else ""
-
-
 def _run(command: str, argv: list[str]) -> int:
     if command not in COMMANDS:
         raise OctConvError(
-            f"unknown command {command!r}{suggest(command, list(COMMANDS))} "
+            f"unknown command {command!r}{suggest(command, COMMANDS)} "
             f"(commands: {', '.join(COMMANDS)})"
         )
     module = importlib.import_module(COMMANDS[command])

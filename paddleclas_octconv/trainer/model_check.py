@@ -1,0 +1,117 @@
+"""Checks, before the trainer starts, that the network can be built and its weights fit it.
+
+PaddleClas's own ``set_dict`` only warns of weights that do not fit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+from types import ModuleType
+from typing import Any, Iterator
+
+from ..errors import OctConvError
+from ..suggest import suggest
+
+
+def check_model(config: dict[str, Any], mode: str) -> None:
+    """Build a config's network in the trainer that is on ``sys.path``, and look at its weights.
+
+    Leaves no trace: the random state and the names of parameters, which checkpoints of the
+    optimizer go by, are afterwards what they were.
+
+    Raises:
+        OctConvError: the network is unknown, does not take its arguments, or the weights of
+            ``Global.pretrained_model`` or ``Global.checkpoints`` are not its own.
+    """
+    import paddle
+    from ppcls import arch
+
+    _check_name(config["Arch"]["name"], arch)
+    state = paddle.get_rng_state()
+    with paddle.utils.unique_name.guard(), _silence():
+        model = _build(config, arch)
+    paddle.set_rng_state(state)
+    weights = {"Global.pretrained_model": config["Global"]["pretrained_model"]}
+    if mode == "train":
+        weights["Global.checkpoints"] = config["Global"]["checkpoints"]
+    for key, path in weights.items():
+        if path and not path.startswith(("http://", "https://")):
+            _check_weights(key, path, model, config["Arch"], mode)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """PaddleClas's logger, which is set up later, loses what it is told meanwhile."""
+    from ppcls.utils import logger
+
+    before, logger._logger = logger._logger, logging.Logger("silent", level=logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger._logger = before
+
+
+def _check_name(name: str, arch: ModuleType) -> None:
+    if not callable(getattr(arch, name, None)):
+        networks = [known for known in arch.backbone.__all__ if callable(getattr(arch, known, 0))]
+        raise OctConvError(
+            f"Arch.name: {name}: PaddleClas has no such network{suggest(name, networks)}"
+        )
+
+
+def _build(config: dict[str, Any], arch: ModuleType):
+    config = copy.deepcopy(config)
+    _without_pretrained(config["Arch"])
+    try:
+        return arch.build_model(config, mode="eval")
+    except TypeError as error:
+        if "unexpected keyword argument" in str(error):
+            argument = str(error).rpartition(" ")[2]
+            raise OctConvError(f"Arch: {config['Arch']['name']} takes no {argument}") from None
+        raise
+
+
+def _without_pretrained(arch: Any) -> None:
+    """Weights of the backbone are loaded by the trainer; here only shapes count."""
+    if isinstance(arch, dict):
+        if "pretrained" in arch:
+            arch["pretrained"] = False
+        for value in arch.values():
+            _without_pretrained(value)
+    elif isinstance(arch, list):
+        for value in arch:
+            _without_pretrained(value)
+
+
+def _check_weights(key: str, path: str, model, arch: dict, mode: str) -> None:
+    import paddle
+
+    file = path if path.endswith(".pdparams") else f"{path}.pdparams"
+    try:
+        weights = paddle.load(file)
+    except Exception as error:
+        raise OctConvError(f"{key}: {file} cannot be read as weights: {error}") from None
+    if not isinstance(weights, dict):
+        raise OctConvError(f"{key}: {file} holds no weights but a {type(weights).__name__}")
+    wanted = model.state_dict()
+    missing = [name for name in wanted if name not in weights]
+    differing = [
+        name
+        for name, value in wanted.items()
+        if name in weights and list(weights[name].shape) != list(value.shape)
+    ]
+    if mode == "train" and key == "Global.pretrained_model" and not missing:
+        # Fine-tuning for other classes: PaddleClas starts the classifier anew.
+        classes = [arch.get("class_num")]
+        differing = [name for name in differing if list(wanted[name].shape)[-1:] != classes]
+    if missing or differing:
+        first = [f"{name} is missing" for name in missing[:3]] or [
+            f"{name} is {list(weights[name].shape)}, should be {list(wanted[name].shape)}"
+            for name in differing[:3]
+        ]
+        raise OctConvError(
+            f"{key}: {file} does not fit {arch['name']}: {'; '.join(first)} "
+            f"({len(missing)} missing, {len(differing)} of another shape)"
+        )

@@ -1,0 +1,78 @@
+"""Runs a child process to its end, and leaves nothing of it behind when interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import threading
+from typing import Iterator, Mapping, Sequence
+
+import psutil
+
+PATIENCE = 15.0  # seconds a process and its descendants have to end by themselves
+_TERMINAL = 2.0  # seconds in which the Ctrl-C of a terminal, which reaches the child too, works
+
+
+class _Interrupted(Exception):
+    pass
+
+
+def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run a command, its output streamed, and return its exit code (128 + n after signal n).
+
+    SIGINT, SIGTERM and SIGHUP are passed on; what has not ended ``PATIENCE`` seconds later, of
+    the child and all that it has started, is killed.
+    """
+    with _raising_on_signals():
+        child = subprocess.Popen(list(command), env=dict(environ))
+        try:
+            code = child.wait()
+        except _Interrupted as interruption:
+            (number,) = interruption.args
+            _end(child, number)
+            return 128 + number
+    return 128 - code if code < 0 else code
+
+
+def _end(child: subprocess.Popen, number: int) -> None:
+    """Stop a process and its descendants."""
+    family = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        root = psutil.Process(child.pid)
+        family = [root, *root.children(recursive=True)]
+    if number == signal.SIGINT:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(_TERMINAL)
+    if child.poll() is None:
+        child.send_signal(number)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(PATIENCE)
+    _, alive = psutil.wait_procs(family, 1.0)
+    for process in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    child.wait()
+
+
+@contextlib.contextmanager
+def _raising_on_signals() -> Iterator[None]:
+    """Turn the first signal that ends a process into ``_Interrupted``; ignore those after it."""
+    if threading.current_thread() is not threading.main_thread():  # Python handles signals there
+        yield
+        return
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)  # the terminal is closed; not under nohup
+
+    def interrupt(number, frame):
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        raise _Interrupted(number)
+
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
