@@ -10,6 +10,7 @@ from paddle import nn
 
 from ..errors import OctConvError
 from ..layers import join
+from ..weights.order import Order
 
 
 class Backbone:
@@ -35,6 +36,10 @@ class Backbone:
         self.twin_key = twin_key
         self.options = options
 
+    def build(self, **options: Any) -> OctBackbone:
+        """The network; ``options`` go before its own."""
+        return self.network(**{**self.options, **options})
+
 
 class OctBackbone(nn.Layer):
     """Base of the networks; the registry mixes in the ``TheseusLayer`` of its copy of PaddleClas.
@@ -43,8 +48,33 @@ class OctBackbone(nn.Layer):
     ``freeze_befor`` and ``upgrade_sublayer`` are PaddleClas's own.
     """
 
+    arch_name: str | None = None  # the registered name it was built by
     data_format = "NCHW"
     min_size = 1  # the least height and width of an image
+    octave_stages, plain_stages = 3, 1
+
+    @classmethod
+    def stage_alphas(cls, alpha) -> list[float]:
+        """The share of low channels in each stage.
+
+        Args:
+            alpha: one number, for the first ``octave_stages`` (the ``plain_stages`` after them
+                get 0), or a number for every stage.
+
+        Raises:
+            OctConvError: ``alpha`` is neither, or holds something outside [0, 1].
+        """
+        stages = cls.octave_stages + cls.plain_stages
+        if isinstance(alpha, (list, tuple)):
+            alphas = list(alpha)
+        else:
+            alphas = [alpha] * cls.octave_stages + [0.0] * cls.plain_stages
+        if len(alphas) != stages or not all(_is_share(value) for value in alphas):
+            raise OctConvError(
+                f"alpha must be a number in [0, 1], or a list of {stages} of them, one per stage, "
+                f"got {alpha!r}"
+            )
+        return alphas
 
     def init_stages(self, stages_pattern, return_patterns=None, return_stages=None) -> None:
         """Make the network return stages too, as PaddleClas's ``init_res`` does.
@@ -83,6 +113,20 @@ class OctBackbone(nn.Layer):
             )
         return super().__call__(x, *args, **kwargs)
 
+    def twin_orders(self) -> dict[str, Order]:
+        """The layers whose channels are not those of the vanilla twin in the twin's order."""
+        return {}
+
+    def set_state_dict(self, state_dict, use_structured_name: bool = True):
+        """As Paddle's; a state dict of the vanilla twin is cut into octave weights first."""
+        if use_structured_name:
+            from ..weights.fit import cut_if_vanilla
+
+            state_dict = cut_if_vanilla(self, state_dict)
+        return super().set_state_dict(state_dict, use_structured_name)
+
+    set_dict = load_dict = set_state_dict
+
     def _return_dict_hook(self, layer, input, output):
         # What PaddleClas returns for a stage is one tensor: here, the channels of both branches.
         res = super()._return_dict_hook(layer, input, output)
@@ -94,29 +138,11 @@ def last_blocks(block_depth: list[int]) -> list[str]:
     return [f"blocks[{count - 1}]" for count in accumulate(block_depth)]
 
 
-def alpha_per_stage(alpha, octave: int, plain: int = 0) -> list[float]:
-    """The share of low channels in each stage.
-
-    Args:
-        alpha: one number, for the first ``octave`` stages (the ``plain`` ones after them get 0),
-            or a number for every stage.
-
-    Raises:
-        OctConvError: ``alpha`` is neither, or holds something outside [0, 1].
-    """
-    stages = octave + plain
-    one = not isinstance(alpha, (list, tuple))
-    values = [alpha] * octave + [0.0] * plain if one else list(alpha)
-    numbers = [isinstance(a, Real) and not isinstance(a, bool) and 0 <= a <= 1 for a in values]
-    if len(values) != stages or not all(numbers):
-        raise OctConvError(
-            f"alpha must be a number in [0, 1], or a list of {stages} of them, one per stage, "
-            f"got {alpha!r}"
-        )
-    return values
-
-
 def old_names(key: str) -> str:
     """The layer names in PaddleClas's older files: "….conv.weight" -> "…._conv.weight"."""
     *path, layer, parameter = key.split(".")
     return ".".join([*path, {"conv": "_conv", "bn": "_batch_norm"}.get(layer, layer), parameter])
+
+
+def _is_share(value) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= value <= 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from paddle import ParamAttr, Tensor, nn
 from paddle.nn.initializer import Uniform
 
@@ -21,7 +22,8 @@ from ..layers import (
     join,
 )
 from ..layers.octave import low_channels
-from .base import Backbone, OctBackbone, alpha_per_stage, old_names
+from ..weights.order import Order
+from .base import Backbone, OctBackbone, old_names
 
 
 class DenseLayer(nn.Layer):
@@ -116,7 +118,7 @@ class OctDenseNet(OctBackbone):
         blocks = []
         num_channels, low = num_init_features, 0
         for stage, (num_layers, stage_alpha) in enumerate(
-            zip(block_config, alpha_per_stage(alpha, octave=3, plain=1))
+            zip(block_config, self.stage_alphas(alpha))
         ):
             if stage > 0:
                 num_filters = num_channels // 2
@@ -157,6 +159,34 @@ class OctDenseNet(OctBackbone):
             return_patterns,
             return_stages,
         )
+
+    def twin_orders(self) -> dict[str, Order]:
+        """What a layer adds goes to the end of both branches."""
+        orders = {}
+        channels, high, low = self.blocks[0][0].bn_ac_func1.conv.in_channels, [], []
+        high += range(channels)
+
+        def read_by(unit: str) -> None:
+            orders[f"{unit}.bn"] = Order(outputs=np.array(high + low))
+            orders[f"{unit}.conv"] = Order(inputs=np.array(high + low))
+
+        for index, block in enumerate(self.blocks):
+            if isinstance(block, TransitionLayer):
+                read_by(f"blocks.{index}.conv_ac_func")
+                conv = block.conv_ac_func.conv
+                channels, middle = conv.out_channels, conv.hh._out_channels
+                high, low = list(range(middle)), list(range(middle, channels))
+                continue
+            for number, layer in enumerate(block):
+                read_by(f"blocks.{index}.{number}.bn_ac_func1")
+                conv = layer.bn_ac_func2.conv
+                middle, end = channels + conv.hh._out_channels, channels + conv.out_channels
+                high += range(channels, middle)
+                low += range(middle, end)
+                channels = end
+        orders["batch_norm"] = Order(outputs=np.array(high + low))
+        orders["out"] = Order(inputs=np.array(high + low))
+        return orders
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv1_func(x)

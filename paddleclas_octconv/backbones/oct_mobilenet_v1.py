@@ -10,7 +10,7 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn.initializer import KaimingNormal
 
 from ..layers import ConvBNLayer, OctConvBNLayer, join
-from .base import Backbone, OctBackbone, alpha_per_stage, last_blocks
+from .base import Backbone, OctBackbone, last_blocks
 
 # Out-channels and stride of the depthwise separable blocks.
 BLOCKS = [
@@ -84,6 +84,8 @@ class OctMobileNet(OctBackbone):
         images (N, 3, H, W) -> logits (N, class_num).
     """
 
+    octave_stages, plain_stages = 4, 0
+
     def __init__(
         self,
         scale: float = 1.0,
@@ -97,7 +99,7 @@ class OctMobileNet(OctBackbone):
         num_channels = int(32 * scale)
         self.conv = ConvBNLayer(3, num_channels, 3, stride=2, act="relu", conv_bias=conv_bias)
 
-        stage_alphas = alpha_per_stage(alpha, octave=4)
+        stage_alphas = self.stage_alphas(alpha)
         alphas = [a for a, depth in zip(stage_alphas, STAGE_DEPTH) for _ in range(depth)]
         alphas[-1:] = [0.0, 0.0, 0.0]  # the last block of stage 4 goes back, two plain ones follow
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from paddle import Tensor, nn, transpose
 
 from ..layers import ConvBNLayer, OctConvBNLayer
-from .base import Backbone, OctBackbone, alpha_per_stage, last_blocks, old_names
+from .base import Backbone, OctBackbone, last_blocks, old_names
 
 # Expansion, out-channels, number of blocks, stride of the first.
 BLOCKS = [
@@ -80,6 +80,8 @@ class OctMobileNetV2(OctBackbone):
         images (N, 3, H, W) -> logits (N, class_num).
     """
 
+    octave_stages, plain_stages = 4, 1
+
     def __init__(
         self,
         scale: float = 1.0,
@@ -97,7 +99,7 @@ class OctMobileNetV2(OctBackbone):
         self.conv1 = ConvBNLayer(3, num_channels, 3, stride=2, act="relu6", **options)
 
         blocks = []
-        alphas = iter(alpha_per_stage(alpha, octave=4, plain=1))
+        alphas = iter(self.stage_alphas(alpha))
         stage_alpha = next(alphas)
         for expansion_factor, num_filters, depth, stride in BLOCKS:
             num_filters = int(num_filters * scale)

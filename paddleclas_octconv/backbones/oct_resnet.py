@@ -17,7 +17,8 @@ from paddle.nn.initializer import Uniform
 
 from ..errors import OctConvError
 from ..layers import ConvBNLayer, OctConvBNLayer, OctSELayer, add, each, join
-from .base import Backbone, OctBackbone, alpha_per_stage, last_blocks, old_names
+from ..weights.order import Order, grouped
+from .base import Backbone, OctBackbone, last_blocks, old_names
 
 
 class BottleneckBlock(nn.Layer):
@@ -127,7 +128,7 @@ class OctResNet(OctBackbone):
 
         blocks = []
         num_channels, alpha_in = 64, 0.0
-        alphas = alpha_per_stage(alpha, octave=3, plain=1)
+        alphas = self.stage_alphas(alpha)
         for stage, (depth, stage_alpha) in enumerate(zip(block_depth, alphas)):
             out_channels = 256 * 2**stage
             for index in range(depth):
@@ -156,6 +157,20 @@ class OctResNet(OctBackbone):
             num_channels, class_num, weight_attr=ParamAttr(initializer=Uniform(-bound, bound))
         )
         self.init_stages(last_blocks(block_depth), return_patterns, return_stages)
+
+    def twin_orders(self) -> dict[str, Order]:
+        """Every group of a grouped convolution has a high and a low part."""
+        orders = {}
+        for index, block in enumerate(self.blocks):
+            conv = block.conv1.conv
+            if conv.groups > 1 and conv.ll is not None:
+                order = grouped(conv.in_channels, conv.ll._in_channels, conv.ll._groups)
+                orders[f"blocks.{index}.conv0.conv"] = Order(outputs=order)
+                orders[f"blocks.{index}.conv0.bn"] = Order(outputs=order)
+                orders[f"blocks.{index}.conv1.conv"] = Order(order, order)
+                orders[f"blocks.{index}.conv1.bn"] = Order(outputs=order)
+                orders[f"blocks.{index}.conv2.conv"] = Order(inputs=order)
+        return orders
 
     def forward(self, x: Tensor) -> Tensor:
         if self.data_format == "NHWC":

@@ -21,6 +21,7 @@ COMMANDS = {
     "infer": "paddleclas_octconv.cli.infer",
     "export": "paddleclas_octconv.cli.export",
     "configs": "paddleclas_octconv.cli.configs",
+    "models": "paddleclas_octconv.cli.models",
     "prepare": "paddleclas_octconv.cli.prepare",
 }
 

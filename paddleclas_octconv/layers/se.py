@@ -49,7 +49,8 @@ class OctSELayer(nn.Layer):
         gates = F.sigmoid(self.excitation(F.relu(gates))).unsqueeze(self.space)
         if not isinstance(x, Octave):
             return x * gates
-        high, low = paddle.split(gates, self.branches, axis=3 if self.space == [1, 2] else 1)
+        axis = 3 if self.space == [1, 2] else 1
+        high, low = paddle.split(gates, num_or_sections=self.branches, axis=axis)
         return Octave(x.high * high, x.low * low)
 
 
