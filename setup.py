@@ -20,8 +20,10 @@ class BuildWithHookAndConfigs(build_py):
 
     def extra_files(self):
         """Target in site-packages -> source in the repository."""
-        files = {f"paddleclas_octconv/{path}": str(path)
-                 for path in sorted(Path("ppcls_configs").rglob("*.yaml"))}
+        files = {
+            f"paddleclas_octconv/{path}": str(path)
+            for path in sorted(Path("ppcls_configs").rglob("*.yaml"))
+        }
         files[Path(HOOK).name] = HOOK
         return files
 
@@ -41,7 +43,8 @@ class BuildWithHookAndConfigs(build_py):
     def get_outputs(self, include_bytecode=True):
         extra = [] if self.editable_mode else self.extra_files()
         return super().get_outputs(include_bytecode) + [
-            str(Path(self.build_lib) / target) for target in extra]
+            str(Path(self.build_lib) / target) for target in extra
+        ]
 
 
 def read(path):

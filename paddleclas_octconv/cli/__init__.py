@@ -20,6 +20,7 @@ COMMANDS = {
     "eval": "paddleclas_octconv.cli.eval",
     "infer": "paddleclas_octconv.cli.infer",
     "export": "paddleclas_octconv.cli.export",
+    "benchmark": "paddleclas_octconv.cli.benchmark",
     "configs": "paddleclas_octconv.cli.configs",
     "models": "paddleclas_octconv.cli.models",
     "prepare": "paddleclas_octconv.cli.prepare",
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         return _run(argv[0], argv[1:])
     except OctConvError as error:
-        print(f"paddleclas: error: {error}", file=sys.stderr)
+        print(f"paddleclas: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -70,5 +71,10 @@ def _run(command: str, argv: list[str]) -> int:
 def _help() -> str:
     lines = [f"  {name:<10}{importlib.import_module(path).HELP}" for name, path in COMMANDS.items()]
     return "\n".join(
-        ["usage: paddleclas COMMAND …  (paddleclas COMMAND --help says more)", "", "commands:", *lines]
+        [
+            "usage: paddleclas COMMAND …  (each COMMAND has --help)",
+            "",
+            "commands:",
+            *lines,
+        ]
     )

@@ -12,6 +12,7 @@ from .. import data
 from ..config import check, find_config, load_config
 from ..errors import OctConvError
 from ..trainer import launch
+from ..trainer.compat import is_pinned
 from ..trainer.locate import Trainer, locate
 from ..trainer.outputs import best_weights
 from ..trainer.run import CHECK_ONLY, CHECKED
@@ -90,11 +91,13 @@ def prepare(mode: str, args: argparse.Namespace) -> Job:
     overrides = list(args.override)
     config = load_config(path, overrides)
     check.check_keys(config, mode)
-    data.ensure_for(config)
+    data.ensure_for(config, mode)
     overrides += _weights(config, mode)
     config = load_config(path, overrides)
     check.check_files(config, mode)
     trainer = locate(args.paddleclas)
+    if mode == "infer":
+        check.check_images(config, nested=not is_pinned(trainer.root))
     _say(f"trainer: {trainer}")
     arguments = ["-c", str(path)]
     for override in overrides:

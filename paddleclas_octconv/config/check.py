@@ -14,6 +14,7 @@ from ..registry import BACKBONES
 from .lists import check_list_file
 
 DEVICES = ("cpu", "gpu", "xpu", "npu", "mlu", "ascend", "intel_gpu", "mps")
+IMAGE_SUFFIXES = ("jpg", "png", "jpeg", "JPEG", "JPG", "bmp")  # those that PaddleClas reads
 
 # Keys without which PaddleClas's trainer stops with a KeyError.
 _ALWAYS = (
@@ -60,7 +61,7 @@ def check_keys(config: dict[str, Any], mode: str) -> None:
 
 
 def check_files(config: dict[str, Any], mode: str) -> None:
-    """Check the files that a config names and a mode reads: weights, lists, images.
+    """Check the weights and lists that a config names and a mode reads.
 
     Raises:
         OctConvError: naming the key, or the list file and line, and what is wrong there.
@@ -69,8 +70,6 @@ def check_files(config: dict[str, Any], mode: str) -> None:
     if mode in ("train", "eval"):
         for key, dataset in _datasets(config, mode):
             _check_dataset(config, key, dataset)
-    if mode == "infer":
-        _check_images(config["Infer"]["infer_imgs"])
 
 
 def has(config: dict, key: str) -> bool:
@@ -157,6 +156,24 @@ def _check_dataset(config: dict, key: str, dataset: dict) -> None:
         )
 
 
-def _check_images(images: Any) -> None:
+def check_images(config: dict[str, Any], nested: bool) -> None:
+    """Check that ``Infer.infer_imgs`` is an image, or a folder of images.
+
+    Args:
+        nested: whether the trainer looks into folders in that folder.
+
+    Raises:
+        OctConvError: it is neither.
+    """
+    images = config["Infer"]["infer_imgs"]
     if not isinstance(images, str) or not os.path.exists(images):
         raise OctConvError(f"Infer.infer_imgs: {images}: no such image or folder")
+    found = Path(images).rglob("*") if nested else Path(images).glob("*")
+    if not any(_is_image(path) for path in ([Path(images)] if os.path.isfile(images) else found)):
+        raise OctConvError(
+            f"Infer.infer_imgs: {images}: no image ({', '.join(IMAGE_SUFFIXES)}) there"
+        )
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix[1:] in IMAGE_SUFFIXES and path.is_file()

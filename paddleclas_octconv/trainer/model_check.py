@@ -68,8 +68,8 @@ def _build(config: dict[str, Any], arch: ModuleType):
         return arch.build_model(config, mode="eval")
     except TypeError as error:
         if "unexpected keyword argument" in str(error):
-            argument = str(error).rpartition(" ")[2]
-            raise OctConvError(f"Arch: {config['Arch']['name']} takes no {argument}") from None
+            name, argument = config["Arch"]["name"], str(error).rpartition(" ")[2].strip("'")
+            raise OctConvError(f"Arch.{argument}: {name} takes no such argument") from None
         raise
 
 

@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
     try:
         _run(mode, Path(trainer), trainer_argv)
     except OctConvError as error:
-        print(f"paddleclas: error: {error}", file=sys.stderr)
+        print(f"paddleclas: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
