@@ -5,6 +5,7 @@ from __future__ import annotations
 from paddle import ParamAttr, Tensor, nn
 
 from .conv import OctConv2D
+from .deploy import FoldedOctConv2D, Reparameterizable, fold_batch_norm, foldable
 from .norm import OctBatchNorm2D
 from .octave import Feature, Octave
 
@@ -16,7 +17,7 @@ def activation(name: str | None) -> nn.Layer | None:
     return None if name is None else ACTIVATIONS[name]()
 
 
-class ConvBNLayer(nn.Layer):
+class ConvBNLayer(Reparameterizable):
     """act(batch norm(convolution(x))): PaddleClas's layer, for the stems.
 
     Args:
@@ -57,11 +58,18 @@ class ConvBNLayer(nn.Layer):
         self.act = activation(act)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.bn(self.conv(x))
+        x = self.conv(x)
+        if self.bn is not None:
+            x = self.bn(x)
         return x if self.act is None else self.act(x)
 
+    def fold(self) -> None:
+        if foldable(self.conv, self.bn):
+            self.conv = fold_batch_norm(self.conv, self.bn)
+            self.bn = None
 
-class OctConvBNLayer(nn.Layer):
+
+class OctConvBNLayer(Reparameterizable):
     """act(batch norm(octave convolution(x)) + shortcut), PaddleClas's ConvBNLayer for pairs.
 
     Args:
@@ -110,12 +118,21 @@ class OctConvBNLayer(nn.Layer):
         self.act = activation(act)
 
     def forward(self, x: Feature, shortcut: Feature | None = None) -> Feature:
-        x = self.bn(self.conv(x))
-        if shortcut is not None:
-            x = add(x, shortcut)
+        if self.bn is None:
+            x = self.conv(x, shortcut)
+        else:
+            x = self.bn(self.conv(x))
+            if shortcut is not None:
+                x = add(x, shortcut)
         if self.act is None:
             return x
         return Octave(self.act(x.high), self.act(x.low)) if isinstance(x, Octave) else self.act(x)
+
+    def fold(self) -> None:
+        conv, bn = self.conv, self.bn
+        if foldable(conv.hh, conv.hl, conv.lh, conv.ll, bn.high, bn.low):
+            self.conv = FoldedOctConv2D(conv, bn)
+            self.bn = None
 
 
 def add(x: Feature, y: Feature) -> Feature:

@@ -1,0 +1,132 @@
+"""The deploy form: what PaddleClas's exporter turns convolution and batch norm into.
+
+Inference libraries fold a batch norm into the convolution before it, but not into the two
+convolutions whose sum it normalises. So the octave layers fold theirs themselves, and place every
+sum and activation where a fusion pass (oneDNN, cuDNN) makes it part of a convolution.
+"""
+
+from __future__ import annotations
+
+from paddle import Tensor, nn
+
+from .conv import OctConv2D
+from .norm import OctBatchNorm2D
+from .octave import Feature, Octave, pool2, up2_to
+
+
+class Reparameterizable(nn.Layer):
+    """A layer of PaddleClas's export protocol.
+
+    The exporter calls ``re_parameterize()`` (``rep()`` before PaddleClas 2.5) on every layer that
+    has it and is not ``is_repped``. The layer must be in eval mode; its outputs stay the same.
+    """
+
+    is_repped = False
+
+    def re_parameterize(self) -> None:
+        if not self.is_repped:
+            self.fold()
+            self.is_repped = True
+
+    def rep(self) -> None:
+        self.re_parameterize()
+
+    def fold(self) -> None:
+        raise NotImplementedError
+
+
+class FoldedOctConv2D(nn.Layer):
+    """Octave convolution, batch norm and shortcut in as few kernels as they can be.
+
+        y_high = (hh(x_high) + bias_high) + [up2(lh(x_low)) + shortcut_high]
+        y_low  = (ll(x_low)  + bias_low)  + [hl(pool2(x_high)) + shortcut_low]
+
+    Each line is one convolution with a bias and a residual, after the residual in brackets; the
+    sum in the second bracket is fused into ``hl`` in turn.
+
+    Args:
+        conv, bn: the layers to fold, left as they are.
+
+    Shape:
+        those of ``OctConv2D``; ``shortcut`` has the output's.
+    """
+
+    def __init__(self, conv: OctConv2D, bn: OctBatchNorm2D) -> None:
+        super().__init__()
+        self.stride, self.data_format = conv.stride, conv.data_format
+        self.hh, self.lh = _fold_sum(conv.hh, conv.lh, bn.high)
+        self.ll, self.hl = _fold_sum(conv.ll, conv.hl, bn.low)
+
+    def forward(self, x: Feature, shortcut: Feature | None = None) -> Feature:
+        high, low = x if isinstance(x, Octave) else (x, None)
+        short_high, short_low = shortcut if isinstance(shortcut, Octave) else (shortcut, None)
+        if self.stride == 2:
+            high = pool2(high, self.data_format)
+
+        y_high = self.hh(high)
+        residual = None
+        if self.lh is not None:
+            residual = self.lh(low)
+            if self.stride == 1:
+                residual = up2_to(residual, y_high, self.data_format)
+        y_high = _add(y_high, _add(residual, short_high))
+        if self.ll is None and self.hl is None:
+            return y_high
+
+        residual = short_low
+        if self.hl is not None:
+            residual = _add(self.hl(pool2(high, self.data_format)), short_low)
+        if self.ll is None:
+            return Octave(y_high, residual)
+        if self.stride == 2:
+            low = pool2(low, self.data_format)
+        return Octave(y_high, _add(self.ll(low), residual))
+
+
+def fold_batch_norm(conv: nn.Conv2D, bn: nn.BatchNorm2D, bias: bool = True) -> nn.Conv2D:
+    """bn(conv(x)) as one convolution, without its bias if not ``bias``."""
+    scale = bn.weight / (bn._variance + bn._epsilon).sqrt()
+    folded = nn.Conv2D(
+        conv._in_channels,
+        conv._out_channels,
+        conv._kernel_size,
+        stride=conv._stride,
+        padding=conv._padding,
+        dilation=conv._dilation,
+        groups=conv._groups,
+        bias_attr=None if bias else False,
+        data_format=conv._data_format,
+    )
+    folded.weight.set_value(conv.weight * scale.reshape([-1, 1, 1, 1]))
+    if bias:
+        folded.bias.set_value(_folded_bias([conv], bn))
+    return folded
+
+
+def foldable(*layers: nn.Layer | None) -> bool:
+    """Whether these are still the layers they were built as, and not, say, quantised ones."""
+    return all(type(layer) in (type(None), nn.Conv2D, nn.BatchNorm2D) for layer in layers)
+
+
+def _fold_sum(main, exchange, bn) -> tuple[nn.Conv2D | None, nn.Conv2D | None]:
+    """bn(main(x) + exchange(y)) as two convolutions, the first with all of the bias."""
+    paths = [conv for conv in (main, exchange) if conv is not None]
+    folded = [fold_batch_norm(conv, bn, bias=index == 0) for index, conv in enumerate(paths)]
+    if paths:
+        folded[0].bias.set_value(_folded_bias(paths, bn))
+    folded = iter(folded)
+    return tuple(None if conv is None else next(folded) for conv in (main, exchange))
+
+
+def _folded_bias(convs: list[nn.Conv2D], bn: nn.BatchNorm2D) -> Tensor:
+    mean = bn._mean
+    for conv in convs:
+        if conv.bias is not None:
+            mean = mean - conv.bias
+    return bn.bias - mean * bn.weight / (bn._variance + bn._epsilon).sqrt()
+
+
+def _add(x: Tensor | None, y: Tensor | None) -> Tensor | None:
+    if x is None or y is None:
+        return y if x is None else x
+    return x + y
