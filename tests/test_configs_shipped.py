@@ -1,0 +1,155 @@
+"""The shipped configs: complete, equal within a pair, and understood by every trainer."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from paddleclas_octconv.config.locate import shipped_configs
+from paddleclas_octconv.trainer import fetch
+
+CONFIGS = {name: yaml.safe_load(path.read_text()) for name, path in shipped_configs().items()}
+PAIRS = [
+    ("CIFAR10/OctMobileNetV1.yaml", "CIFAR10/MobileNetV1.yaml"),
+    ("CIFAR10/OctResNet50.yaml", "CIFAR10/ResNet50.yaml"),
+]
+COMPARED = [name for pair in PAIRS for name in pair]
+
+
+def without_identity(config):
+    """The config without what tells a network from its twin."""
+    config = copy.deepcopy(config)
+    del config["Arch"]
+    for key in ("output_dir", "save_inference_dir"):
+        del config["Global"][key]
+    return config
+
+
+def without_batch_size(config):
+    config = copy.deepcopy(config)
+    for mode in ("Train", "Eval"):
+        del config["DataLoader"][mode]["sampler"]["batch_size"]
+    return config
+
+
+def test_the_configs_of_the_comparison_are_shipped():
+    assert {"Digits/OctMobileNetV1.yaml", *COMPARED} <= set(CONFIGS)
+
+
+@pytest.mark.parametrize("octave, vanilla", PAIRS)
+def test_twins_differ_in_the_network_alone(octave, vanilla):
+    assert without_identity(CONFIGS[octave]) == without_identity(CONFIGS[vanilla])
+    arch = dict(CONFIGS[octave]["Arch"])
+    assert (arch.pop("alpha"), arch.pop("conv_bias")) == (0.5, True)
+    assert arch == {**CONFIGS[vanilla]["Arch"], "name": f"Oct{CONFIGS[vanilla]['Arch']['name']}"}
+
+
+def test_the_pairs_differ_in_the_batch_size_alone():
+    recipes = [without_batch_size(without_identity(CONFIGS[name])) for name in COMPARED]
+    assert all(recipe == recipes[0] for recipe in recipes)
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_the_recipe_is_the_published_one(name):
+    config = CONFIGS[name]
+    batch_size = 768 if "MobileNet" in name else 256
+    assert config["Arch"]["class_num"] == 10
+    assert config["Global"]["epochs"] == 12
+    assert config["Global"]["use_visualdl"] is True
+    assert config["Optimizer"] == {
+        "name": "Adam",
+        "lr": {"name": "Constant", "learning_rate": 0.001},
+    }
+    assert config["Loss"]["Train"] == [{"CELoss": {"weight": 1.0}}]
+    assert config["DataLoader"]["Train"]["sampler"] == {
+        "name": "DistributedBatchSampler",
+        "batch_size": batch_size,
+        "drop_last": False,
+        "shuffle": True,
+    }
+    halves = [0.5, 0.5, 0.5]
+    normalize = {"scale": "1.0/255.0", "mean": halves, "std": halves, "order": ""}
+    assert config["DataLoader"]["Train"]["dataset"]["transform_ops"] == [
+        {"DecodeImage": {"to_rgb": True, "channel_first": False}},
+        {"ResizeImage": {"size": 224}},
+        {"NormalizeImage": normalize},
+    ]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_mode_sees_images_of_the_same_size(name):
+    config = CONFIGS[name]
+    transforms = config["DataLoader"]["Eval"]["dataset"]["transform_ops"]
+    assert config["Infer"]["transforms"] == [*transforms, {"ToCHWImage": None}]
+    (size,) = (op["ResizeImage"]["size"] for op in transforms if "ResizeImage" in op)
+    assert config["Global"]["image_shape"] == [3, size, size]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_config_has_folders_of_its_own(name):
+    stem = name[: -len(".yaml")]
+    assert CONFIGS[name]["Global"]["output_dir"] == f"./output/{stem}"
+    assert CONFIGS[name]["Global"]["save_inference_dir"] == f"./inference/{stem}"
+
+
+def trainers():
+    """The trainers on this machine: a checkout, and the fetched wheel."""
+    home = os.environ.get("PADDLECLAS_HOME")
+    fetched = fetch.cache_folder() / f"paddleclas-{fetch.VERSION}" / "paddleclas"
+    found = [Path(root) for root in (home, fetched) if root and Path(root, "ppcls").is_dir()]
+    skip = pytest.mark.skip(reason="no checkout in PADDLECLAS_HOME and no fetched trainer")
+    return found or [pytest.param(None, marks=skip)]
+
+
+BUILD = """
+import io, json, sys
+root, configs = sys.argv[1], json.load(sys.stdin)
+sys.path.insert(0, root)
+import numpy as np
+import paddle
+from PIL import Image
+from ppcls.data import ImageNetDataset, create_operators, transform
+from ppcls.data.postprocess import build_postprocess
+from ppcls.loss import build_loss
+from ppcls.metric import build_metrics
+from ppcls.optimizer import build_optimizer
+from ppcls.utils.logger import init_logger
+
+init_logger()
+file = io.BytesIO()
+Image.new("RGB", (32, 32), (255, 0, 128)).save(file, "PNG")
+for config in configs.values():
+    image = transform(file.getvalue(), create_operators(config["Infer"]["transforms"]))
+    assert list(image.shape) == config["Global"]["image_shape"]
+    assert image.dtype == np.float32
+    np.testing.assert_allclose(image[:, 5, 5], [1, -1, 128 / 255 * 2 - 1], atol=1e-6)
+    for mode in ("Train", "Eval"):
+        section = config["DataLoader"][mode]
+        create_operators(section["dataset"]["transform_ops"])
+        assert section["dataset"]["name"] == ImageNetDataset.__name__
+        build_loss(config["Loss"][mode])
+        build_metrics(config["Metric"][mode])
+    build_postprocess(config["Infer"]["PostProcess"])
+    optimizers, schedules = build_optimizer(
+        config["Optimizer"], config["Global"]["epochs"], 10, [paddle.nn.Linear(2, 2)]
+    )
+    assert schedules[0].get_lr() >= 0
+print("built", len(configs))
+"""
+
+
+@pytest.mark.parametrize("root", trainers(), ids=str)
+def test_a_trainer_builds_all_that_the_configs_name(root):
+    built = subprocess.run(
+        [sys.executable, "-B", "-c", BUILD, str(root)],
+        input=json.dumps(CONFIGS),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert f"built {len(CONFIGS)}" in built.stdout, built.stderr
