@@ -17,6 +17,7 @@ from ..layers import (
     OctAvgPool2D,
     OctBatchNorm2D,
     OctBNActConvLayer,
+    Reparameterizable,
     concat,
     each,
     join,
@@ -26,7 +27,7 @@ from ..weights.order import Order
 from .base import Backbone, OctBackbone, old_names
 
 
-class DenseLayer(nn.Layer):
+class DenseLayer(Reparameterizable):
     """1x1 bottleneck, 3x3; the output is what came in and ``growth_rate`` channels more."""
 
     def __init__(
@@ -54,6 +55,9 @@ class DenseLayer(nn.Layer):
         if self.dropout_func is not None:
             new = each(self.dropout_func, new)
         return concat(x, new)
+
+    def fold(self) -> None:
+        self.bn_ac_func2.fold_norm_into(self.bn_ac_func1)
 
 
 class TransitionLayer(nn.Layer):

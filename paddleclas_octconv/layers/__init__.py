@@ -4,6 +4,7 @@ from .bn_act_conv import OctBNActConvLayer
 from .branchwise import concat, each
 from .conv import OctConv2D
 from .conv_bn import ConvBNLayer, OctConvBNLayer, add
+from .deploy import Reparameterizable
 from .norm import OctBatchNorm2D
 from .octave import Octave, join
 from .pool import OctAvgPool2D
@@ -18,6 +19,7 @@ __all__ = [
     "OctConvBNLayer",
     "OctSELayer",
     "Octave",
+    "Reparameterizable",
     "add",
     "concat",
     "each",

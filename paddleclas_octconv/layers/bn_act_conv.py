@@ -6,6 +6,7 @@ from paddle import nn
 
 from .branchwise import each
 from .conv import OctConv2D
+from .deploy import FoldedOctConv2D, foldable_unit
 from .norm import OctBatchNorm2D
 from .octave import Feature
 
@@ -44,4 +45,12 @@ class OctBNActConvLayer(nn.Layer):
         )
 
     def forward(self, x: Feature) -> Feature:
-        return self.conv(each(self.act, self.bn(x)))
+        if self.bn is not None:
+            x = self.bn(x)
+        return self.conv(each(self.act, x))
+
+    def fold_norm_into(self, before: OctBNActConvLayer) -> None:
+        """Make this layer's batch norm part of the convolution whose output it normalises."""
+        if foldable_unit(before.conv, self.bn):
+            before.conv = FoldedOctConv2D(before.conv, self.bn)
+            self.bn = None

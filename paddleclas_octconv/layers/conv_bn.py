@@ -5,7 +5,7 @@ from __future__ import annotations
 from paddle import ParamAttr, Tensor, nn
 
 from .conv import OctConv2D
-from .deploy import FoldedOctConv2D, Reparameterizable, fold_batch_norm, foldable
+from .deploy import FoldedOctConv2D, Reparameterizable, fold_batch_norm, foldable, foldable_unit
 from .norm import OctBatchNorm2D
 from .octave import Feature, Octave
 
@@ -129,9 +129,8 @@ class OctConvBNLayer(Reparameterizable):
         return Octave(self.act(x.high), self.act(x.low)) if isinstance(x, Octave) else self.act(x)
 
     def fold(self) -> None:
-        conv, bn = self.conv, self.bn
-        if foldable(conv.hh, conv.hl, conv.lh, conv.ll, bn.high, bn.low):
-            self.conv = FoldedOctConv2D(conv, bn)
+        if foldable_unit(self.conv, self.bn):
+            self.conv = FoldedOctConv2D(self.conv, self.bn)
             self.bn = None
 
 

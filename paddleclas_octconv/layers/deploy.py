@@ -108,6 +108,13 @@ def foldable(*layers: nn.Layer | None) -> bool:
     return all(type(layer) in (type(None), nn.Conv2D, nn.BatchNorm2D) for layer in layers)
 
 
+def foldable_unit(conv: nn.Layer, bn: nn.Layer) -> bool:
+    """The same of an octave convolution and its batch norm."""
+    return isinstance(conv, OctConv2D) and foldable(
+        conv.hh, conv.hl, conv.lh, conv.ll, bn.high, bn.low
+    )
+
+
 def _fold_sum(main, exchange, bn) -> tuple[nn.Conv2D | None, nn.Conv2D | None]:
     """bn(main(x) + exchange(y)) as two convolutions, the first with all of the bias."""
     paths = [conv for conv in (main, exchange) if conv is not None]
