@@ -84,10 +84,11 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable:
     options = entry(name).options
 
     def build(pretrained: bool | str = False, use_ssld: bool = False, **kwargs):
-        from .pretrained import load_pretrained
+        from .weights.pretrained import load_pretrained
 
         model = network(**{**options, **kwargs})
-        load_pretrained(name, model, pretrained, use_ssld)
+        model.arch_name = name
+        load_pretrained(model, pretrained, backbone.__name__.partition(".arch.")[0])
         return model
 
     build.__name__ = build.__qualname__ = name
@@ -95,8 +96,9 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable:
     build.__doc__ = f"""{name}
 
     Args:
-        pretrained: False; True where weights are published; or the path of a ``.pdparams`` file.
-        use_ssld: as in PaddleClas; no distilled OctConv weights are published.
+        pretrained: False, or the path or address of a ``.pdparams`` file: weights of this network
+            or of its vanilla twin, which are cut into octave weights.
+        use_ssld: there for PaddleClas's signature; no distilled OctConv weights are published.
         **kwargs: those of ``{network.__name__}``: alpha, conv_bias, class_num, return_stages, …
     """
     build.octconv = entry(name)

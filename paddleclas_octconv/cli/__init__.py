@@ -22,6 +22,7 @@ COMMANDS = {
     "export": "paddleclas_octconv.cli.export",
     "benchmark": "paddleclas_octconv.cli.benchmark",
     "configs": "paddleclas_octconv.cli.configs",
+    "convert-weights": "paddleclas_octconv.cli.convert_weights",
     "models": "paddleclas_octconv.cli.models",
     "prepare": "paddleclas_octconv.cli.prepare",
 }
@@ -69,7 +70,7 @@ def _run(command: str, argv: list[str]) -> int:
 
 
 def _help() -> str:
-    lines = [f"  {name:<10}{importlib.import_module(path).HELP}" for name, path in COMMANDS.items()]
+    lines = [f"  {name:<17}{importlib.import_module(path).HELP}" for name, path in COMMANDS.items()]
     return "\n".join(
         [
             "usage: paddleclas COMMAND …  (each COMMAND has --help)",

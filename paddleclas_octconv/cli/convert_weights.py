@@ -1,0 +1,118 @@
+"""``paddleclas convert-weights``: weights for an OctConv network from those of another network."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ..errors import OctConvError
+from ..registry import BACKBONES, entry
+from ..suggest import suggest
+
+HELP = "cut a vanilla network's weights into octave weights, or convert PyTorch ones"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        type=Path,
+        metavar="SOURCE",
+        help="a .pdparams file of the vanilla network, or a .pth file of d-li14/octconv.pytorch",
+    )
+    parser.add_argument("out", type=Path, metavar="OUT.pdparams", help="the file to write")
+    parser.add_argument("--arch", required=True, metavar="NAME", help="the OctConv network")
+    parser.add_argument(
+        "--alpha",
+        type=_alpha,
+        help="its share of low-frequency channels, such as 0.5, or 0.5,0.5,0.25,0 for each stage",
+    )
+    parser.add_argument(
+        "--conv-bias", action="store_true", help="its convolutions have biases: they start at zero"
+    )
+    parser.add_argument(
+        "--trust-weights", action="store_true", help="load SOURCE even if it can run code"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert one file.
+
+    Raises:
+        OctConvError: SOURCE is not safe to load or does not fit, or OUT cannot be written.
+    """
+    if args.arch not in BACKBONES:
+        raise OctConvError(
+            f"--arch: {args.arch}: no such OctConv network{suggest(args.arch, BACKBONES)}"
+        )
+    if args.out.suffix != ".pdparams":
+        raise OctConvError(f"OUT: {args.out} should end in .pdparams")
+    if args.out.exists():
+        raise OctConvError(f"OUT: {args.out} exists already")
+
+    options: dict[str, Any] = {"conv_bias": True} if args.conv_bias else {}
+    if args.alpha is not None:
+        options["alpha"] = args.alpha
+    weights, note = _convert(args.source, args.arch, options, args.trust_weights)
+    _save(weights, args.out)
+    print(f"{args.out}: weights of {args.arch}: {note}")
+    return 0
+
+
+def _alpha(text: str) -> float | list[float]:
+    try:
+        values = [float(value) for value in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} should be a number, or numbers with commas between them"
+        ) from None
+    return values if len(values) > 1 else values[0]
+
+
+def _convert(source: Path, arch: str, options: dict, trust: bool) -> tuple[dict, str]:
+    """The state dict of the network with these weights, and what was done."""
+    from ..weights.octconv_pytorch import SUFFIXES, from_octconv_pytorch, load_torch
+    from ..weights.safe_load import load_weights
+
+    pytorch = source.suffix in SUFFIXES
+    if pytorch:
+        weights = from_octconv_pytorch(load_torch(source, trust))
+    else:
+        weights = load_weights(source, trust)
+
+    import paddle
+
+    from ..weights.fit import class_num, fit, load_into
+
+    paddle.set_device("cpu")
+    model = _build(arch, options)
+    classes = class_num(model, weights)
+    if classes is not None:
+        model = _build(arch, {"class_num": classes, **options})
+    fitted = fit(model, weights, str(source), new_classes=False)
+    if not fitted.vanilla and not pytorch:
+        raise OctConvError(f"SOURCE: {source} holds weights of {arch} itself: nothing to convert")
+    load_into(model, fitted.weights)
+    return model.state_dict(), "from octconv.pytorch" if pytorch else fitted.note
+
+
+def _build(arch: str, options: dict):
+    model = entry(arch).build(**options)
+    model.arch_name = arch
+    return model
+
+
+def _save(weights: dict, out: Path) -> None:
+    """Write a state dict; the file is there in full or not at all."""
+    import paddle
+
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".convert-") as folder:
+            whole = Path(folder, out.name)
+            paddle.save(weights, str(whole))
+            os.replace(whole, out)
+    except OSError as error:
+        raise OctConvError(f"OUT: {out} cannot be written: {error.strerror}") from None

@@ -1,0 +1,184 @@
+"""Weights for an OctConv network: its own, or those of its vanilla twin."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
+
+import numpy as np
+import paddle
+from paddle import nn
+
+from ..errors import OctConvError
+from ..registry import entry
+from .vanilla import Part, cut, vanilla_parts
+
+NAMED_KEYS = 3  # how many of the keys that differ a message names
+
+
+class Fitted(NamedTuple):
+    """Weights that a network can load.
+
+    Attributes:
+        weights: the network's own, without a classifier of other classes.
+        vanilla: whether they are cut from the vanilla twin's.
+        note: says in a clause what was done.
+    """
+
+    weights: dict[str, np.ndarray]
+    vanilla: bool
+    note: str
+
+
+def fit(model, weights: Mapping[str, np.ndarray], source: str, new_classes: bool = True) -> Fitted:
+    """Make weights of ``model`` out of its own weights or of its vanilla twin's.
+
+    Args:
+        model: an ``OctBackbone``.
+        source: what messages call the weights.
+        new_classes: let the classifier have another number of classes, and leave it out then.
+
+    Raises:
+        OctConvError: they fit neither; the message names the first keys that differ.
+    """
+    name, twin_key = _identity(model)
+    own = {key: list(value.shape) for key, value in model.state_dict().items()}
+    parts = vanilla_parts(model, twin_key, model.twin_orders())
+    classifier = _classifier(model)
+    vanilla = _are_vanilla(weights, own, parts)
+    if vanilla:
+        wanted = {key: list(part.shape) for key, part in parts.items()}
+        optional = {key for key, part in parts.items() if part.optional}
+        classifier = [twin_key(key) for key in classifier]
+        network = f"the vanilla twin of {name}"
+        note = "kernels and batch norms cut from those of the vanilla twin"
+    else:
+        wanted, optional, network = own, set(), name
+        note = "the network's own"
+
+    anew = _classes(weights, wanted, classifier) if new_classes else {}
+    kept = {key: value for key, value in weights.items() if key not in anew}
+    unused = _check(
+        kept,
+        {key: shape for key, shape in wanted.items() if key not in anew},
+        optional,
+        f"{source} does not fit {network}",
+    )
+    if anew:
+        layer, given, classes = next(iter(anew.values()))
+        note += f"; {layer} starts anew: {classes} classes, not {given}"
+    if unused:
+        note += f"; nothing here uses {_list(unused)}"
+    return Fitted(cut(parts, kept) if vanilla else kept, vanilla, note)
+
+
+def class_num(model, weights: Mapping[str, np.ndarray]) -> int | None:
+    """The number of classes that weights of ``model`` or of its vanilla twin are for."""
+    twin_key = _identity(model)[1]
+    for key in _classifier(model):
+        for name in (key, twin_key(key)):
+            if name in weights:
+                return np.shape(weights[name])[-1]
+    return None
+
+
+def load_into(model: nn.Layer, weights: Mapping[str, np.ndarray]) -> None:
+    """Give a network those of its parameters and buffers that are in ``weights``."""
+    for key, tensor in model.state_dict().items():
+        if key in weights:
+            tensor.set_value(paddle.to_tensor(weights[key]).astype(tensor.dtype))
+
+
+def cut_if_vanilla(model, state_dict: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The state dict itself, unless it is the vanilla twin's: cut then, with one log line.
+
+    Raises:
+        OctConvError: it is the twin's, but not all of it, or of other shapes.
+    """
+    own = model.state_dict()
+    name, twin_key = _identity(model)
+    parts = vanilla_parts(model, twin_key, model.twin_orders())
+    if not _are_vanilla(state_dict, own, parts):
+        return state_dict
+    arrays = {key: _to_array(value) for key, value in state_dict.items()}
+    fitted = fit(model, arrays, "the state dict")
+    log(f"{name}: weights loaded: {fitted.note}")
+    return {
+        key: paddle.to_tensor(value).astype(own[key].dtype) if key in own else value
+        for key, value in fitted.weights.items()
+    }
+
+
+def log(message: str) -> None:
+    """Log to where PaddleClas's messages go."""
+    logging.getLogger("ppcls").info(message)
+
+
+def _identity(model) -> tuple[str, Callable[[str], str]]:
+    """What to call a network, and how its vanilla twin calls its layers."""
+    if model.arch_name is None:
+        return type(model).__name__, str
+    return model.arch_name, entry(model.arch_name).twin_key
+
+
+def _are_vanilla(
+    weights: Mapping[str, Any], own: Mapping[str, Any], parts: Mapping[str, Part]
+) -> bool:
+    """Whether something is there as only the twin has it, and nothing as only we have it."""
+    if any(key in own and key not in parts for key in weights):
+        return False
+    return any(key in parts and parts[key].octave for key in weights)
+
+
+def _classifier(model: nn.Layer) -> list[str]:
+    """The keys of the last linear layer."""
+    names = [name for name, layer in model.named_sublayers() if isinstance(layer, nn.Linear)]
+    return [f"{names[-1]}.weight", f"{names[-1]}.bias"] if names else []
+
+
+def _classes(
+    weights: Mapping[str, np.ndarray], wanted: Mapping[str, list[int]], classifier: Sequence[str]
+) -> dict[str, tuple[str, int, int]]:
+    """Classifier tensors with another number of classes: (layer, given, wanted)."""
+    anew = {}
+    for key in classifier:
+        given = list(np.shape(weights.get(key)))
+        if given != wanted[key] and given[:-1] == wanted[key][:-1] and given:
+            anew[key] = (key.rpartition(".")[0], given[-1], wanted[key][-1])
+    return anew
+
+
+def _check(
+    weights: Mapping[str, np.ndarray],
+    wanted: Mapping[str, list[int]],
+    optional: set[str],
+    complaint: str,
+) -> list[str]:
+    """Raise if weights differ from the wanted shapes; returns the keys that belong to no layer."""
+    missing = [key for key in wanted if key not in weights and key not in optional]
+    shapes = [
+        f"{key} is {list(np.shape(weights[key]))}, should be {shape}"
+        for key, shape in wanted.items()
+        if key in weights and list(np.shape(weights[key])) != shape
+    ]
+    unexpected = [key for key in weights if key not in wanted]
+    ours = {key.partition(".")[0] for key in wanted}
+    if missing or shapes or any(key.partition(".")[0] in ours for key in unexpected):
+        problems = [
+            f"{what} {_list(items)}".strip()
+            for what, items in (("missing", missing), ("", shapes), ("unexpected", unexpected))
+            if items
+        ]
+        raise OctConvError(f"{complaint}: {'; '.join(problems)}")
+    return unexpected
+
+
+def _list(items: Sequence[str]) -> str:
+    more = len(items) - NAMED_KEYS
+    return ", ".join(items[:NAMED_KEYS]) + (f" and {more} more" if more > 0 else "")
+
+
+def _to_array(value: Any) -> np.ndarray:
+    if isinstance(value, paddle.Tensor) and value.dtype == paddle.bfloat16:
+        value = value.astype("float32")
+    return np.asarray(value)

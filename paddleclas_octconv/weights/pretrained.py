@@ -1,0 +1,59 @@
+"""The ``pretrained`` argument of a backbone."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from ..errors import OctConvError
+from .fit import fit, load_into, log
+from .safe_load import load_weights
+
+SUFFIX = ".pdparams"
+
+
+def load_pretrained(model, pretrained, copy: str = "ppcls") -> None:
+    """Load what PaddleClas's ``pretrained`` asks for.
+
+    Args:
+        model: the network, just built.
+        pretrained: False or None; True; the path of a ``.pdparams`` file, with or without its
+            suffix, or its address, of the network's own weights or of its vanilla twin's.
+        copy: the package of the PaddleClas that downloads them.
+
+    Raises:
+        OctConvError: no weights are published, the file is missing or not safe to load, or its
+            weights do not fit.
+    """
+    if pretrained is False or pretrained is None:
+        return
+    if pretrained is True:
+        raise OctConvError(
+            f"pretrained=True: no weights are published for {model.arch_name}; give the path of a "
+            f"{SUFFIX} file, its own or its vanilla twin's"
+        )
+    if not isinstance(pretrained, (str, Path)):
+        raise OctConvError(f"pretrained must be False or a path, got {pretrained!r}")
+    source = f"pretrained={str(pretrained)!r}"
+    path = _path(str(pretrained), source, copy)
+    try:
+        weights = load_weights(path)
+    except OctConvError as error:
+        raise OctConvError(f"{source}: {error}") from None
+    fitted = fit(model, weights, source)
+    load_into(model, fitted.weights)
+    log(f"{model.arch_name}: {source} loaded: {fitted.note}")
+
+
+def _path(pretrained: str, source: str, copy: str) -> Path:
+    if pretrained.startswith(("http://", "https://")):
+        download = importlib.import_module(f"{copy}.utils.download")
+        try:
+            return Path(download.get_weights_path_from_url(pretrained))
+        except Exception as error:
+            raise OctConvError(f"{source}: not downloaded: {error}") from None
+    if Path(pretrained).suffix in (".pth", ".pt"):
+        raise OctConvError(
+            f"{source}: PyTorch weights have to be converted first: paddleclas convert-weights"
+        )
+    return Path(pretrained if pretrained.endswith(SUFFIX) else pretrained + SUFFIX)
