@@ -63,6 +63,12 @@ GPU = [
     # Importing paddle 2.6.2 and scikit-learn >= 1.5 in one process is a segmentation fault.
     "scikit-learn<1.5",
 ]
+TEST = [
+    "pytest>=7",
+    "pre-commit",
+    "ruff",
+    "setuptools>=70.1",  # builds a wheel by itself
+]
 
 setup(
     name="paddleclas-octconv",
@@ -80,8 +86,9 @@ setup(
         "pyyaml>=5.1",
         "filelock",  # two processes fetch the trainer once
         "platformdirs",  # the user's cache folder on every system
+        "psutil",  # finds what an interrupted run has started
     ],
-    extras_require={"cpu": CPU, "gpu": GPU, "test": ["pytest>=7", "ruff", "pre-commit"]},
+    extras_require={"cpu": CPU, "gpu": GPU, "test": TEST},
     cmdclass={"build_py": BuildWithHookAndConfigs},
     zip_safe=False,
 )

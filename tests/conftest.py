@@ -1,0 +1,139 @@
+"""What the tests share: a tiny data set and config, trainers, and the command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+CLASS_NUM = 4
+_HOME = os.environ.pop("PADDLECLAS_HOME", None)  # the tests name a trainer where they want one
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def run_python(*args, cwd=None, timeout=300, **environ) -> subprocess.CompletedProcess:
+    """Run the interpreter of the tests on arguments, with more environment variables."""
+    return subprocess.run(
+        [sys.executable, *map(str, args)],
+        cwd=cwd,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def run_cli(*args, **options) -> subprocess.CompletedProcess:
+    """Run a command of the package in a process of its own."""
+    return run_python("-m", "paddleclas_octconv", *args, **options)
+
+
+def error_line(stderr: str) -> str:
+    """The one line that bad input ends in; fails where there is another or a traceback."""
+    lines = [line for line in stderr.splitlines() if line.startswith("paddleclas: error: ")]
+    assert len(lines) == 1, stderr
+    assert "Traceback" not in stderr
+    return lines[0]
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory) -> Path:
+    """A data set in a folder: 24 training and 16 validation images of 32x32, four classes."""
+    import cv2
+
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "images").mkdir()
+    random = np.random.default_rng(0)
+    lines = []
+    for number in range(40):
+        label = number % CLASS_NUM
+        image = random.integers(0, 128, (32, 32, 3)) + 32 * label  # brightness tells the class
+        cv2.imwrite(str(folder / "images" / f"{number}.png"), image.astype(np.uint8))
+        lines.append(f"{number}.png {label}\n")
+    (folder / "train.txt").write_text("".join(lines[:24]))
+    (folder / "val.txt").write_text("".join(lines[24:]))
+    (folder / "labels.txt").write_text("".join(f"{i} class{i}\n" for i in range(CLASS_NUM)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_config(tiny_data) -> Path:
+    """A config that trains the smallest octave network for an epoch on the tiny data set."""
+    to_array = [
+        {"DecodeImage": {"to_rgb": True, "channel_first": False}},
+        {"NormalizeImage": {"scale": "1.0/255.0", "mean": [0.5] * 3, "std": [0.5] * 3}},
+    ]
+
+    def loader(name: str, shuffle: bool) -> dict:
+        return {
+            "dataset": {
+                "name": "ImageNetDataset",
+                "image_root": str(tiny_data / "images"),
+                "cls_label_path": str(tiny_data / f"{name}.txt"),
+                "transform_ops": to_array,
+            },
+            "sampler": {
+                "name": "DistributedBatchSampler",
+                "batch_size": 8,
+                "drop_last": False,
+                "shuffle": shuffle,
+            },
+            "loader": {"num_workers": 0, "use_shared_memory": False},
+        }
+
+    config = {
+        "Global": {
+            "checkpoints": None,
+            "pretrained_model": None,
+            "output_dir": "./output",
+            "device": "cpu",
+            "seed": 7,
+            "save_interval": 1,
+            "eval_during_train": True,
+            "eval_interval": 1,
+            "epochs": 1,
+            "print_batch_step": 1,
+            "use_visualdl": False,
+            "image_shape": [3, 32, 32],
+            "save_inference_dir": "./inference",
+        },
+        "Arch": {"name": "OctMobileNetV1_x0_25", "class_num": CLASS_NUM, "alpha": 0.5},
+        "Loss": {"Train": [{"CELoss": {"weight": 1.0}}], "Eval": [{"CELoss": {"weight": 1.0}}]},
+        "Optimizer": {"name": "Adam", "lr": {"name": "Constant", "learning_rate": 0.001}},
+        "DataLoader": {"Train": loader("train", True), "Eval": loader("val", False)},
+        "Infer": {
+            "infer_imgs": str(tiny_data / "images" / "0.png"),
+            "batch_size": 4,
+            "transforms": [*to_array, {"ToCHWImage": None}],
+            "PostProcess": {
+                "name": "Topk",
+                "topk": 2,
+                "class_id_map_file": str(tiny_data / "labels.txt"),
+            },
+        },
+        "Metric": {"Train": [{"TopkAcc": {"topk": [1]}}], "Eval": [{"TopkAcc": {"topk": [1]}}]},
+    }
+    path = tiny_data / "tiny.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    return path
+
+
+@pytest.fixture(scope="session")
+def fetched_trainer() -> Path:
+    """The pinned trainer in the user's cache (the first time, this needs the network)."""
+    from paddleclas_octconv.trainer import fetch
+
+    return fetch.trainer_root()
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """A git checkout of PaddleClas."""
+    if not _HOME:
+        pytest.skip("PADDLECLAS_HOME names no checkout of PaddleClas")
+    return Path(_HOME)
