@@ -6,7 +6,7 @@ import contextlib
 import signal
 import subprocess
 import threading
-from typing import Iterator, Mapping, Sequence
+from typing import IO, Iterator, Mapping, Sequence
 
 import psutil
 
@@ -18,14 +18,17 @@ class _Interrupted(Exception):
     pass
 
 
-def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
+def run(command: Sequence[str], environ: Mapping[str, str], output: IO | None = None) -> int:
     """Run a command, its output streamed, and return its exit code (128 + n after signal n).
+
+    output: a file that takes stdout and stderr instead.
 
     SIGINT, SIGTERM and SIGHUP are passed on; what has not ended ``PATIENCE`` seconds later, of
     the child and all that it has started, is killed.
     """
     with _raising_on_signals():
-        child = subprocess.Popen(list(command), env=dict(environ))
+        error = subprocess.STDOUT if output else None
+        child = subprocess.Popen(list(command), env=dict(environ), stdout=output, stderr=error)
         try:
             code = child.wait()
         except _Interrupted as interruption:
