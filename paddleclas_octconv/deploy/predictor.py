@@ -38,6 +38,14 @@ def model_files(
     )
 
 
+def demand_gpu() -> None:
+    """Raises OctConvError where Paddle has no GPU to run on."""
+    import paddle
+
+    if not paddle.is_compiled_with_cuda() or paddle.device.cuda.device_count() == 0:
+        raise OctConvError("the device gpu: Paddle sees no GPU here")
+
+
 def create_predictor(
     folder: str | Path,
     *,
@@ -60,6 +68,7 @@ def create_predictor(
     config = inference.Config(str(model), str(params))
     config.disable_glog_info()
     if gpu:
+        demand_gpu()
         kinds = {
             "fp32": inference.PrecisionType.Float32,
             "fp16": inference.PrecisionType.Half,

@@ -1,0 +1,85 @@
+"""What an exported model consists of: its operators, weights and multiply-adds."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import paddle
+
+from .predictor import model_files
+
+
+class Operator(NamedTuple):
+    """An operator. name: "conv2d", "pool2d", …; shapes of inputs and first output, -1: any."""
+
+    name: str
+    inputs: list[list[int]]
+    output: list[int]
+
+
+class Program(NamedTuple):
+    """A model. operators: in order; total_parameters: elements of all that its file holds."""
+
+    operators: list[Operator]
+    total_parameters: int
+
+    def counts(self) -> Counter[str]:
+        """How often each operator occurs."""
+        return Counter(operator.name for operator in self.operators)
+
+    def multiply_adds(self) -> int | None:
+        """Of convolutions and matrix products, for one image; None if the sizes are not fixed."""
+        total = 0
+        for name, inputs, output in self.operators:
+            if name not in ("conv2d", "depthwise_conv2d", "matmul", "matmul_v2"):
+                continue
+            if -1 in output[1:]:
+                return None
+            weight = next(shape for shape in inputs if -1 not in shape)
+            kernel = weight[0] if name.startswith("matmul") else math.prod(weight[1:])
+            total += math.prod(output[1:]) * kernel
+        return total
+
+
+def load(folder: str | Path) -> Program:
+    """The model in an exported folder, in the format that this Paddle reads fastest."""
+    model, _ = model_files(folder)
+    dynamic = paddle.in_dynamic_mode()
+    if dynamic:
+        paddle.enable_static()
+    try:
+        executor = paddle.static.Executor(paddle.CPUPlace())
+        with paddle.static.scope_guard(paddle.static.Scope()):
+            program, _, _ = paddle.static.load_inference_model(str(model.with_suffix("")), executor)
+    finally:
+        if dynamic:
+            paddle.disable_static()
+    block = program.global_block()
+    if model.suffix == ".json":
+        shapes = [op.results()[0].shape for op in block.ops if op.name() == "builtin.parameter"]
+        operators = [_read_pir(op) for op in block.ops]
+    else:
+        kept = [var for var in program.list_vars() if var.persistable]
+        shapes = [var.shape for var in kept if var.name not in ("feed", "fetch")]
+        operators = [_read_old(op, block) for op in block.ops]
+    parameters = sum(math.prod(shape) for shape in shapes)
+    return Program([operator for operator in operators if operator], parameters)
+
+
+def _read_pir(op) -> Operator | None:
+    name = op.name().rpartition(".")[2]
+    if name == "parameter" or not op.num_results():
+        return None
+    inputs = [list(op.operand_source(i).shape) for i in range(op.num_operands())]
+    return Operator(name, inputs, list(op.results()[0].shape))
+
+
+def _read_old(op, block) -> Operator | None:
+    if op.type in ("feed", "fetch"):
+        return None
+    inputs = [list(block.var(name).shape) for key in op.input_names for name in op.input(key)]
+    outputs = [name for key in op.output_names for name in op.output(key)]
+    return Operator(op.type, inputs, list(block.var(outputs[0]).shape))
