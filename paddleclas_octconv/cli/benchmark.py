@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         table = measure(contenders, settings, progress.say)
     print(render(table, settings))
     if args.json:
-        result = as_json(table, settings, _machine())
+        result = as_json(table, settings, machine())
         args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return 0
 
@@ -206,7 +206,7 @@ def _warn_if_busy() -> None:
         )
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
     """What the figures depend on."""
     processor = platform.processor()
     with contextlib.suppress(OSError, StopIteration):
