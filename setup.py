@@ -63,6 +63,13 @@ GPU = [
     # Importing paddle 2.6.2 and scikit-learn >= 1.5 in one process is a segmentation fault.
     "scikit-learn<1.5",
 ]
+ONNX = [
+    # The converter for Paddle 3; it asks for onnx and onnxoptimizer in the versions it needs.
+    "paddle2onnx==2.1.0",
+    # The newest with wheels for Python 3.8 to 3.11 alike. Unpinned, an upgrade of it would take
+    # numpy 2 along, on which paddleclas 2.6.0 (numpy 1.24.4, opencv-python 4.6) cannot be imported.
+    "onnxruntime==1.19.2",
+]
 TEST = [
     "pytest>=7",
     "pre-commit",
@@ -84,11 +91,12 @@ setup(
         "paddleclas==2.6.0",  # the copy whose registry, predictor and command are extended
         "visualdl>=2.5",  # the configs write VisualDL scalars
         "pyyaml>=5.1",
+        "requests",  # downloads data sets
         "filelock",  # two processes fetch the trainer once
         "platformdirs",  # the user's cache folder on every system
         "psutil",  # finds what an interrupted run has started
     ],
-    extras_require={"cpu": CPU, "gpu": GPU, "test": TEST},
+    extras_require={"cpu": CPU, "gpu": GPU, "onnx": ONNX, "test": TEST},
     cmdclass={"build_py": BuildWithHookAndConfigs},
     zip_safe=False,
 )

@@ -1,0 +1,99 @@
+"""Bad input on the command line: one clear line, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import CLASS_NUM, run_cli
+
+from paddleclas_octconv import __version__
+from paddleclas_octconv.cli import COMMANDS, main
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Runs a command in an empty folder of its own: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv):
+        code = main([str(word) for word in argv])
+        out, err = capsys.readouterr()
+        assert list(tmp_path.iterdir()) == []
+        return code, out, err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "argv, told",
+    [
+        (["trian"], "unknown command 'trian'; did you mean train?"),
+        (["zzz"], "unknown command 'zzz' (commands: train, "),
+        (["train"], "train: the following arguments are required: -c/--config"),
+        (["eval", "-c", "Digits/OctMobilNetV1"], "did you mean Digits/OctMobileNetV1?"),
+        (["train", "-c", "C", "--padleclas", "x"], "unknown option --padleclas; did you mean"),
+        (["train", "-c", "C", "stray"], "unknown option stray"),
+        (["train", "-c"], "argument -c/--config: expected one argument"),
+        (["train", "-c", "C", "-o", "epochs"], "-o epochs: should be KEY.KEY=VALUE"),
+        (["train", "-c", "C", "--gpus", "a,b"], "--gpus a,b: should be the numbers of GPUs"),
+        (["train", "-c", "C", "--nproc-per-node", "0"], "should be a whole number from 1"),
+        (["train", "-c", "C", "--nnodes", "some"], "--nnodes some: should be"),
+        (["train", "-c", "C", "--paddleclas", "/"], "--paddleclas /: not a PaddleClas checkout"),
+        (["train", "-c", "C", "-o", "Arch.alpha=2"], "Arch.alpha: 2 should be a number"),
+        (["train", "-c", "C", "-o", f"Arch.class_num={CLASS_NUM - 1}"], "train.txt:4: label 3"),
+        (["eval", "-c", "C"], "holds no trained weights: train first, or give some with -o"),
+        (["export", "-c", "C"], "holds no trained weights"),
+        (["infer", "-c", "C", "-o", "Infer.infer_imgs=no"], "holds no trained weights"),
+        (["export", "-c", "C", "--format", "tflite"], "invalid choice: 'tflite'"),
+        (["train", "-c", "CIFAR10/OctResNet50"], "paddleclas prepare cifar10"),
+    ],
+)
+def test_mistake_is_one_line(run, tiny_config, argv, told):
+    argv = [tiny_config if word == "C" else word for word in argv]
+    code, out, err = run(*argv)
+    assert (code, out) == (2, "")
+    *before, line = err.splitlines()
+    assert line.startswith("paddleclas: error: ")
+    assert told in line
+    assert all(said.startswith("paddleclas: trainer: ") for said in before)
+
+
+def test_gpus_without_a_gpu_are_told(run, tiny_config):
+    import paddle
+
+    if paddle.is_compiled_with_cuda():
+        pytest.skip("this machine may have a GPU")
+    code, _, err = run("train", "-c", tiny_config, "--gpus", "0,1")
+    assert code == 2
+    assert "--gpus 0,1: Paddle sees no GPU here; --nproc-per-node 2 runs on the CPU" in err
+
+
+def test_commands_without_the_hook_are_the_same(tmp_path):
+    result = run_cli("trian", cwd=tmp_path, PADDLECLAS_OCTCONV_AUTOLOAD="0")
+    assert result.returncode == 2
+    assert result.stderr.startswith("paddleclas: error: unknown command 'trian'")
+
+
+def test_help_names_every_command(run):
+    for argv in ([], ["--help"], ["-h"]):
+        code, out, err = run(*argv)
+        assert (code, err) == (0, "")
+        for command in COMMANDS:
+            assert f"\n  {command}" in out
+    assert run("--version")[1].strip() == __version__
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: paddleclas {command} " in capsys.readouterr().out
+
+
+def test_configs_lists_what_is_shipped(run):
+    code, out, _ = run("configs")
+    assert code == 0
+    assert "CIFAR10/OctResNet50.yaml" in out.splitlines()
+    paths = run("configs", "--path")[1].splitlines()
+    assert len(paths) == len(out.splitlines())
+    assert all(path.endswith(name) for path, name in zip(paths, out.splitlines()))

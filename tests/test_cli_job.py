@@ -1,0 +1,151 @@
+"""What a job hands to the trainer: arguments, weights, environment, launcher."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from paddleclas_octconv.cli import job
+from paddleclas_octconv.errors import OctConvError
+from paddleclas_octconv.trainer import launch, outputs, process
+
+NAME = "OctMobileNetV1_x0_25"
+
+
+@pytest.fixture
+def parse():
+    parser = argparse.ArgumentParser()
+    job.add_arguments(parser)
+    return lambda *argv: parser.parse_args([str(word) for word in argv])
+
+
+@pytest.fixture
+def runs(monkeypatch, tmp_path):
+    """The commands and environments that would run."""
+    runs = []
+
+    def record(command, environ):
+        runs.append((command, environ))
+        return 0
+
+    monkeypatch.setattr(process, "run", record)
+    monkeypatch.chdir(tmp_path)
+    return runs
+
+
+def make(path: str, age: float = 0) -> Path:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    os.utime(path, (1e9 - age, 1e9 - age))
+    return path
+
+
+def test_overrides_are_passed_on_unchanged(fetched_trainer, tiny_config, parse, runs):
+    overrides = ["-o", "Global.epochs=2*3", "-o", "Arch.alpha=0.25"]
+    job.prepare("train", parse("-c", tiny_config, *overrides, "-p", "x=1")).run()
+    ((command, _),) = runs
+    assert command[0] == sys.executable
+    assert command[2:] == ["train", str(fetched_trainer)] + ["-c", str(tiny_config)] + overrides + [
+        "-p",
+        "x=1",
+    ]
+
+
+def test_launcher_stands_before_the_trainer(fetched_trainer, tiny_config, parse, runs):
+    options = ["--nproc-per-node", 2, "--nnodes=2", "--master", "10.0.0.1:6070", "--rank", 0]
+    job.prepare("train", parse("-c", tiny_config, *options, "--log_dir", "ranks")).run()
+    (check, _), (command, _) = runs
+    assert "paddle.distributed.launch" not in check
+    assert command[1:3] == ["-m", "paddle.distributed.launch"]
+    assert sorted(command[3:8]) == [
+        "--log_dir=ranks",
+        "--master=10.0.0.1:6070",
+        "--nnodes=2",
+        "--nproc_per_node=2",
+        "--rank=0",
+    ]
+    assert command[8].endswith("run.py")
+
+
+@pytest.mark.parametrize(
+    "device, gpu, options, user, threads",
+    [
+        ("cpu", False, (), None, 8),
+        ("cpu", True, (), None, 8),
+        ("gpu", False, (), None, 8),
+        ("gpu", True, (), None, None),
+        ("cpu", False, ("--nproc-per-node", "4"), None, 2),
+        ("cpu", False, ("--nproc-per-node", "16"), None, 1),
+        ("cpu", False, (), "3", 3),
+    ],
+)
+def test_cpu_runs_use_all_cores(
+    fetched_trainer, tiny_config, parse, runs, monkeypatch, device, gpu, options, user, threads
+):
+    monkeypatch.setattr(launch, "has_gpu", lambda: gpu)
+    monkeypatch.setattr(launch, "_cpu_count", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if user:
+        monkeypatch.setenv("OMP_NUM_THREADS", user)
+    args = parse("-c", tiny_config, "-o", f"Global.device={device}", *options)
+    job.prepare("train", args).run()
+    assert runs[-1][1].get("OMP_NUM_THREADS") == (threads and str(threads))
+
+
+@pytest.mark.parametrize(
+    "files, best",
+    [
+        ([f"{NAME}/best_model"], f"{NAME}/best_model"),  # 2.4
+        (["best_model"], "best_model"),  # 2.5, 2.6
+        (["best_model/best_model"], "best_model/best_model"),  # uniform_output_enabled
+        (["best_model", f"{NAME}/best_model"], "best_model"),  # the newer one
+        ([f"{NAME}/best_model", "best_model"], f"{NAME}/best_model"),
+        (["latest", "best_model"], "best_model"),
+        ([f"{NAME}/latest"], f"{NAME}/latest"),  # trained without evaluation
+    ],
+)
+def test_best_weights_of_every_layout(tmp_path, files, best):
+    for age, file in enumerate(files):
+        make(f"{tmp_path}/{file}.pdparams", age)
+    config = {"Global": {"output_dir": str(tmp_path)}, "Arch": {"name": NAME}}
+    assert outputs.best_weights(config) == tmp_path / best
+
+
+@pytest.mark.parametrize("mode", ["eval", "infer", "export"])
+def test_weights_of_the_output_folder_are_the_default(
+    fetched_trainer, tiny_config, parse, runs, mode
+):
+    make(f"output/{NAME}/best_model.pdparams")
+    job.prepare(mode, parse("-c", tiny_config)).run()
+    assert runs[0][0][-2:] == ["-o", f"Global.pretrained_model=output/{NAME}/best_model"]
+
+
+@pytest.mark.parametrize("given", ["mine", "mine.pdparams"])
+def test_weights_that_are_given_are_taken(fetched_trainer, tiny_config, parse, runs, given):
+    make("output/best_model.pdparams")
+    make("mine.pdparams")
+    job.prepare("eval", parse("-c", tiny_config, "-o", f"Global.pretrained_model={given}")).run()
+    assert runs[0][0][-1] == "Global.pretrained_model=mine"  # as every version takes it
+
+
+def test_pretrained_network_can_be_evaluated_without_training(
+    fetched_trainer, tiny_config, parse, runs
+):
+    job.prepare("eval", parse("-c", tiny_config, "-o", "Arch.pretrained=True")).run()
+    assert "pretrained_model" not in " ".join(runs[0][0])
+    with pytest.raises(OctConvError, match="holds no trained weights"):
+        job.prepare("eval", parse("-c", tiny_config))
+
+
+def test_second_process_of_a_job_does_not_check_again(fetched_trainer, tiny_config, parse, runs):
+    task = job.prepare("train", parse("-c", tiny_config))
+    task.run({"FLAGS_x": "1"}, ["Global.save_inference_dir=a"])
+    task.run({"FLAGS_x": "0"}, ["Global.save_inference_dir=b"])
+    assert [environ["FLAGS_x"] for _, environ in runs] == ["1", "0"]
+    assert [command[-1][-1] for command, _ in runs] == ["a", "b"]
+    assert [environ["PADDLECLAS_OCTCONV_CHECKED"] for _, environ in runs] == ["0", "1"]

@@ -1,0 +1,149 @@
+"""Checks before the trainer starts: each mistake is told by its key, its value, what is right."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+from conftest import CLASS_NUM
+
+from paddleclas_octconv.config import check, load_config
+from paddleclas_octconv.errors import OctConvError
+
+
+@pytest.fixture
+def config(tiny_config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return copy.deepcopy(load_config(tiny_config))
+
+
+def messages(config, mode):
+    with pytest.raises(OctConvError) as error:
+        check.check_keys(config, mode)
+        check.check_files(config, mode)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("mode", ["train", "eval", "infer", "export"])
+def test_good_config_passes(config, mode):
+    check.check_keys(config, mode)
+    check.check_files(config, mode)
+
+
+@pytest.mark.parametrize("mode", ["train", "eval", "infer", "export"])
+def test_each_missing_key_is_named(config, mode):
+    for key in check.REQUIRED[mode]:
+        broken = copy.deepcopy(config)
+        parent, _, last = key.rpartition(".")
+        del (check.get(broken, parent) if parent else broken)[last]
+        assert messages(broken, mode) == f"{key}: missing from the config"
+
+
+@pytest.mark.parametrize(
+    "key, value, told",
+    [
+        ("Global.device", "gpuu", "'gpuu' should be one of cpu, gpu"),
+        ("Arch.name", 3, "3 should be the name of a network"),
+        ("Arch.class_num", 0, "0 should be a whole number above 0"),
+        ("Arch.class_num", "ten", "'ten' should be a whole number above 0"),
+        ("Arch.alpha", 1.5, "1.5 should be a number from 0 to 1"),
+        ("Arch.alpha", -0.1, "-0.1 should be a number from 0 to 1"),
+        ("Arch.alpha", "half", "'half' should be a number from 0 to 1"),
+        ("Arch.alpha", True, "True should be a number from 0 to 1"),
+        ("Arch.alpha", float("nan"), "nan should be a number from 0 to 1"),
+        ("Arch.pretrained", "no/such", "no such file: no/such.pdparams"),
+        ("Global.pretrained_model", "no/such.pdparams", "no such file: no/such.pdparams"),
+        ("Global.pretrained_model", 3, "3 should be the path of a .pdparams file"),
+        ("Global.checkpoints", "no/such", "no such file: no/such.pdparams"),
+        ("DataLoader.Train.dataset.image_root", "no/such", "no/such: no such folder"),
+        ("DataLoader.Train.dataset.cls_label_path", "no/such.txt", "no/such.txt: no such file"),
+        ("DataLoader.Eval.dataset.cls_label_path", "no/such.txt", "no/such.txt: no such file"),
+    ],
+)
+def test_wrong_value_is_named_with_its_key(config, key, value, told):
+    parent, _, last = key.rpartition(".")
+    check.get(config, parent)[last] = value
+    assert messages(config, "train").startswith(f"{key}: ")
+    assert told in messages(config, "train")
+
+
+def test_alpha_of_other_networks_is_not_ours(config):
+    config["Arch"].update(name="SomeNet", alpha=1.5)
+    check.check_keys(config, "train")
+
+
+def test_alpha_may_be_one_per_stage(config):
+    config["Arch"]["alpha"] = [0.25, 0.5, 0.75, 0]
+    check.check_keys(config, "train")
+    config["Arch"]["alpha"] = [0.25, 2]
+    assert "[0.25, 2] should be" in messages(config, "train")
+
+
+def test_eval_data_is_not_asked_for_without_evaluation(config):
+    config["Global"]["eval_during_train"] = False
+    del config["DataLoader"]["Eval"]
+    check.check_keys(config, "train")
+    check.check_files(config, "train")
+    config["Global"]["eval_during_train"] = True
+    assert messages(config, "train") == "DataLoader.Eval: missing from the config"
+
+
+@pytest.mark.parametrize("section", ["Query", "Gallery"])
+def test_retrieval_data_are_checked_as_well(config, section):
+    good = config["DataLoader"]["Eval"]
+    bad = copy.deepcopy(good)
+    bad["dataset"]["image_root"] = "no/such"
+    config["DataLoader"]["Eval"] = {"Query": good, "Gallery": good, section: bad}
+    assert messages(config, "eval").startswith(f"DataLoader.Eval.{section}.dataset.image_root: ")
+
+
+@pytest.mark.parametrize(
+    "line, told",
+    [
+        (f"0.png {CLASS_NUM}", f"label {CLASS_NUM} is outside class_num {CLASS_NUM} (0 to 3)"),
+        ("0.png -1", "label -1 is outside"),
+        ("0.png", "'0.png' should be '<image> <label>'"),
+        ("0.png cat", "'0.png cat' should be '<image> <label>'"),
+        ("0.png\t1", "should be '<image> <label>'"),
+        ("", "'' should be '<image> <label>'"),
+        ("no.png 1", "no such image: "),
+    ],
+)
+def test_wrong_line_of_a_list_file_is_named(config, line, told):
+    Path("list.txt").write_text(f"0.png 0\n1.png 1\n{line}\n2.png 2\n")
+    config["DataLoader"]["Train"]["dataset"]["cls_label_path"] = "list.txt"
+    message = messages(config, "train")
+    assert message.startswith("DataLoader.Train.dataset.cls_label_path: list.txt:3: ")
+    assert told in message
+
+
+def test_other_delimiters_and_labels_that_are_relabelled_pass(config):
+    Path("list.txt").write_text("0.png\t100\n1.png\t7\n")
+    dataset = config["DataLoader"]["Train"]["dataset"]
+    dataset.update(cls_label_path="list.txt", delimiter="\t", relabel=True)
+    check.check_files(config, "train")
+
+
+@pytest.mark.parametrize("content, told", [(b"", "is empty"), (b"\xff\xfe 1\n", "UTF-8")])
+def test_list_file_without_lines_or_text_is_named(config, content, told):
+    Path("list.txt").write_bytes(content)
+    config["DataLoader"]["Train"]["dataset"]["cls_label_path"] = "list.txt"
+    assert told in messages(config, "train")
+
+
+def test_images_to_infer(config, tiny_data):
+    def check_images(images, nested):
+        config["Infer"]["infer_imgs"] = str(images)
+        check.check_images(config, nested)
+
+    for nested in (True, False):
+        check_images(tiny_data / "images", nested)
+        check_images(tiny_data / "images" / "3.png", nested)
+        for images in ("no/such", tiny_data / "train.txt"):
+            with pytest.raises(OctConvError, match="Infer.infer_imgs: "):
+                check_images(images, nested)
+    check_images(tiny_data, nested=True)
+    with pytest.raises(OctConvError, match="no image"):
+        check_images(tiny_data, nested=False)

@@ -1,0 +1,141 @@
+"""Reading a config: found by path or name, overridden as PaddleClas does."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from paddleclas_octconv.config import find_config, load_config, shipped_configs
+from paddleclas_octconv.errors import OctConvError
+
+DIGITS = "Digits/OctMobileNetV1.yaml"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "config.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("name", [DIGITS, DIGITS[: -len(".yaml")]])
+def test_shipped_config_is_found_by_name(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_config(name) == shipped_configs()[DIGITS]
+
+
+def test_path_goes_before_a_shipped_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / DIGITS
+    own.parent.mkdir()
+    own.write_text("Arch: {}")
+    assert find_config(DIGITS) == own.resolve()
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("Digits/OctMobilNetV1", "did you mean Digits/OctMobileNetV1?"),
+        ("digits/octmobilenetv1.yml", "did you mean Digits/OctMobileNetV1.yaml?"),
+        ("quite/different", "'paddleclas configs' lists them"),
+        (".", "is a folder"),
+    ],
+)
+def test_unknown_config_is_told_with_near_names(name, message):
+    with pytest.raises(OctConvError) as error:
+        find_config(name)
+    assert message in str(error.value)
+    assert name in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["Global.epochs=3"],
+        ["Arch.alpha=1/4"],
+        ["Arch.name=ResNet50", "Arch.new=None", "New.deep.key=True"],
+        ["Global.image_shape=[3, 64, 64]"],
+        ["Global.output_dir=./some/where-else"],
+        ["DataLoader.Train.dataset.transform_ops.1.ResizeImage.size=64"],
+        ["Metric.Eval.0.TopkAcc.topk=[1]"],
+        ["Optimizer.lr.learning_rate=1e-3"],
+        ["Infer.infer_imgs="],
+        ["Global.date=2024-01-02"],
+    ],
+)
+def test_overrides_mean_what_they_mean_to_paddleclas(overrides):
+    from paddleclas.ppcls.utils.config import get_config
+
+    path = find_config(DIGITS)
+    assert load_config(path, overrides) == get_config(str(path), overrides)
+
+
+def test_strings_that_are_literals_are_read_as_paddleclas_does(write):
+    from paddleclas.ppcls.utils.config import get_config
+
+    path = write("A:\n  rate: 1e-3\n  name: '3'\n  text: 1e-x\n  list: ['4', 5]\n")
+    assert load_config(path) == get_config(str(path)) == {
+        "A": {"rate": 1e-3, "name": 3, "text": "1e-x", "list": ["4", 5]}
+    }
+
+
+@pytest.mark.parametrize(
+    "override, message",
+    [
+        ("Global.epochs", "should be KEY.KEY=VALUE"),
+        ("=3", "should be KEY.KEY=VALUE"),
+        ("A.b=c=d", "with one '='"),
+        ("Metric.Eval.1.x=2", "an index from 0 to 0"),
+        ("Metric.Eval.first=2", "an index from 0 to 0"),
+        ("Global.epochs.more=2", "not of a mapping"),
+    ],
+)
+def test_malformed_override_is_named(override, message):
+    with pytest.raises(OctConvError) as error:
+        load_config(find_config(DIGITS), [override])
+    assert f"-o {override}: " in str(error.value)
+    assert message in str(error.value)
+
+
+def test_overrides_run_no_code(write, tmp_path):
+    target = tmp_path / "touched"
+    value = f"__import__('pathlib').Path({str(target)!r}).touch()"
+    assert load_config(write("A: 1"), [f"A={value}"])["A"] == value
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("Global:\n  epochs: [1, 2\nArch: x\n", "line 3"),
+        ("Global:\n\tepochs: 1\n", "line 2"),
+        ("A: !!python/object/apply:os.getcwd []", "line 1"),
+        ("- a\n- b\n", "is a mapping"),
+        ("", "is a mapping"),
+        ("just text", "is a mapping"),
+    ],
+)
+def test_broken_yaml_is_told_with_its_line(write, text, message):
+    path = write(text)
+    with pytest.raises(OctConvError) as error:
+        load_config(path)
+    assert message in str(error.value)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_binary_file_is_no_config(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(OctConvError, match="UTF-8"):
+        load_config(path)
+
+
+def test_every_shipped_config_is_yaml():
+    assert len(shipped_configs()) >= 5
+    for path in shipped_configs().values():
+        assert load_config(path) == load_config(path, [])
+        assert yaml.safe_load(path.read_text())["Arch"]["name"]

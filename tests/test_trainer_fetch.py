@@ -1,0 +1,142 @@
+"""The pinned trainer: fetched once, verified at every use, whole or not there at all."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import error_line, run_cli
+
+from paddleclas_octconv.errors import OctConvError
+from paddleclas_octconv.trainer import fetch
+
+
+@pytest.fixture
+def index(fetched_trainer, tmp_path, monkeypatch) -> Path:
+    """A folder of wheels, as pip's only source."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    shutil.copy(fetched_trainer.parent.parent / fetch.WHEEL, folder)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def cache(index, tmp_path, monkeypatch) -> Path:
+    """A cache folder of the test's own."""
+    monkeypatch.setenv("PADDLECLAS_OCTCONV_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def no_pip(monkeypatch):
+    """Any try to download fails."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("pip was called")
+
+    monkeypatch.setattr(subprocess, "run", refuse)
+
+
+def leftovers(cache: Path) -> set[str]:
+    return {path.name for path in cache.iterdir()} - {f"{fetch.WHEEL}.lock"}
+
+
+def test_fetched_once_through_pips_own_configuration_then_offline(cache, index, capfd):
+    root = fetch.trainer_root()
+    assert (root / "ppcls" / "engine" / "engine.py").is_file()
+    assert "fetching" in capfd.readouterr().err
+    assert leftovers(cache) == {fetch.WHEEL, "paddleclas-2.4.2"}
+    shutil.rmtree(index)
+    assert fetch.trainer_root() == root
+    assert capfd.readouterr().err == ""
+
+
+def test_two_processes_at_once_download_once(cache):
+    code = "from paddleclas_octconv.trainer import fetch; print(fetch.trainer_root())"
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    (first, second), said = zip(*(process.communicate() for process in both))
+    assert first == second != ""
+    assert "".join(said).count("fetching") == 1
+
+
+def test_wheel_put_there_by_hand_is_taken(cache, index, no_pip):
+    cache.mkdir()
+    shutil.copy(index / fetch.WHEEL, cache)
+    assert fetch.trainer_root().is_dir()
+
+
+@pytest.mark.parametrize("change", ["changed", "added", "removed", "linked"])
+def test_unpacked_files_cannot_be_swapped_unnoticed(cache, change, capfd):
+    root = fetch.trainer_root()
+    engine = root / "ppcls" / "engine" / "engine.py"
+    original = engine.read_bytes()
+    if change == "changed":
+        engine.write_bytes(original + b"\nimport evil\n")
+    elif change == "added":
+        (root / "numpy.py").write_text("import evil\n")
+    elif change == "removed":
+        engine.unlink()
+    else:
+        (root / "evil").symlink_to(cache)
+    capfd.readouterr()
+    assert fetch.trainer_root() == root
+    assert "was changed or damaged" in capfd.readouterr().err
+    assert engine.read_bytes() == original
+    assert not (root / "numpy.py").exists() and not (root / "evil").exists()
+    assert leftovers(cache) == {fetch.WHEEL, "paddleclas-2.4.2"}
+    fetch.trainer_root()
+    assert capfd.readouterr().err == ""
+
+
+def test_compiled_code_is_not_trusted(cache):
+    planted = fetch.trainer_root() / "ppcls" / "__pycache__" / "__init__.cpython-311.pyc"
+    planted.parent.mkdir()
+    planted.write_bytes(b"evil")
+    fetch.trainer_root()
+    assert not planted.parent.exists()
+
+
+def test_wheel_of_another_content_is_refused_and_left(cache, no_pip):
+    cache.mkdir()
+    wheel = cache / fetch.WHEEL
+    wheel.write_bytes(b"evil")
+    with pytest.raises(OctConvError) as error:
+        fetch.trainer_root()
+    assert f"{wheel}: is not the pinned" in str(error.value)
+    assert "delete that file" in str(error.value)
+    assert leftovers(cache) == {fetch.WHEEL}
+
+
+def test_download_of_another_content_is_not_kept(cache, index, monkeypatch):
+    monkeypatch.setattr(fetch, "SHA256", "0" * 64)
+    with pytest.raises(OctConvError, match="not the pinned one"):
+        fetch.trainer_root()
+    assert leftovers(cache) == set()
+
+
+def test_no_network_and_no_cache_is_one_line(cache, index, tiny_config, tmp_path):
+    (index / fetch.WHEEL).unlink()
+    result = run_cli("train", "-c", tiny_config, cwd=tmp_path)
+    assert result.returncode == 2
+    line = error_line(result.stderr)
+    assert "pip cannot download it" in line and str(cache) in line and "--paddleclas" in line
+    assert leftovers(cache) == set()
+    assert not (tmp_path / "output").exists()
+
+
+def test_cache_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PADDLECLAS_OCTCONV_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(OctConvError, match="cannot hold"):
+        fetch.trainer_root()

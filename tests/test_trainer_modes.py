@@ -1,0 +1,214 @@
+"""PaddleClas's own code on a tiny config: the pinned trainer and a checkout, one process and two."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from conftest import CLASS_NUM, error_line, run_cli, run_python
+
+LAYOUT = {"pinned": "output/OctMobileNetV1_x0_25", "checkout": "output"}
+
+
+@pytest.fixture(scope="module", params=["pinned", "checkout"])
+def trained(request, tmp_path_factory, tiny_config):
+    """(folder a run has left its output in, options that name the trainer, its name)."""
+    options = ()
+    if request.param == "checkout":
+        options = ("--paddleclas", request.getfixturevalue("checkout"))
+    else:
+        request.getfixturevalue("fetched_trainer")
+    folder = tmp_path_factory.mktemp(request.param)
+    result = run_cli("train", "-c", tiny_config, *options, cwd=folder)
+    assert result.returncode == 0, result.stdout + result.stderr
+    said = [line for line in result.stderr.splitlines() if "trainer: PaddleClas" in line]
+    assert len(said) == 1
+    return folder, options, request.param
+
+
+def test_training_writes_where_that_trainer_does(trained):
+    folder, _, name = trained
+    assert (folder / LAYOUT[name] / "best_model.pdparams").is_file()
+    assert (folder / LAYOUT[name] / "train.log").is_file()
+
+
+def test_eval_takes_the_best_weights(trained, tiny_config):
+    folder, options, name = trained
+    result = run_cli("eval", "-c", tiny_config, *options, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert f"weights: {LAYOUT[name]}/best_model.pdparams" in result.stderr
+    evaluated = re.search(r"\[Eval\]\[Epoch 0\]\[Avg\].*top1: ([\d.]+)", result.stdout)[1]
+    log = (folder / LAYOUT[name] / "train.log").read_text()
+    assert float(evaluated) == pytest.approx(
+        float(re.search(r"best metric: ([\d.]+)", log)[1]), abs=1e-4
+    )
+
+
+def test_infer_names_the_classes(trained, tiny_config, tiny_data):
+    folder, options, _ = trained
+    image = tiny_data / "images" / "5.png"
+    result = run_cli(
+        "infer", "-c", tiny_config, *options, "-o", f"Infer.infer_imgs={image}", cwd=folder
+    )
+    assert result.returncode == 0, result.stderr
+    assert "'label_names': ['class" in result.stdout
+    assert str(image) in result.stdout
+
+
+def test_export_computes_what_the_network_does(trained, tiny_config):
+    folder, options, name = trained
+    result = run_cli("export", "-c", tiny_config, *options, cwd=folder)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (folder / "inference" / "labels.txt").read_text().startswith("0 class0\n")
+    code = f"""
+import numpy, paddle
+from paddleclas.ppcls.arch.backbone import OctMobileNetV1_x0_25
+from paddleclas_octconv.deploy import predictor
+network = OctMobileNetV1_x0_25(class_num={CLASS_NUM}, alpha=0.5)
+network.set_state_dict(paddle.load("{LAYOUT[name]}/best_model.pdparams"))
+network.eval()
+images = numpy.random.default_rng(0).standard_normal((2, 3, 32, 32)).astype("float32")
+eager = paddle.nn.functional.softmax(network(paddle.to_tensor(images))).numpy()
+exported = predictor.run(predictor.create_predictor("inference"), images)
+print(numpy.abs(eager - exported).max())
+"""
+    compared = run_python("-c", code, cwd=folder)
+    assert compared.returncode == 0, compared.stderr
+    assert float(compared.stdout.split()[-1]) < 1e-4
+
+
+def test_weights_of_one_trainer_serve_another(trained, tiny_config, tmp_path, fetched_trainer):
+    folder, _, name = trained
+    if name == "pinned":
+        pytest.skip("the pinned trainer reads its own in the other tests")
+    shutil.copytree(folder / "output", tmp_path / "output")
+    result = run_cli("eval", "-c", tiny_config, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "weights: output/best_model.pdparams" in result.stderr
+    assert "PaddleClas 2.4.2" in result.stderr
+
+
+def test_weights_that_do_not_fit_are_named(trained, tiny_config):
+    folder, options, _ = trained
+    result = run_cli("eval", "-c", tiny_config, *options, "-o", "Arch.alpha=0.25", cwd=folder)
+    assert result.returncode == 2
+    line = error_line(result.stderr)
+    assert "does not fit OctMobileNetV1_x0_25" in line
+    assert re.search(r"weight is \[[\d, ]+\], should be \[[\d, ]+\]", line)
+
+
+def test_fine_tuning_starts_the_classifier_anew(trained, tiny_config, tmp_path):
+    folder, options, name = trained
+    overrides = [
+        f"Global.pretrained_model={folder / LAYOUT[name] / 'best_model.pdparams'}",
+        f"Arch.class_num={CLASS_NUM + 2}",
+    ]
+    options = [*options, *(word for override in overrides for word in ("-o", override))]
+    assert run_cli("train", "-c", tiny_config, *options, cwd=tmp_path).returncode == 0
+    result = run_cli("eval", "-c", tiny_config, *options, cwd=tmp_path)
+    assert "fc.weight" in error_line(result.stderr) or "[" in error_line(result.stderr)
+
+
+def test_two_processes_train_one_network(trained, tiny_config, tmp_path):
+    _, options, name = trained
+    program = ("train", "-c", tiny_config, *options, "--nproc-per-node", 2, "--log-dir", "ranks")
+    result = run_cli(*program, cwd=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert {path.name for path in (tmp_path / "ranks").glob("workerlog.*")} == {
+        "workerlog.0",
+        "workerlog.1",
+    }
+    # 24 images in batches of 8 on two processes: each has two steps, not three.
+    assert "[Train][Epoch 1/1][Iter: 0/2]" in result.stdout
+    assert (tmp_path / LAYOUT[name] / "best_model.pdparams").is_file()
+
+
+def test_checkout_needs_nothing_but_the_hook(checkout, tiny_config, tmp_path):
+    train = (checkout / "tools" / "train.py", "-c", tiny_config)
+    launcher = ("-m", "paddle.distributed.launch", "--nproc_per_node", 2, "--log_dir", "ranks")
+    for options in ((), launcher):
+        result = run_python(*options, *train, cwd=tmp_path)
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert (tmp_path / "output" / "best_model.pdparams").is_file()
+        shutil.rmtree(tmp_path / "output")
+
+
+def test_check_leaves_training_as_it_is(checkout, tiny_config, tmp_path):
+    """The same seed gives the same weights, under the same names, as tools/train.py alone."""
+    folders = tmp_path / "alone", tmp_path / "checked"
+    for folder in folders:
+        folder.mkdir()
+    alone = run_python(checkout / "tools" / "train.py", "-c", tiny_config, cwd=folders[0])
+    checked = run_cli("train", "-c", tiny_config, "--paddleclas", checkout, cwd=folders[1])
+    assert alone.returncode == checked.returncode == 0
+    import paddle
+
+    for file in ("latest.pdparams", "latest.pdopt"):
+        first, second = (paddle.load(str(folder / "output" / file)) for folder in folders)
+        first, second = (state[0] if isinstance(state, list) else state for state in (first, second))
+        assert first.keys() == second.keys()
+        for name, value in first.items():
+            if hasattr(value, "shape"):
+                np.testing.assert_array_equal(value, second[name], err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "override, told",
+    [
+        ("Arch.name=OctMobileNetV7", "did you mean OctMobileNetV"),
+        ("Arch.no_such=1", "Arch.no_such: OctMobileNetV1_x0_25 takes no such argument"),
+    ],
+)
+@pytest.mark.parametrize("launch", [(), ("--nproc-per-node", 2)])
+def test_unknown_network_is_told_once(
+    fetched_trainer, tiny_config, tmp_path, override, told, launch
+):
+    result = run_cli("train", "-c", tiny_config, "-o", override, *launch, cwd=tmp_path)
+    assert result.returncode == 2
+    assert told in error_line(result.stderr)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_that_holds_no_weights_is_named(fetched_trainer, tiny_config, tmp_path):
+    (tmp_path / "x.pdparams").write_text("no weights")
+    options = ("-o", "Global.pretrained_model=x.pdparams")
+    result = run_cli("eval", "-c", tiny_config, *options, cwd=tmp_path)
+    assert result.returncode == 2
+    assert "Global.pretrained_model: x.pdparams cannot be read" in error_line(result.stderr)
+
+
+def test_gpu_config_runs_on_the_cpu_with_a_warning(fetched_trainer, tiny_config, tmp_path):
+    import paddle
+
+    if paddle.is_compiled_with_cuda():
+        pytest.skip("this machine may have a GPU")
+    result = run_cli("train", "-c", tiny_config, "-o", "Global.device=gpu", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("Global.device is gpu, but Paddle sees none here") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("launch", [(), ("--nproc-per-node", "2")])
+def test_interrupted_training_leaves_no_process(fetched_trainer, tiny_config, tmp_path, launch):
+    command = [sys.executable, "-m", "paddleclas_octconv", "train", "-c", str(tiny_config)]
+    command += ["-o", "Global.epochs=100000", *launch]
+    with (tmp_path / "said").open("w") as said:
+        parent = subprocess.Popen(command, cwd=tmp_path, stdout=said, stderr=said)
+    while "[Epoch 2/100000]" not in (tmp_path / "said").read_text():
+        assert parent.poll() is None, (tmp_path / "said").read_text()
+        time.sleep(0.2)
+    family = psutil.Process(parent.pid).children(recursive=True)
+    assert len(family) >= (3 if launch else 1)
+    parent.send_signal(signal.SIGINT)
+    assert parent.wait(timeout=60) == 130
+    states = [process.status() for process in family if process.is_running()]
+    assert set(states) <= {psutil.STATUS_ZOMBIE}
+    assert "Traceback" not in Path(tmp_path / "said").read_text()

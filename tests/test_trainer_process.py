@@ -1,0 +1,72 @@
+"""A run that is interrupted leaves no process behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from paddleclas_octconv.trainer import process
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+
+# A child that has a child of its own, in another session as the ranks of the launcher are.
+FAMILY = """
+import os, signal, subprocess, sys, time
+sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"],
+                           start_new_session=True)
+if sys.argv[1] == "deaf":
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+print(os.getpid(), sleeper.pid, flush=True)
+time.sleep(60)
+"""
+PARENT = """
+import os, sys
+from paddleclas_octconv.trainer import process
+process.PATIENCE, process._TERMINAL = 0.5, 0.2
+sys.exit(process.run([sys.executable, "-c", sys.argv[1], sys.argv[2]], os.environ))
+"""
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether it still runs; a zombie, which nobody has waited for, does not."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("hearing", ["polite", "deaf"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_run_leaves_no_process(number, hearing):
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, FAMILY, hearing],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    family = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+    started = time.monotonic()
+    parent.send_signal(number)
+    assert parent.wait(timeout=20) == 128 + number
+    assert time.monotonic() - started < 10
+    assert not any(map(alive, family))
+
+
+def test_exit_code_is_the_childs():
+    for code in (0, 3):
+        assert process.run([sys.executable, "-c", f"raise SystemExit({code})"], os.environ) == code
+    kill = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    assert process.run([sys.executable, "-c", kill], os.environ) == 128 + signal.SIGKILL
+
+
+def test_handlers_are_put_back():
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    process.run([sys.executable, "-c", ""], os.environ)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
