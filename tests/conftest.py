@@ -66,7 +66,14 @@ def tiny_config(tiny_data) -> Path:
     """A config that trains the smallest octave network for an epoch on the tiny data set."""
     to_array = [
         {"DecodeImage": {"to_rgb": True, "channel_first": False}},
-        {"NormalizeImage": {"scale": "1.0/255.0", "mean": [0.5] * 3, "std": [0.5] * 3}},
+        {
+            "NormalizeImage": {
+                "scale": "1.0/255.0",
+                "mean": [0.5] * 3,
+                "std": [0.5] * 3,
+                "order": "",
+            }
+        },
     ]
 
     def loader(name: str, shuffle: bool) -> dict:
