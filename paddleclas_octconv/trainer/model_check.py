@@ -23,7 +23,8 @@ def check_model(config: dict[str, Any], mode: str) -> None:
 
     Raises:
         OctConvError: the network is unknown, does not take its arguments, or the weights of
-            ``Global.pretrained_model`` or ``Global.checkpoints`` are not its own.
+            ``Global.pretrained_model`` (or a vanilla twin's) or ``Global.checkpoints`` are not its
+            own, or not safe to load.
     """
     import paddle
     from ppcls import arch
@@ -86,15 +87,24 @@ def _without_pretrained(arch: Any) -> None:
 
 
 def _check_weights(key: str, path: str, model, arch: dict, mode: str) -> None:
-    import paddle
+    from ..backbones.base import OctBackbone
+    from ..weights.fit import fit
+    from ..weights.safe_load import load_weights
 
     file = path if path.endswith(".pdparams") else f"{path}.pdparams"
+    fine_tuning = mode == "train" and key == "Global.pretrained_model"
     try:
-        weights = paddle.load(file)
-    except Exception as error:
-        raise OctConvError(f"{key}: {file} cannot be read as weights: {error}") from None
-    if not isinstance(weights, dict):
-        raise OctConvError(f"{key}: {file} holds no weights but a {type(weights).__name__}")
+        weights = load_weights(file)
+    except OctConvError as error:
+        raise OctConvError(f"{key}: {error}") from None
+    if isinstance(model, OctBackbone):
+        fitted = fit(model, weights, f"{key}: {file}", new_classes=fine_tuning)
+        if fitted.vanilla and key == "Global.checkpoints":
+            raise OctConvError(
+                f"{key}: {file} holds weights of {arch['name']}'s vanilla twin, not a checkpoint; "
+                f"start from it with Global.pretrained_model"
+            )
+        return
     wanted = model.state_dict()
     missing = [name for name in wanted if name not in weights]
     differing = [
@@ -102,7 +112,7 @@ def _check_weights(key: str, path: str, model, arch: dict, mode: str) -> None:
         for name, value in wanted.items()
         if name in weights and list(weights[name].shape) != list(value.shape)
     ]
-    if mode == "train" and key == "Global.pretrained_model" and not missing:
+    if fine_tuning and not missing:
         # Fine-tuning for other classes: PaddleClas starts the classifier anew.
         classes = [arch.get("class_num")]
         differing = [name for name in differing if list(wanted[name].shape)[-1:] != classes]

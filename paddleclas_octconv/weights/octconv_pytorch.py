@@ -30,7 +30,7 @@ def load_torch(path: Path, trust: bool = False) -> dict[str, np.ndarray]:
             or no state dict.
     """
     if not path.is_file():
-        raise OctConvError(f"no such file: {path}")
+        raise OctConvError(f"{path}: no such file")
     try:
         import torch
     except ImportError:

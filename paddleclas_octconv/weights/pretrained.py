@@ -34,26 +34,25 @@ def load_pretrained(model, pretrained, copy: str = "ppcls") -> None:
         )
     if not isinstance(pretrained, (str, Path)):
         raise OctConvError(f"pretrained must be False or a path, got {pretrained!r}")
-    source = f"pretrained={str(pretrained)!r}"
-    path = _path(str(pretrained), source, copy)
+    path = _path(str(pretrained), copy)
     try:
         weights = load_weights(path)
     except OctConvError as error:
-        raise OctConvError(f"{source}: {error}") from None
-    fitted = fit(model, weights, source)
+        raise OctConvError(f"pretrained: {error}") from None
+    fitted = fit(model, weights, f"pretrained: {path}")
     load_into(model, fitted.weights)
-    log(f"{model.arch_name}: {source} loaded: {fitted.note}")
+    log(f"{model.arch_name}: loaded {path}: {fitted.note}")
 
 
-def _path(pretrained: str, source: str, copy: str) -> Path:
+def _path(pretrained: str, copy: str) -> Path:
     if pretrained.startswith(("http://", "https://")):
         download = importlib.import_module(f"{copy}.utils.download")
         try:
             return Path(download.get_weights_path_from_url(pretrained))
         except Exception as error:
-            raise OctConvError(f"{source}: not downloaded: {error}") from None
+            raise OctConvError(f"pretrained: {pretrained} cannot be downloaded: {error}") from None
     if Path(pretrained).suffix in (".pth", ".pt"):
         raise OctConvError(
-            f"{source}: PyTorch weights have to be converted first: paddleclas convert-weights"
+            f"pretrained: {pretrained}: convert PyTorch weights first (paddleclas convert-weights)"
         )
     return Path(pretrained if pretrained.endswith(SUFFIX) else pretrained + SUFFIX)

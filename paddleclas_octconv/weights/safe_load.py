@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..errors import OctConvError
+from . import TRUST_VARIABLE
 
-TRUST_VARIABLE = "PADDLECLAS_OCTCONV_TRUST_WEIGHTS"
 MAX_ENTRIES = 1_000_000  # of all containers; the optimizer's state of a network has thousands
 MAX_DEPTH = 16  # of containers in each other; Paddle walks through them by recursion
 
@@ -105,12 +105,14 @@ class Array:
 
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, fortran_order, content = state
+        self.fill(content, dtype, shape, "F" if fortran_order else "C")
+
+    def fill(self, content: Any, dtype: Any, shape: Any, order: Any) -> None:
         if not all(type(size) is int and size >= 0 for size in shape):
             raise pickle.UnpicklingError(f"an array of shape {shape!r}")
         dtype, content = dtype.of_numbers(), _bytes(content)
         if len(content) != math.prod(shape) * dtype.itemsize:
             raise pickle.UnpicklingError(f"an array of shape {shape} in {len(content)} bytes")
-        order = "F" if fortran_order else "C"
         self.value = np.ndarray(shape, dtype, buffer=content, order=order)
 
 
@@ -137,6 +139,13 @@ class _DType:
         return dtype
 
 
+def _from_buffer(content: Any, dtype: Any, shape: Any, order: Any) -> Array:
+    """An array in a pickle of protocol 5."""
+    array = Array(_NDARRAY, (0,), b"b")
+    array.fill(content, dtype, shape, order)
+    return array
+
+
 def _scalar(dtype: _DType, content: Any) -> Any:
     return np.frombuffer(_bytes(content), dtype.of_numbers(), count=1)[0]
 
@@ -156,7 +165,7 @@ def _empty_bytes() -> bytes:
 def _bytes(content: Any) -> bytes:
     if type(content) is str:  # a pickle of Python 2
         return content.encode("latin1")
-    if type(content) is not bytes:
+    if type(content) not in (bytes, bytearray):
         raise pickle.UnpicklingError("an array without bytes")
     return content
 
@@ -167,7 +176,14 @@ def _text(code: Any) -> str:
     return code
 
 
-_NDARRAY = object()  # stands for the class, which is only ever named, not called
+class _NDArray:
+    """Stands for numpy's class, which is only ever named, not called."""
+
+    __slots__ = ()
+
+
+_NDARRAY = _NDArray()
+_LEAVES = (Array, np.generic, str, bytes, int, float, type(None))
 _KNOWN = {
     # A plain dict keeps the order too, and takes no attributes.
     ("collections", "OrderedDict"): dict,
@@ -175,9 +191,13 @@ _KNOWN = {
     ("numpy", "ndarray"): _NDARRAY,
     ("numpy", "dtype"): _DType,
     **{
-        (f"numpy.{core}.multiarray", name): function
+        (f"numpy.{core}.{module}", name): function
         for core in ("core", "_core")
-        for name, function in (("_reconstruct", Array), ("scalar", _scalar))
+        for module, name, function in (
+            ("multiarray", "_reconstruct", Array),
+            ("multiarray", "scalar", _scalar),
+            ("numeric", "_frombuffer", _from_buffer),
+        )
     },
     **{
         (builtins, name): function
@@ -189,7 +209,7 @@ _KNOWN = {
 
 def _open(path: str | Path) -> BinaryIO:
     if not os.path.exists(path):
-        raise OctConvError(f"no such file: {path}")
+        raise OctConvError(f"{path}: no such file")
     try:
         return open(path, "rb")
     except OSError as error:
@@ -202,7 +222,7 @@ def _read(path: str | Path) -> Any:
             _check_memo(file)
             file.seek(0)
             saved = ArrayUnpickler(file, encoding="latin1").load()
-            _check_size(saved)
+            _check_tree(saved)
             return saved
         except ForbiddenError as error:
             raise forbidden(path, str(error)) from None
@@ -217,8 +237,9 @@ def _check_memo(file: BinaryIO) -> None:
             raise pickle.UnpicklingError(f"entry {argument} of the memo comes too early")
 
 
-def _check_size(saved: Any) -> None:
-    """Refuse containers that hold each other so deep or so often that nobody gets through them."""
+def _check_tree(saved: Any) -> None:
+    """Refuse containers of anything but arrays, numbers and text, and those that hold each other
+    so deep or so often that nobody gets through them."""
     level, count = [saved], 0
     for _ in range(MAX_DEPTH):
         deeper: list = []
@@ -227,6 +248,8 @@ def _check_size(saved: Any) -> None:
                 deeper += node.values()
             elif isinstance(node, (list, tuple, set)):
                 deeper += node
+            elif not isinstance(node, _LEAVES):
+                raise pickle.UnpicklingError(f"it holds a {type(node).__name__}")
             if count + len(deeper) > MAX_ENTRIES:
                 raise pickle.UnpicklingError(f"it has more than {MAX_ENTRIES} entries")
         level, count = deeper, count + len(deeper)

@@ -48,18 +48,14 @@ def vanilla_parts(
     """The tensors of the vanilla twin of ``model``, by their names there."""
     parts: dict[str, Part] = {}
     layers = dict(model.named_sublayers(include_self=True))
-    octave = []
-    for name, layer in layers.items():
-        order = orders.get(name, Order())
-        if isinstance(layer, OctConv2D):
-            parts.update(_conv_parts(name, layer, order))
-            octave.append(f"{name}.")
-        elif isinstance(layer, OctBatchNorm2D):
-            parts.update(_norm_parts(name, layer, order))
-            octave.append(f"{name}.")
     for key, value in model.state_dict().items():
-        if not key.startswith(tuple(octave)):
-            name, _, parameter = key.rpartition(".")
+        name, _, parameter = key.rpartition(".")
+        octave = name.rpartition(".")[0]  # if it is the layer of a path or of a branch
+        if isinstance(layers.get(octave), OctConv2D):
+            parts.update(_conv_parts(octave, layers[octave], orders.get(octave, Order())))
+        elif isinstance(layers.get(octave), OctBatchNorm2D):
+            parts.update(_norm_parts(octave, layers[octave], orders.get(octave, Order())))
+        else:
             parts[key] = Part(
                 value.shape,
                 _reordered(key, value.shape, orders.get(name, Order())),

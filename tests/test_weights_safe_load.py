@@ -1,0 +1,256 @@
+"""Weights files are read without running anything of them."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import pickle
+import pickletools
+import struct
+from collections import OrderedDict
+
+import numpy as np
+import paddle
+import pytest
+
+from paddleclas_octconv.errors import OctConvError
+from paddleclas_octconv.weights import TRUST_VARIABLE
+from paddleclas_octconv.weights.guard import guard_paddle_load
+from paddleclas_octconv.weights.safe_load import check_weights_file, load_weights
+
+
+class Calls:
+    """Unpickles to the result of a call."""
+
+    def __init__(self, function, *args, state=None):
+        self.reduced = (function, args) if state is None else (function, args, state)
+
+    def __reduce__(self):
+        return self.reduced
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A file that holds an object, by ``pickle``."""
+
+    def save(content, protocol=4):
+        path = tmp_path / "file.pdparams"
+        path.write_bytes(content if isinstance(content, bytes) else pickle.dumps(content, protocol))
+        return path
+
+    return save
+
+
+def refusal(path) -> str:
+    """The one line that the file is refused with."""
+    with pytest.raises(OctConvError) as error:
+        check_weights_file(path)
+    with pytest.raises(OctConvError) as again:
+        load_weights(path)
+    assert str(error.value) == str(again.value)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4])
+def test_loads_what_paddle_saves(tmp_path, protocol):
+    network = paddle.nn.Sequential(paddle.nn.Conv2D(3, 4, 3), paddle.nn.BatchNorm2D(4))
+    path = str(tmp_path / "network.pdparams")
+    paddle.save(network.state_dict(), path, protocol=protocol)
+    check_weights_file(path)
+    weights = load_weights(path)
+    assert list(weights) == list(network.state_dict())
+    for key, value in network.state_dict().items():
+        assert weights[key].dtype == np.float32
+        np.testing.assert_array_equal(weights[key], value.numpy())
+
+
+def test_optimizer_and_training_state_pass(tmp_path):
+    layer = paddle.nn.Linear(3, 4)
+    rate = paddle.optimizer.lr.CosineAnnealingDecay(0.1, 10)
+    optimizer = paddle.optimizer.Momentum(rate, parameters=layer.parameters())
+    layer(paddle.ones([1, 3])).sum().backward()
+    optimizer.step()
+    paddle.save([optimizer.state_dict()], str(tmp_path / "latest.pdopt"))
+    paddle.save({"epoch": 3, "metric": np.float32(0.5)}, str(tmp_path / "latest.pdstates"))
+    check_weights_file(tmp_path / "latest.pdopt")
+    check_weights_file(tmp_path / "latest.pdstates")
+
+
+def test_bfloat16_comes_as_float32(tmp_path):
+    values = paddle.to_tensor([1.5, -2.0, 3e38])
+    path = str(tmp_path / "half.pdparams")
+    paddle.save({"weight": values.astype("bfloat16")}, path)
+    loaded = load_weights(path)["weight"]
+    np.testing.assert_array_equal(loaded, values.astype("bfloat16").astype("float32").numpy())
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros([0, 3], np.float32),
+        np.array(2.5),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.arange(4, dtype=">i8"),
+        np.array([True, False]),
+        np.arange(3, dtype=np.float16),
+    ],
+    ids=["empty", "scalar", "fortran", "big endian", "bool", "float16"],
+)
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_arrays_of_every_kind(saved, array, protocol):
+    loaded = load_weights(saved(OrderedDict(a=array, b=("name", array)), protocol))
+    for key in "ab":
+        assert loaded[key].dtype == array.dtype
+        np.testing.assert_array_equal(loaded[key], array)
+
+
+def test_large_arrays_that_paddle_cut_are_joined(saved):
+    slices = {"w@@.0": np.arange(4.0), "w@@.1": np.arange(4.0, 6.0)}
+    info = {"w": {"OriginShape": (2, 3), "slices": list(slices)}}
+    loaded = load_weights(saved({**slices, "UnpackBigParamInfor@@": info}))
+    assert list(loaded) == ["w"]
+    np.testing.assert_array_equal(loaded["w"], np.arange(6.0).reshape(2, 3))
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_planted_code_does_not_run(saved, tmp_path, protocol):
+    marker = tmp_path / "ran"
+    payload = Calls(os.system, f"touch {marker}")
+    path = saved({"fc.weight": np.zeros(2, np.float32), "fc.bias": payload}, protocol)
+    assert f"refers to {os.system.__module__}.system" in refusal(path)
+    load = paddle.load
+    try:
+        guard_paddle_load()
+        with pytest.raises(OctConvError, match="--trust-weights"):
+            paddle.load(str(path))
+    finally:
+        paddle.load = load
+    assert not marker.exists()
+
+
+def test_a_user_can_trust(saved, tmp_path, monkeypatch):
+    payload = Calls(os.system, f"touch {tmp_path / 'ran'}")
+    path = saved({"fc.weight": np.zeros(2, np.float32), "fc.bias": payload})
+    with pytest.raises(OctConvError, match="holds no weights: 'fc.bias' is a int"):
+        load_weights(path, trust=True)
+    assert (tmp_path / "ran").exists()
+    monkeypatch.setenv(TRUST_VARIABLE, "1")
+    check_weights_file(path)
+    path = saved({"fc.weight": Calls(np.ones, 3)})
+    np.testing.assert_array_equal(load_weights(path)["fc.weight"], np.ones(3))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        Calls(builtins.eval, "1"),
+        Calls(getattr, "x", "upper"),
+        Calls(np.fromfile, "/etc/hostname"),
+        np.array([1, "x"], object),
+        np.zeros(2, [("a", "f4"), ("b", "O")]),
+        np.zeros(2, "S3"),
+        np.zeros(2, "M8[s]"),
+        range(3),
+        slice(3),
+        bytearray(3),
+        OctConvError,
+        np.ndarray,
+    ],
+    ids=repr,
+)
+def test_whatever_is_no_number_is_refused(saved, content):
+    refusal(saved({"weight": content}, 4))
+
+
+RECONSTRUCT = np.zeros(0).__reduce__()[0]
+
+
+def array_of(shape=(2,), content=bytes(8), **dtype):
+    state = dict(names=None, fields=None, size=-1, flags=0)
+    state.update(dtype)
+    state = (3, "<", None, state["names"], state["fields"], state["size"], -1, state["flags"])
+    dtype = Calls(np.dtype, "f4", False, True, state=state)
+    return Calls(RECONSTRUCT, np.ndarray, (0,), b"b", state=(1, shape, dtype, False, content))
+
+
+def test_arrays_are_built_from_their_parts(saved):
+    loaded = load_weights(saved({"weight": array_of(content=np.array([1, 2], "<f4").tobytes())}))
+    np.testing.assert_array_equal(loaded["weight"], [1, 2])
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        array_of(shape=(3,)),
+        array_of(shape=(2**40,)),
+        array_of(shape=(-2,)),
+        array_of(content=[1.0, 2.0]),
+        array_of(size=8),
+        array_of(names=("a",), fields={"a": ("O", 0)}),
+        array_of(flags=63),
+        Calls(RECONSTRUCT, tuple, (0,), b"b"),
+        Calls(RECONSTRUCT, np.ndarray, (2**40,), b"b"),
+    ],
+)
+def test_arrays_that_lie_about_themselves_are_refused(saved, array):
+    assert "damaged" in refusal(saved({"weight": array}))
+
+
+def test_containers_take_no_attributes(saved):
+    refusal(saved(Calls(OrderedDict, state={"items": 1, "pop": 2})))
+
+
+def test_hostile_sizes_end_at_once(saved):
+    laughs = []
+    for _ in range(12):
+        laughs = [laughs] * 12
+    deep = []
+    for _ in range(200):
+        deep = [deep]
+    cycle = {}
+    cycle["weight"] = cycle
+    for content in (laughs, deep, cycle):
+        refusal(saved({"weight": content}))
+    memo = b"\x80\x02}r" + struct.pack("<I", 2**31 - 1) + b"."  # asks for 32 GiB
+    refusal(saved(memo))
+    refusal(saved(b"\x80\x04\x8e" + struct.pack("<Q", 2**50) + b"."))
+
+
+def test_other_files_are_refused(saved, tmp_path):
+    for content in (b"", b"garbage", b"\x80\x04.", b"PK\x03\x04" + bytes(50), bytes(1000)):
+        assert "damaged" in refusal(saved(content))
+    assert "no such file" in refusal(tmp_path / "missing.pdparams")
+    assert "cannot be read" in refusal(tmp_path)
+    for content, found in (
+        ([1], "a list"),
+        ({1: np.ones(1)}, "1 is"),
+        ({"a": "b"}, "'a' is a str"),
+    ):
+        with pytest.raises(OctConvError, match=found):
+            load_weights(saved(content))
+
+
+def test_truncated_files_are_refused(saved):
+    whole = pickle.dumps({f"layer{i}.weight": np.zeros(5, np.float32) for i in range(9)}, 4)
+    for length in np.linspace(0, len(whole) - 1, 60).astype(int):
+        assert "damaged" in refusal(saved(whole[:length]))
+
+
+def test_mutated_files_load_or_end_in_one_line(saved):
+    random = np.random.default_rng(0)
+    whole = pickle.dumps({f"layer{i}.weight": np.zeros(5, np.float32) for i in range(300)}, 2)
+    starts = [position for _, _, position in pickletools.genops(whole)]
+    refused = 0
+    for _ in range(300):
+        content = bytearray(whole)
+        for start in random.choice(starts, 3):
+            content[start + random.integers(3)] = random.integers(256)
+        path = saved(bytes(content))
+        try:
+            load_weights(path)
+        except OctConvError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused > 100
