@@ -96,7 +96,7 @@ def fold_batch_norm(conv: nn.Conv2D, bn: nn.BatchNorm2D, bias: bool = True) -> n
         groups=conv._groups,
         bias_attr=None if bias else False,
         data_format=conv._data_format,
-    )
+    ).to(dtype=conv.weight.dtype)
     folded.weight.set_value(conv.weight * scale.reshape([-1, 1, 1, 1]))
     if bias:
         folded.bias.set_value(_folded_bias([conv], bn))

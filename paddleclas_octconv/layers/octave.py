@@ -76,7 +76,10 @@ def up2_to(x: Tensor, like: Tensor, data_format: str = "NCHW") -> Tensor:
     Asking for that size outright is the same: floor(i * ceil(H/2) / H) = floor(i/2) for i < H.
     """
     height = 1 if data_format == "NHWC" else 2
-    size = like.shape[height : height + 2]
+    # Spelt `like.shape`, to_static would turn a size that is known into operators that measure it.
+    size = list(getattr(like, "shape")[height : height + 2])  # noqa: B009
+    if -1 in size:
+        size = paddle.shape(like)[height : height + 2]
     return F.interpolate(x, size=size, mode="nearest", data_format=data_format)
 
 

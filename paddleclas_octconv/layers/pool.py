@@ -11,11 +11,12 @@ from .octave import Feature, Octave, pool2
 class OctAvgPool2D(nn.Layer):
     """2x2 average, stride 2, of both branches.
 
-    Like the vanilla layer it drops the last row and column of an odd size; the low branch then
-    drops those that belong to them.
+    Like the vanilla layer it drops the last row and column of an odd size, unless it is the only
+    one; the low branch then drops those that belong to them.
 
     Shape:
-        a tensor (N, C, H, W) or the pair ``Octave`` -> the same at (floor(H/2), floor(W/2)).
+        a tensor (N, C, H, W) or the pair ``Octave`` -> the same at (floor(H/2), floor(W/2)),
+        but at least 1.
     """
 
     def forward(self, x: Feature) -> Feature:

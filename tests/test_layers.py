@@ -1,0 +1,131 @@
+"""The octave layers by themselves: shapes, parameters, and what they refuse."""
+
+from __future__ import annotations
+
+import paddle
+import pytest
+from paddle import nn
+
+from paddleclas_octconv.errors import OctConvError
+from paddleclas_octconv.layers import Octave, OctBatchNorm2D, OctConv2D, OctConvBNLayer, join
+from paddleclas_octconv.layers.octave import low_channels, pool2, up2_to
+
+
+def pair(channels=8, height=6, width=6, low=4):
+    return Octave(
+        paddle.rand([2, channels - low, height, width]),
+        paddle.rand([2, low, (height + 1) // 2, (width + 1) // 2]),
+    )
+
+
+def parameters(layer):
+    return sum(p.size for p in layer.parameters() if p.trainable)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 6, 7, 225])
+def test_a_half_upsampled_to_what_it_is_the_half_of_repeats_every_cell(size):
+    half = (size + 1) // 2
+    x = paddle.arange(half * half, dtype="float32").reshape([1, 1, half, half])
+    up = up2_to(x, paddle.zeros([1, 1, size, size])).numpy()[0, 0]
+    for row in {0, size // 2, size - 1}:
+        for column in {0, size // 2, size - 1}:
+            assert up[row, column] == x[0, 0, row // 2, column // 2].item()
+
+
+def test_pooling_an_odd_border_averages_what_is_there():
+    x = paddle.to_tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]])
+    assert pool2(x)[0, 0].tolist() == [[3.0, 4.5], [7.5, 9.0]]
+
+
+@pytest.mark.parametrize(
+    ("channels", "alpha", "low"), [(64, 0.375, 24), (64, 0, 0), (10, 0.29, 2), (100, 0.29, 29)]
+)
+def test_the_low_branch_has_the_floor_of_its_share(channels, alpha, low):
+    assert low_channels(channels, alpha) == low
+
+
+@pytest.mark.parametrize("alpha", [-0.1, 1.1, "0.5", None, True, float("nan")])
+def test_alpha_that_is_no_share_is_refused(alpha):
+    with pytest.raises(OctConvError, match=r"alpha must be a number in \[0, 1\]"):
+        OctConv2D(8, 8, 1, alpha_in=alpha)
+
+
+@pytest.mark.parametrize(("alpha", "branch"), [(1, "high"), (1.0, "high"), (0.1, "low")])
+def test_alpha_that_empties_a_branch_is_refused(alpha, branch):
+    with pytest.raises(OctConvError, match=f"leaves the {branch} branch of 8 channels empty"):
+        OctConv2D(8, 8, 1, alpha_out=alpha)
+
+
+@pytest.mark.parametrize("stride", [0, 3, (2, 2)])
+def test_stride_other_than_1_and_2_is_refused(stride):
+    with pytest.raises(OctConvError, match="stride of an octave convolution must be 1 or 2"):
+        OctConv2D(8, 8, 3, stride=stride)
+
+
+def test_depthwise_keeps_its_alpha():
+    with pytest.raises(OctConvError, match="keeps its channels and its alpha"):
+        OctConv2D(8, 8, 3, groups=8, alpha_in=0.5, alpha_out=0.25)
+
+
+@pytest.mark.parametrize("alpha_in", [0, 0.25, 0.5])
+@pytest.mark.parametrize("alpha_out", [0, 0.25, 0.75])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_shapes_and_parameters_are_those_of_the_vanilla_convolution(alpha_in, alpha_out, stride):
+    octave = OctConv2D(8, 16, 3, stride, 1, alpha_in=alpha_in, alpha_out=alpha_out, bias_attr=False)
+    vanilla = nn.Conv2D(8, 16, 3, stride, 1, bias_attr=False)
+    assert parameters(octave) == parameters(vanilla)
+    for height, width in ((6, 6), (7, 5), (1, 1)):
+        x = (
+            pair(8, height, width, int(8 * alpha_in))
+            if alpha_in
+            else paddle.rand([2, 8, height, width])
+        )
+        y = octave(x)
+        assert isinstance(y, Octave) == bool(alpha_out)
+        assert join(y).shape == vanilla(paddle.rand([2, 8, height, width])).shape
+
+
+def test_depthwise_branches_exchange_nothing():
+    conv = OctConv2D(8, 8, 3, padding=1, groups=8)
+    x = pair()
+    silent = Octave(paddle.zeros_like(x.high), x.low)
+    assert (conv(x).low == conv(silent).low).all()
+    assert conv.hl is None and conv.lh is None
+
+
+def test_the_variance_of_the_output_is_that_of_the_vanilla_convolution():
+    paddle.seed(0)
+    octave, vanilla = (
+        OctConv2D(256, 256, 1, bias_attr=False),
+        nn.Conv2D(256, 256, 1, bias_attr=False),
+    )
+    # The same noise in every cell of a 2x2 block: pooling changes nothing.
+    low = paddle.randn([4, 256, 8, 8])
+    x = nn.functional.interpolate(low, scale_factor=2)
+    y = octave(Octave(x[:, :128], low[:, 128:]))
+    expected = vanilla(x).var().item()
+    assert y.high.var().item() == pytest.approx(expected, rel=0.1)
+    assert y.low.var().item() == pytest.approx(expected, rel=0.1)
+
+
+def test_batch_norm_of_a_pair_has_the_parameters_of_the_vanilla_one():
+    assert parameters(OctBatchNorm2D(8, 0.25)) == parameters(nn.BatchNorm2D(8))
+    assert OctBatchNorm2D(8, 0).low is None
+
+
+def test_nhwc_gives_the_numbers_of_nchw():
+    x = pair(8, 7, 5)
+    nchw = OctConvBNLayer(8, 12, 3, stride=2, act="relu")
+    nhwc = OctConvBNLayer(8, 12, 3, stride=2, act="relu", data_format="NHWC")
+    nhwc.set_state_dict(nchw.state_dict())
+    y = nhwc(Octave(*(branch.transpose([0, 2, 3, 1]) for branch in x)))
+    for ours, theirs in zip(y, nchw(x)):
+        assert paddle.allclose(ours.transpose([0, 3, 1, 2]), theirs, atol=1e-5)
+
+
+def test_a_pair_can_be_frozen_like_a_tensor():
+    x = pair()
+    x.high.stop_gradient = False
+    assert not x.stop_gradient
+    x.stop_gradient = True
+    assert x.high.stop_gradient and x.low.stop_gradient
