@@ -50,7 +50,6 @@ class OctBackbone(nn.Layer):
 
     arch_name: str | None = None  # the registered name it was built by
     data_format = "NCHW"
-    min_size = 1  # the least height and width of an image
     octave_stages, plain_stages = 3, 1
 
     @classmethod
@@ -89,7 +88,7 @@ class OctBackbone(nn.Layer):
         """
         if not return_patterns and return_stages is not None and return_stages is not False:
             stages = range(len(stages_pattern)) if return_stages is True else return_stages
-            stages = [stages] if isinstance(stages, int) else stages
+            stages = stages if isinstance(stages, (list, tuple, range)) else [stages]
             if any(stage not in range(len(stages_pattern)) for stage in stages):
                 raise OctConvError(
                     f"return_stages must be stages from 0 to {len(stages_pattern) - 1}, "
@@ -105,11 +104,10 @@ class OctBackbone(nn.Layer):
             raise OctConvError(
                 f"the input of {type(self).__name__} must be 4-D, (N, C, H, W), got shape {shape}"
             )
-        # A size that is dynamic in an exported model is -1.
-        if any(0 <= size < self.min_size for size in shape[2:]):
+        # Nothing above 0 is too small: where a half would be less than a pixel it is one pixel.
+        if 0 in shape[2:]:
             raise OctConvError(
-                f"{type(self).__name__} needs images of at least {self.min_size}x{self.min_size}, "
-                f"got {shape[2]}x{shape[3]}"
+                f"{type(self).__name__} needs images of at least 1x1, got {shape[2]}x{shape[3]}"
             )
         return super().__call__(x, *args, **kwargs)
 

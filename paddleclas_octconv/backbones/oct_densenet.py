@@ -95,10 +95,8 @@ class OctDenseNet(OctBackbone):
         return_patterns, return_stages: as in PaddleClas's ResNet; a stage is a dense block.
 
     Shape:
-        images (N, 3, H, W), H and W at least 29 -> logits (N, class_num).
+        images (N, 3, H, W) -> logits (N, class_num).
     """
-
-    min_size = 29  # the three transitions halve a quarter of it, rounded up, to no less than 1
 
     def __init__(
         self,

@@ -1,0 +1,74 @@
+"""The registered backbones, for tests that run over all of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import paddle
+import paddleclas.ppcls.arch.backbone as zoo
+from paddle import nn
+from paddleclas.ppcls.utils import logger
+
+from paddleclas_octconv import registry
+from paddleclas_octconv.backbones import FAMILIES
+
+logger.init_logger()
+registry.register()
+
+NAMES = registry.BACKBONES
+# One a family: for tests that take long and in which the depth of the network plays no part.
+KINDS = (
+    "OctResNet26",
+    "OctResNeXt50_32x4d",
+    "OctSE_ResNet50",
+    "OctMobileNetV1_x0_25",
+    "OctMobileNetV2_x0_5",
+    "OctDenseNet121",
+)
+
+
+def build(name: str, **options) -> nn.Layer:
+    """The backbone as PaddleClas builds it, of 10 classes, always with the same weights."""
+    paddle.seed(0)
+    return getattr(zoo, name)(**{"class_num": 10, **options})
+
+
+def shallow(name: str, **options) -> nn.Layer:
+    """The same with few blocks, for what costs time by the block."""
+    depth = {
+        "oct_resnet": {"block_depth": [2, 1, 1, 1]},
+        "oct_densenet": {"block_config": [2, 1, 1, 1]},
+    }
+    family = next(family for family, names in FAMILIES.items() if name in names)
+    return build(name, **depth.get(family, {}), **options)
+
+
+def twin(name: str, **options) -> nn.Layer:
+    """The vanilla network of PaddleClas."""
+    paddle.seed(0)
+    with paddle.utils.unique_name.guard():  # some twins name their parameters: build them twice
+        return getattr(zoo, registry.entry(name).twin)(**{"class_num": 10, **options})
+
+
+def images(*shape: int, dtype: str = "float32") -> paddle.Tensor:
+    paddle.seed(1)
+    return paddle.randn(shape).astype(dtype)
+
+
+def settle(network, x):
+    """Give the batch norms the statistics of ``x``, as if they had been trained, and their own
+    scales and shifts."""
+    for layer in network.sublayers():
+        if isinstance(layer, paddle.nn.BatchNorm2D):
+            layer._momentum = 0.0
+            shape, dtype = layer.weight.shape, layer.weight.dtype
+            layer.weight.set_value(paddle.uniform(shape, dtype, min=0.5, max=1.5))
+            layer.bias.set_value(paddle.uniform(shape, dtype, min=-0.5, max=0.5))
+    network.train()
+    with paddle.no_grad():
+        network(x)
+
+
+def assert_close(ours, theirs, tolerance, what=""):
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    scale = max(1.0, np.abs(theirs).max())
+    assert np.abs(ours - theirs).max() <= tolerance * scale, what
