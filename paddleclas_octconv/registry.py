@@ -10,10 +10,13 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
+from inspect import signature
 from types import ModuleType
 from typing import Callable
 
 from .backbones import FAMILIES
+from .errors import OctConvError
+from .suggest import suggest
 
 BACKBONES: tuple[str, ...] = tuple(name for names in FAMILIES.values() for name in names)
 COPIES = ("ppcls", "paddleclas.ppcls")
@@ -82,10 +85,14 @@ def _bind_all(backbone: ModuleType) -> dict[str, Callable]:
 
 def _bind(name: str, network: type, backbone: ModuleType) -> Callable:
     options = entry(name).options
+    accepted = [option for option in signature(network.__init__).parameters if option != "self"]
 
     def build(pretrained: bool | str = False, use_ssld: bool = False, **kwargs):
         from .weights.pretrained import load_pretrained
 
+        for option in kwargs:
+            if option not in accepted:
+                raise OctConvError(f"{name} has no option {option!r}{suggest(option, accepted)}")
         model = network(**{**options, **kwargs})
         model.arch_name = name
         load_pretrained(model, pretrained, backbone.__name__.partition(".arch.")[0])
