@@ -73,7 +73,8 @@ def _read_pir(op) -> Operator | None:
     name = op.name().rpartition(".")[2]
     if name == "parameter" or not op.num_results():
         return None
-    inputs = [list(op.operand_source(i).shape) for i in range(op.num_operands())]
+    operands = [op.operand_source(i) for i in range(op.num_operands())]
+    inputs = [list(value.shape) for value in operands if value.initialized()]  # some are optional
     return Operator(name, inputs, list(op.results()[0].shape))
 
 
