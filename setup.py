@@ -87,10 +87,13 @@ setup(
     python_requires=">=3.8,<3.12",  # paddleclas 2.6.0 pins numpy 1.24.4: no wheels outside 3.8-3.11
     package_dir={"": "."},  # makes an editable install one line in a .pth file: fastest to start
     packages=find_packages(include=["paddleclas_octconv", "paddleclas_octconv.*"]),
+    package_data={"paddleclas_octconv.compare": ["templates/*.j2"]},
     install_requires=[
         "paddleclas==2.6.0",  # the copy whose registry, predictor and command are extended
         "visualdl>=2.5",  # the configs write VisualDL scalars
         "pyyaml>=5.1",
+        "matplotlib",  # the plots of compare and visualize
+        "jinja2",  # the report of compare
         "requests",  # downloads data sets
         "filelock",  # two processes fetch the trainer once
         "platformdirs",  # the user's cache folder on every system

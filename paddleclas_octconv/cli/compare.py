@@ -1,0 +1,107 @@
+"""``paddleclas compare``: train several networks on the same data and report on them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..compare import plan, runs
+from ..compare.display import Display
+from ..compare.presets import PRESETS
+from ..trainer import launch
+
+HELP = "train, evaluate and export several networks, and report on them side by side"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    presets = "; ".join(f"{name}: {preset.meaning}" for name, preset in PRESETS.items())
+    parser.add_argument(
+        "configs",
+        nargs="*",
+        metavar="CONFIG",
+        help="two or more YAML files or shipped configs (default: those of the preset)",
+    )
+    parser.add_argument("--preset", help=f"{presets} (default: reference)")
+    parser.add_argument("--models", type=_names, metavar="A,B", help="only these of the configs")
+    parser.add_argument("--epochs", type=_positive, metavar="N", help="epochs to train")
+    parser.add_argument(
+        "--subset", type=_positive, metavar="N", help="train on N images, classes in equal shares"
+    )
+    parser.add_argument(
+        "--eval-subset", type=_positive, metavar="N", help="evaluate on N images likewise"
+    )
+    parser.add_argument("--image-size", type=_positive, metavar="PIXELS", help="side of the input")
+    parser.add_argument("--seeds", type=_seeds, metavar="1,2,3", help="train once with each seed")
+    parser.add_argument("--gpus", metavar="0,1", help="GPUs to train on, one process each")
+    parser.add_argument(
+        "-o",
+        "--override",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="set a value in every config, such as Optimizer.lr.learning_rate=0.01",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder of the runs and the report; called again with it, what is finished is not "
+        "repeated (default: ./output/compare/<preset>)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run all that is left to run, then write the report; 1 if a run has failed."""
+    if args.gpus is not None:
+        launch.check({"gpus": args.gpus})
+    name = args.preset or ("configs" if args.configs else "reference")
+    planned = plan.make(
+        plan.Options(
+            configs=args.configs,
+            preset=args.preset,
+            models=args.models,
+            epochs=args.epochs,
+            subset=args.subset,
+            eval_subset=args.eval_subset,
+            image_size=args.image_size,
+            seeds=args.seeds,
+            gpus=args.gpus,
+            overrides=args.override,
+            output=args.output or Path("output", "compare", name),
+        )
+    )
+    plan.write(planned)
+    failures = []
+    with Display(planned.runs) as display:
+        for each in planned.runs:
+            try:
+                runs.execute(each, args.gpus, display.show)
+            except runs.Failed as failure:
+                failures.append(failure)
+                display.say(f"paddleclas: error: {failure}")
+    _report(planned.output)
+    return 1 if failures else 0
+
+
+def _report(folder: Path) -> None:
+    from ..compare import report
+
+    print(f"paddleclas: report: {report.write(folder)}")
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number from 1")
+    return int(text)
+
+
+def _seeds(text: str) -> list[int]:
+    seeds = text.split(",")
+    if not all(seed.isdigit() for seed in seeds) or len(set(seeds)) < len(seeds):
+        raise argparse.ArgumentTypeError(f"{text!r} should be different whole numbers: 1,2,3")
+    return [int(seed) for seed in seeds]
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]

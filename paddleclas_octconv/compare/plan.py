@@ -1,0 +1,362 @@
+"""What a comparison runs: each config, with what is changed in it, once for each seed."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Iterator
+
+import yaml
+
+from .. import data
+from ..config import check, find_config, load_config
+from ..data import staging
+from ..data.lists import read_list, stratified_subset, write_list
+from ..errors import OctConvError
+from ..suggest import suggest
+from .presets import PRESETS, config_names
+
+MANIFEST = "comparison.json"
+_LIST = "DataLoader.{}.dataset.cls_label_path"
+_ROOT = "DataLoader.{}.dataset.image_root"
+
+
+@dataclass
+class Options:
+    """What the command line says. configs, models: by name; None stands for "as configured"."""
+
+    configs: list[str] = field(default_factory=list)
+    preset: str | None = None
+    models: list[str] | None = None
+    epochs: int | None = None
+    subset: int | None = None
+    eval_subset: int | None = None
+    image_size: int | None = None
+    same_steps: bool | None = None
+    seeds: list[int] | None = None
+    gpus: str | None = None
+    overrides: list[str] = field(default_factory=list)
+    output: Path = Path("output/compare")
+
+
+@dataclass
+class Run:
+    """One training: a config of its own, in a folder of its own.
+
+    name: unique, such as "ResNet50" or "ResNet50-seed2"; model: the same for all seeds.
+    steps: optimizer steps an epoch.
+    """
+
+    name: str
+    model: str
+    seed: int
+    config: dict[str, Any]
+    folder: Path
+    steps: int
+    train_images: int
+    eval_images: int
+
+    @property
+    def config_file(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def epochs(self) -> int:
+        return self.config["Global"]["epochs"]
+
+
+@dataclass
+class Plan:
+    """runs: in the order to run them. lists: list files to write, with their entries."""
+
+    options: Options
+    output: Path
+    runs: list[Run]
+    lists: dict[Path, list]
+
+
+def make(options: Options) -> Plan:
+    """Read and check everything; write nothing (but data that this package brings itself).
+
+    Raises:
+        OctConvError: the options, a config, its data or the output folder do not fit.
+    """
+    paths = _configs(options)
+    preset = PRESETS[options.preset] if options.preset else None
+    if preset:
+        for name in ("subset", "eval_subset", "image_size", "same_steps"):
+            if getattr(options, name) is None:
+                setattr(options, name, getattr(preset, name))
+    configs = {name: load_config(path, options.overrides) for name, path in paths.items()}
+    for name, config in configs.items():
+        with _naming(name):
+            check.check_keys(config, "train")
+            check.check_keys(config, "export")
+            data.ensure_for(config, "train")
+            check.check_files(config, "train")
+    _check_same_data(configs)
+    plan = Plan(options, options.output, [], {})
+    world = len(options.gpus.split(",")) if options.gpus else 1
+    for name, config in configs.items():
+        changed = _changed(name, config, plan)
+        seeds = options.seeds or [int(changed["Global"].get("seed") or 0)]
+        for seed in seeds:
+            run_name = name if len(seeds) == 1 and not options.seeds else f"{name}-seed{seed}"
+            plan.runs.append(_run(plan, run_name, name, seed, changed, world))
+    _check_output(plan)
+    return plan
+
+
+def write(plan: Plan) -> None:
+    """Write the lists, the configs, and the manifest that makes the folder this comparison's."""
+    plan.output.mkdir(parents=True, exist_ok=True)
+    for path, entries in plan.lists.items():
+        path.parent.mkdir(exist_ok=True)
+        write_list(path, entries)
+    manifest = read_manifest(plan.output) or {"runs": {}}
+    for run in plan.runs:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        run.config_file.write_text(
+            yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True), encoding="utf-8"
+        )
+        manifest["runs"][run.name] = {
+            "model": run.model,
+            "seed": run.seed,
+            "steps": run.steps,
+            "train_images": run.train_images,
+            "eval_images": run.eval_images,
+        }
+    manifest["preset"] = plan.options.preset
+    text = json.dumps(manifest, indent=2) + "\n"
+    staging.write_atomically(plan.output / MANIFEST, text.encode())
+
+
+def read_manifest(folder: Path) -> dict | None:
+    """What `write` has left in a folder; None where it has not."""
+    try:
+        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise OctConvError(f"--output {folder}: {MANIFEST} cannot be read: {error}") from None
+
+
+def load_runs(folder: Path) -> list[Run]:
+    """The runs of a folder that `write` has made."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise OctConvError(f"--output {folder}: holds no comparison")
+    return [
+        Run(
+            name,
+            kept["model"],
+            kept["seed"],
+            load_config(_folder(folder, name) / "config.yaml"),
+            _folder(folder, name),
+            kept["steps"],
+            kept["train_images"],
+            kept["eval_images"],
+        )
+        for name, kept in manifest["runs"].items()
+    ]
+
+
+def _folder(output: Path, name: str) -> Path:
+    return output / "runs" / name
+
+
+def _configs(options: Options) -> dict[str, Path]:
+    """The configs to compare, by the names that stand for them in the report."""
+    if options.preset is not None and options.preset not in PRESETS:
+        near = suggest(options.preset, PRESETS)
+        known = ", ".join(PRESETS)
+        raise OctConvError(f"--preset {options.preset}: no such preset{near} (there are: {known})")
+    if options.configs and options.preset:
+        raise OctConvError("--preset goes with the shipped configs: leave it out, or the configs")
+    if not options.configs:
+        options.preset = options.preset or "reference"
+    names = options.configs or config_names(options.preset)
+    paths = [find_config(name) for name in names]
+    labels = [path.stem for path in paths]
+    if len(set(labels)) < len(labels):
+        labels = [f"{path.parent.name}-{path.stem}" for path in paths]
+    configs = dict(zip(labels, paths))
+    if len(configs) < len(paths):
+        raise OctConvError(f"compare: the same config twice: {', '.join(map(str, names))}")
+    if options.models is not None:
+        for model in options.models:
+            if model not in configs:
+                raise OctConvError(
+                    f"--models {model}: no such model{suggest(model, configs)} "
+                    f"(there are: {', '.join(configs)})"
+                )
+        configs = {name: configs[name] for name in dict.fromkeys(options.models)}
+    if len(configs) < 2 and not options.models:
+        raise OctConvError("compare: give two configs or more")
+    return configs
+
+
+def _check_same_data(configs: dict[str, dict]) -> None:
+    keys = [template.format(part) for part in ("Train", "Eval") for template in (_ROOT, _LIST)]
+    first, *others = configs
+    for other in others:
+        for key in keys:
+            here, there = check.get(configs[first], key), check.get(configs[other], key)
+            if here != there:
+                raise OctConvError(
+                    f"{key}: {first} has {here}, {other} has {there}: "
+                    "only networks on the same data can be compared"
+                )
+
+
+def _changed(name: str, config: dict, plan: Plan) -> dict:
+    """The config with the options applied to it."""
+    options, config = plan.options, copy.deepcopy(config)
+    if options.epochs is not None:
+        config["Global"]["epochs"] = options.epochs
+    config["Global"].update(use_visualdl=True, pretrained_model=None, checkpoints=None)
+    if options.image_size is not None:
+        _resize(name, config, options.image_size)
+    _draw(config, plan, "Eval", options.eval_subset, "--eval-subset")
+    whole = _draw(config, plan, "Train", options.subset, "--subset")
+    if options.same_steps and options.subset is not None:
+        sampler = config["DataLoader"]["Train"]["sampler"]
+        sampler["batch_size"] = max(2, round(sampler["batch_size"] * options.subset / whole))
+    return config
+
+
+def _draw(config: dict, plan: Plan, part: str, size: int | None, option: str) -> int:
+    """Let a part of the data be a stratified subset of it; the size of the whole."""
+    key = _LIST.format(part)
+    source = Path(check.get(config, key) or "")
+    if not source.is_file():
+        raise OctConvError(f"{key}: {source}: no such file")
+    entries = read_list(source)
+    if size is None:
+        return len(entries)
+    target = plan.output / "lists" / f"{part.lower()}_{size}.txt"
+    if target not in plan.lists:
+        try:
+            plan.lists[target] = stratified_subset(entries, size)
+        except OctConvError as error:
+            raise OctConvError(f"{option} {size}: {error}") from None
+    config["DataLoader"][part]["dataset"]["cls_label_path"] = str(target)
+    return len(entries)
+
+
+def _resize(name: str, config: dict, size: int) -> None:
+    """Let every step of the preprocessing that has a size have this one, or in proportion."""
+    before = config["Global"]["image_shape"][-1]
+    config["Global"]["image_shape"] = [3, size, size]
+    parts = [config["DataLoader"][part]["dataset"]["transform_ops"] for part in ("Train", "Eval")]
+    if config.get("Infer"):
+        parts.append(config["Infer"]["transforms"])
+    for op in (op for ops in parts for op in ops):
+        ((_, arguments),) = op.items()
+        for key in ("size", "resize_short"):
+            if isinstance(arguments, dict) and isinstance(arguments.get(key), int):
+                arguments[key] = round(arguments[key] * size / before)
+
+
+def _run(plan: Plan, run_name: str, model: str, seed: int, config: dict, world: int) -> Run:
+    folder = _folder(plan.output, run_name)
+    config = copy.deepcopy(config)
+    counts = {}
+    for part in ("Train", "Eval"):
+        path = Path(check.get(config, _LIST.format(part)))
+        counts[part] = len(plan.lists.get(path) or read_list(path))
+    sampler = config["DataLoader"]["Train"]["sampler"]
+    share = counts["Train"] / world / sampler["batch_size"]
+    steps = int(share) if sampler.get("drop_last") else math.ceil(share)
+    if steps < 1:
+        raise OctConvError(
+            f"DataLoader.Train.sampler.batch_size: {sampler['batch_size']} (of {model}) is more "
+            f"than the {counts['Train']} images to train on, and drop_last leaves none"
+        )
+    general = config["Global"]
+    general.update(
+        seed=seed,
+        output_dir=str(folder / "output"),
+        save_inference_dir=str(folder / "inference"),
+        eval_during_train=True,
+        # The last epoch is evaluated, and the last step of each is logged: PaddleClas logs the
+        # running mean of the epoch, which is then the mean of all of it.
+        eval_interval=_divisor(general["epochs"], general.get("eval_interval", 1)),
+        print_batch_step=_divisor(steps - 1, general["print_batch_step"]),
+    )
+    return Run(run_name, model, seed, config, folder, steps, counts["Train"], counts["Eval"])
+
+
+def _divisor(number: int, most: int) -> int:
+    """The largest divisor of a number that is not above another."""
+    return max(n for n in range(1, max(1, most) + 1) if number % n == 0)
+
+
+def _check_output(plan: Plan) -> None:
+    """A folder belongs to one comparison, to which models and seeds can be added."""
+    folder = plan.output
+    if folder.exists() and not folder.is_dir():
+        raise OctConvError(f"--output {folder}: is a file; give a folder")
+    manifest = read_manifest(folder)
+    if manifest is None:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise OctConvError(f"--output {folder}: holds something else; give an empty folder")
+        return
+    kept_runs = load_runs(folder)
+    models = list(dict.fromkeys(kept.model for kept in kept_runs))
+    if not {run.model for run in plan.runs} & set(models):
+        raise OctConvError(
+            f"--output {folder}: belongs to a comparison of {', '.join(models)}; "
+            "give another folder"
+        )
+    for kept in kept_runs:
+        for run in plan.runs:
+            difference = _difference(kept.config, run.config, kept.model == run.model)
+            if difference:
+                raise OctConvError(
+                    f"--output {folder}: belongs to another comparison ({kept.name} has "
+                    f"{difference}); give another folder"
+                )
+
+
+def _difference(kept: Any, new: Any, same_model: bool) -> str | None:
+    """The first key that tells two configs apart, and its values; None where none does.
+
+    Of different models, only the data has to be the same.
+    """
+    keys = [template.format(part) for part in ("Train", "Eval") for template in (_ROOT, _LIST)]
+    if same_model:
+        keys = sorted(set(_flat(kept)) | set(_flat(new)))
+        keys = [key for key in keys if key not in _OF_A_RUN]
+    for key in keys:
+        here, there = _flat(kept).get(key), _flat(new).get(key)
+        if here != there:
+            return f"{key} {here}, not {there}"
+    return None
+
+
+_OF_A_RUN = ("Global.seed", "Global.output_dir", "Global.save_inference_dir")
+
+
+def _flat(config: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(config, (dict, list)) or not config:
+        return {prefix: config}
+    items = config.items() if isinstance(config, dict) else enumerate(config)
+    return {
+        key: value
+        for name, part in items
+        for key, value in _flat(part, f"{prefix}.{name}" if prefix else str(name)).items()
+    }
+
+
+@contextlib.contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """An error inside names the model, too."""
+    try:
+        yield
+    except OctConvError as error:
+        raise OctConvError(f"{name}: {error}") from None

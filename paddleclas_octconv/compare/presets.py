@@ -1,0 +1,43 @@
+"""The comparison's presets: which configs, and what is changed in them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional, Tuple
+
+MODELS = ("OctMobileNetV1", "MobileNetV1", "OctResNet50", "ResNet50")
+
+
+class Preset(NamedTuple):
+    """Attributes:
+    folder: the shipped configs are ``<folder>/<model>.yaml``.
+    subset, eval_subset: images to train and to evaluate on; None: all.
+    image_size: in pixels; None: the configs' own.
+    same_steps: whether the batch shrinks with the subset, so that an epoch keeps its steps.
+    meaning: in a few words.
+    """
+
+    folder: str
+    meaning: str
+    subset: Optional[int] = None
+    eval_subset: Optional[int] = None
+    image_size: Optional[int] = None
+    same_steps: bool = False
+
+
+PRESETS = {
+    "reference": Preset("CIFAR10", "the published recipe to the letter, at 224x224"),
+    "small": Preset(
+        "CIFAR10",
+        "the published recipe on 2,000 images at 32x32, with as many steps an epoch",
+        subset=2000,
+        eval_subset=1000,
+        image_size=32,
+        same_steps=True,
+    ),
+    "best": Preset("CIFAR10/best", "a recipe that generalizes better"),
+}
+
+
+def config_names(preset: str) -> Tuple[str, ...]:
+    """The shipped configs of a preset."""
+    return tuple(f"{PRESETS[preset].folder}/{model}.yaml" for model in MODELS)

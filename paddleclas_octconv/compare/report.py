@@ -1,0 +1,74 @@
+"""Writes the report of a comparison: ``report.md``, ``report.html``, ``results.json``, plots."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ..data.staging import write_atomically
+from . import curves, plots, results
+from .plan import load_runs
+from .runs import is_done
+from .tables import accuracy_table, cost_table, facts
+
+PLOTS = "plots"
+OVERLAY = "visualdl"
+
+
+def write(folder: Path) -> Path:
+    """Write the report on all finished runs of a comparison; returns ``report.html``.
+
+    Raises:
+        OctConvError: the folder holds no comparison.
+    """
+    collected = results.collect(folder)
+    for run in load_runs(folder):
+        if is_done(run):
+            curves.overlay(run, curves.read(run), folder / OVERLAY)
+    captions = plots.draw_all(collected, folder / PLOTS) if collected["models"] else {}
+    _write(folder / "results.json", json.dumps(collected, indent=2) + "\n")
+    _write(folder / "report.md", markdown(collected, captions, folder))
+    page = folder / "report.html"
+    _write(page, html(collected, captions, folder))
+    return page
+
+
+def markdown(collected: dict[str, Any], captions: dict[str, str], folder: Path) -> str:
+    """The report as Markdown, with links to the plots."""
+    return _render("report.md", collected, captions, folder)
+
+
+def html(collected: dict[str, Any], captions: dict[str, str], folder: Path) -> str:
+    """The report as a page that needs no other file."""
+    images = {
+        name: base64.b64encode((folder / PLOTS / name).read_bytes()).decode() for name in captions
+    }
+    return _render("report.html", collected, captions, folder, images=images)
+
+
+def _render(template: str, collected: dict, captions: dict, folder: Path, **more: Any) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(__package__),
+        autoescape=template.endswith(".html"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(f"{template}.j2").render(
+        results=collected,
+        facts=facts(collected),
+        tables=[accuracy_table(collected), cost_table(collected)],
+        captions=captions,
+        plots=PLOTS,
+        overlay=f"{folder}/{OVERLAY}",
+        **more,
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    write_atomically(path, text.encode("utf-8"))

@@ -1,0 +1,198 @@
+"""All figures of a comparison, as one value for ``results.json``."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import re
+import shlex
+import statistics
+import sys
+from pathlib import Path
+from typing import Any, Iterable, Sequence
+
+import numpy as np
+
+from ..cli.benchmark import machine
+from ..data.staging import write_atomically
+from ..deploy.benchmark import Contender, Settings, measure
+from ..deploy.metadata import label_list
+from ..deploy.metadata import read as read_export
+from ..deploy.worker import Worker
+from ..errors import OctConvError
+from ..trainer.launch import has_gpu
+from . import curves, published
+from .plan import Run, load_runs, read_manifest
+from .runs import PREDICTIONS, is_done, read_state
+
+_IPS = re.compile(r"\[Train\]\[Epoch.*\bips: ([0-9.]+)")
+MISTAKES = 8  # the most confident ones that are kept
+
+
+def collect(folder: Path) -> dict[str, Any]:
+    """Read, count and measure everything about the runs of a comparison's folder."""
+    runs = load_runs(folder)
+    done = [run for run in runs if is_done(run)]
+    models = list(dict.fromkeys(run.model for run in done))
+    first = {model: next(run for run in done if run.model == model) for model in models}
+    counted = {model: _count(run) for model, run in first.items()}
+    latencies = _latencies(folder, list(first.values()))
+    entries = []
+    for model in models:
+        members = [run for run in done if run.model == model]
+        entries.append(_model(model, members, counted[model], latencies.get(model)))
+    _pair(entries)
+    return {
+        "preset": read_manifest(folder)["preset"],
+        "machine": machine(),
+        "date": datetime.date.today().isoformat(),
+        "command": shlex.join(["paddleclas", *sys.argv[1:]]),
+        "image_root": runs[0].config["DataLoader"]["Eval"]["dataset"]["image_root"],
+        "train_images": runs[0].train_images,
+        "eval_images": runs[0].eval_images,
+        "models": entries,
+        "unfinished": [run.name for run in runs if run not in done],
+    }
+
+
+def spread(values: Iterable[float | None]) -> dict[str, float | int] | None:
+    """Mean and sample standard deviation (None for a single value) of what is known."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    deviation = statistics.stdev(known) if len(known) > 1 else None
+    return {"mean": statistics.mean(known), "spread": deviation, "count": len(known)}
+
+
+def _model(name: str, runs: Sequence[Run], counted: dict, latency: dict | None) -> dict[str, Any]:
+    config = runs[0].config
+    figures = published.figures_for(config)
+    results = [_run(run) for run in runs]
+    means = ("train_accuracy", "eval_accuracy", "best_eval_accuracy", "exported_accuracy")
+    means += ("images_per_second", "train_seconds")
+    return {
+        "model": name,
+        "arch": config["Arch"],
+        "epochs": runs[0].epochs,
+        "image_size": config["Global"]["image_shape"][-1],
+        "batch_size": config["DataLoader"]["Train"]["sampler"]["batch_size"],
+        "steps_per_epoch": runs[0].steps,
+        **{key: spread(result[key] for result in results) for key in means},
+        "peak_memory": max(result["peak_memory"] for result in results),
+        **counted,
+        "latency": latency,
+        "published": figures and figures._asdict(),
+        "runs": results,
+        **_predictions(runs[0]),
+    }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    state, read = read_state(run), curves.read(run)
+    evaluated = dict(read.eval_accuracy)
+    predictions = _read_predictions(run)
+    return {
+        "name": run.name,
+        "seed": run.seed,
+        "train_accuracy": dict(read.train_accuracy).get(run.epochs),
+        "eval_accuracy": evaluated.get(run.epochs),
+        "best_eval_accuracy": max(evaluated.values(), default=None),
+        "exported_accuracy": float(np.mean(predictions["labels"] == predictions["predicted"])),
+        "images_per_second": _throughput(run),
+        "train_seconds": state["seconds"]["train"],
+        "peak_memory": state["peak_memory"],
+        "curves": read.as_dict(),
+    }
+
+
+def _throughput(run: Run) -> float | None:
+    """Images a second while training, without evaluation: the median of what PaddleClas logs."""
+    text = (run.folder / "train.log").read_text(encoding="utf-8", errors="replace")
+    rates = [float(rate) for rate in _IPS.findall(text)]
+    return statistics.median(rates) if rates else None
+
+
+def _count(run: Run) -> dict[str, Any]:
+    """Parameters and multiply-adds; empty where the network cannot be built by its name alone."""
+    options = {k: v for k, v in run.config["Arch"].items() if k not in ("name", "pretrained")}
+    network = dict(name=run.config["Arch"]["name"], options=options)
+    try:
+        with Worker(threads=1) as worker:
+            size = run.config["Global"]["image_shape"][-1]
+            return worker.call("describe", image_size=size, **network)
+    except OctConvError:
+        return {"parameters": None, "total_parameters": None, "multiply_adds": None, "twin": None}
+
+
+def _latencies(folder: Path, runs: Sequence[Run]) -> dict[str, dict]:
+    """The latency of each export, measured in turns; kept, since it takes a while."""
+    kept_file = folder / "latency.json"
+    key = [
+        [run.name, (run.folder / "inference/inference.pdiparams").stat().st_mtime] for run in runs
+    ]
+    if kept_file.is_file():
+        kept = json.loads(kept_file.read_text(encoding="utf-8"))
+        if kept["of"] == key:
+            return kept["latencies"]
+    latencies: dict[str, dict] = {}
+    for size in sorted({run.config["Global"]["image_shape"][-1] for run in runs}):
+        group = [run for run in runs if run.config["Global"]["image_shape"][-1] == size]
+        contenders = [Contender(run.model, folder=str(run.folder / "inference")) for run in group]
+        for row in measure(contenders, Settings(image_size=size, gpu=has_gpu())):
+            latencies[row.label] = {"median_ms": row.median_ms, "minimum_ms": row.minimum_ms}
+    content = json.dumps({"of": key, "latencies": latencies}, indent=2)
+    write_atomically(kept_file, content.encode())
+    return latencies
+
+
+def _read_predictions(run: Run) -> dict[str, np.ndarray]:
+    content = json.loads((run.folder / PREDICTIONS).read_text(encoding="utf-8"))
+    return {key: np.array(values) for key, values in content.items()}
+
+
+def _predictions(run: Run) -> dict[str, Any]:
+    """The confusion matrix (rows: true classes) and the most confident mistakes."""
+    found = _read_predictions(run)
+    described = read_export(run.folder / "inference") or {}
+    count = max(run.config["Arch"].get("class_num") or 0, found["labels"].max() + 1)
+    names = label_list(described) or [str(index) for index in range(count)]
+    matrix = np.zeros((count, count), int)
+    np.add.at(matrix, (found["labels"], found["predicted"]), 1)
+    wrong = np.flatnonzero(found["labels"] != found["predicted"])
+    wrong = wrong[np.argsort(-found["confidence"][wrong], kind="stable")][:MISTAKES]
+    return {
+        "classes": names,
+        "confusion": matrix.tolist(),
+        "mistakes": [
+            {
+                "image": str(found["images"][index]),
+                "label": names[found["labels"][index]],
+                "predicted": names[found["predicted"][index]],
+                "confidence": float(found["confidence"][index]),
+            }
+            for index in wrong
+        ],
+    }
+
+
+def _pair(entries: list[dict]) -> None:
+    """Name the group that each model is plotted in: an octave network with its twin."""
+    by_arch = {entry["arch"]["name"]: entry for entry in entries}
+    for entry in entries:
+        twin = by_arch.get(entry.pop("twin"))
+        if twin is not None and "group" not in entry and "group" not in twin:
+            entry["group"] = twin["group"] = twin["model"]
+    alone = [entry for entry in entries if "group" not in entry]
+    for entry in alone:
+        entry["group"] = alone[0]["model"] if len(alone) > 1 else entry["model"]
+    order = [entry["group"] for entry in entries]
+    entries.sort(key=lambda entry: order.index(entry["group"]))
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A number with so many significant digits, such as 0.123, 12.3 or 123."""
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}"

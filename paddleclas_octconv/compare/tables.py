@@ -1,0 +1,121 @@
+"""The tables of a report, as text."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, NamedTuple, Sequence
+
+from .results import significant
+
+
+class Table(NamedTuple):
+    title: str
+    note: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def accuracy_table(results: dict[str, Any]) -> Table:
+    """The published table's columns, with what was published and the difference."""
+    header = ["model", "epochs", "train acc", "eval acc", "total params"]
+    models = results["models"]
+    published = any(model["published"] for model in models)
+    if published:
+        header += ["published train", "published eval", "eval difference", "published params"]
+    rows = []
+    for model in models:
+        row = [model["model"], str(model["epochs"])]
+        row += [_accuracy(model["train_accuracy"]), _accuracy(model["eval_accuracy"])]
+        row += [_maybe(model["total_parameters"], "{:,}".format)]
+        if published and model["published"]:
+            figures, measured = model["published"], model["eval_accuracy"]
+            row += [f"{figures['train_accuracy']:.4f}", f"{figures['eval_accuracy']:.4f}"]
+            row += [_maybe(measured, lambda m: f"{m['mean'] - figures['eval_accuracy']:+.4f}")]
+            row += [f"{figures['total_parameters']:,}"]
+        elif published:
+            row += ["", "", "", ""]
+        rows.append(row)
+    note = (
+        "Top-1 accuracy in the last epoch: over the epoch while training, and after it on the "
+        "evaluation images. Total parameters count the running statistics of batch norms, as "
+        "paddle.summary does."
+    )
+    if any(_seeds(model) > 1 for model in models):
+        note += " Mean ± standard deviation over the seeds."
+    if published:
+        note += (
+            " Published: 12 epochs on all 50,000 images at 224x224; a run on fewer or smaller "
+            "images is expected to stay below it."
+        )
+    return Table("Accuracy", note, header, rows)
+
+
+def cost_table(results: dict[str, Any]) -> Table:
+    """What the networks cost, to train and to run."""
+    header = [
+        "model",
+        "input",
+        "batch",
+        "steps/epoch",
+        "multiply-adds",
+        "latency",
+        "training speed",
+        "peak memory",
+        "training time",
+        "exported acc",
+    ]
+    rows = []
+    for model in results["models"]:
+        latency = model["latency"]
+        rows.append(
+            [
+                model["model"],
+                f"{model['image_size']}x{model['image_size']}",
+                str(model["batch_size"]),
+                str(model["steps_per_epoch"]),
+                _maybe(model["multiply_adds"], lambda n: f"{significant(n / 1e6, 4)} M"),
+                _maybe(latency, lambda t: f"{significant(t['median_ms'])} ms"),
+                _maybe(model["images_per_second"], lambda s: f"{significant(s['mean'])} images/s"),
+                f"{model['peak_memory'] / 2**20:,.0f} MB",
+                _maybe(model["train_seconds"], lambda s: f"{s['mean'] / 60:.1f} min"),
+                _accuracy(model["exported_accuracy"]),
+            ]
+        )
+    note = (
+        "Multiply-adds and latency are of one image; the latency is the median of the exported "
+        "network in Paddle Inference, measured in turns (one thread on a CPU). Training speed "
+        "leaves evaluation out, training time does not; peak memory is that of the training's "
+        "processes on the host. Exported acc is the exported network's on the same images."
+    )
+    return Table("Cost", note, header, rows)
+
+
+def facts(results: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the figures depend on: (name, value)."""
+    machine = results["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    return [
+        ("Data", results["image_root"]),
+        ("Training images", f"{results['train_images']:,}"),
+        ("Evaluation images", f"{results['eval_images']:,}"),
+        ("Preset", results["preset"] or "none"),
+        ("Machine", f"{machine['processor']}, {machine['cores']} cores"),
+        ("Software", f"Python {machine['python']}, {versions}"),
+        ("Date", results["date"]),
+        ("Command", results["command"]),
+    ]
+
+
+def _seeds(model: dict) -> int:
+    return len(model["runs"])
+
+
+def _accuracy(value: dict | None) -> str:
+    if value is None:
+        return ""
+    if value["spread"] is None:
+        return f"{value['mean']:.4f}"
+    return f"{value['mean']:.4f} ± {value['spread']:.4f} ({value['count']})"
+
+
+def _maybe(value: Any, show: Callable[[Any], str]) -> str:
+    return "" if value is None else show(value)
