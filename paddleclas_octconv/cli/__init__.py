@@ -25,6 +25,7 @@ COMMANDS = {
     "convert-weights": "paddleclas_octconv.cli.convert_weights",
     "models": "paddleclas_octconv.cli.models",
     "prepare": "paddleclas_octconv.cli.prepare",
+    "compare": "paddleclas_octconv.cli.compare",
 }
 
 
