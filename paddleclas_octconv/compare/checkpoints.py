@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 _SUFFIXES = (".pdparams", ".pdopt", ".pdstates")  # in the order in which PaddleClas writes them
 
@@ -15,7 +15,7 @@ class Checkpoint(NamedTuple):
     epoch: int
 
 
-def newest(config: dict[str, Any]) -> Optional[Checkpoint]:
+def newest(config: dict[str, Any]) -> Checkpoint | None:
     """The checkpoint after the most epochs in a config's output folder; None where there is none.
 
     PaddleClas 2.4 writes below ``<output_dir>/<Arch.name>``, later versions into ``<output_dir>``.
@@ -30,7 +30,7 @@ def newest(config: dict[str, Any]) -> Optional[Checkpoint]:
     return max(found, key=lambda checkpoint: checkpoint.epoch, default=None)
 
 
-def _epoch(states: Path) -> Optional[int]:
+def _epoch(states: Path) -> int | None:
     """The epoch of a checkpoint that was written to its end; None of any other.
 
     A process that is stopped while it writes over a checkpoint leaves files in the wrong order.

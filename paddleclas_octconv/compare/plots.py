@@ -96,6 +96,8 @@ def cost(models: Sequence[dict]) -> Figure:
             arrow = {"arrowstyle": "->", "color": "0.6", "shrinkA": 6, "shrinkB": 6}
             axes.annotate("", end, start, arrowprops=arrow)
     axes.set_xscale("log")
+    for set_formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        set_formatter(lambda value, position: f"{value:g}")
     axes.margins(x=0.25, y=0.25)
     for name, point in points.items():
         axes.annotate(name, point, (0, 9), textcoords="offset points", ha="center", fontsize=9)

@@ -20,10 +20,10 @@ BATCH = 50  # images
 def main(folder: Path) -> None:
     """Predict with the export in ``<folder>/inference``."""
     import numpy as np
-    from tqdm import tqdm
 
     # PaddleClas's own; what it does to an image is what its predictor command does.
     from paddleclas.deploy.python.preprocess import create_operators
+    from tqdm import tqdm
 
     dataset = load_config(folder / "config.yaml")["DataLoader"]["Eval"]["dataset"]
     entries = read_list(Path(dataset["cls_label_path"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 MODELS = ("OctMobileNetV1", "MobileNetV1", "OctResNet50", "ResNet50")
 
@@ -18,9 +18,9 @@ class Preset(NamedTuple):
 
     folder: str
     meaning: str
-    subset: Optional[int] = None
-    eval_subset: Optional[int] = None
-    image_size: Optional[int] = None
+    subset: int | None = None
+    eval_subset: int | None = None
+    image_size: int | None = None
     same_steps: bool = False
 
 
@@ -38,6 +38,6 @@ PRESETS = {
 }
 
 
-def config_names(preset: str) -> Tuple[str, ...]:
+def config_names(preset: str) -> tuple[str, ...]:
     """The shipped configs of a preset."""
     return tuple(f"{PRESETS[preset].folder}/{model}.yaml" for model in MODELS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 
 class Published(NamedTuple):
@@ -22,7 +22,7 @@ FIGURES = {
 }
 
 
-def figures_for(config: dict[str, Any]) -> Optional[Published]:
+def figures_for(config: dict[str, Any]) -> Published | None:
     """The figures published for the network and data set of a config, whatever its recipe."""
     root = str(config["DataLoader"]["Eval"]["dataset"].get("image_root"))
     if "cifar10" not in root.lower() or config["Arch"].get("class_num") != 10:

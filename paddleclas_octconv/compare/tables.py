@@ -28,9 +28,9 @@ def accuracy_table(results: dict[str, Any]) -> Table:
         row += [_maybe(model["total_parameters"], "{:,}".format)]
         if published and model["published"]:
             figures, measured = model["published"], model["eval_accuracy"]
+            difference = measured and measured["mean"] - figures["eval_accuracy"]
             row += [f"{figures['train_accuracy']:.4f}", f"{figures['eval_accuracy']:.4f}"]
-            row += [_maybe(measured, lambda m: f"{m['mean'] - figures['eval_accuracy']:+.4f}")]
-            row += [f"{figures['total_parameters']:,}"]
+            row += [_maybe(difference, "{:+.4f}".format), f"{figures['total_parameters']:,}"]
         elif published:
             row += ["", "", "", ""]
         rows.append(row)
