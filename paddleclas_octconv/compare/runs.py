@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
+from filelock import FileLock
+
 from ..data.staging import write_atomically
 from ..trainer import launch, process
 from .checkpoints import newest
@@ -45,12 +47,19 @@ def is_done(run: Run) -> bool:
 
 
 def execute(run: Run, gpus: str | None, show: Callable[[Progress], None]) -> None:
-    """Do what is left to do of a run. show: is told now and then how far the training is.
+    """Do what is left to do of a run; where another process is at it, once that has ended.
+
+    show: is told now and then how far the training is.
 
     Raises:
         Failed: a stage has failed.
         KeyboardInterrupt: it was interrupted.
     """
+    with FileLock(str(run.folder / ".lock")):
+        _execute(run, gpus, show)
+
+
+def _execute(run: Run, gpus: str | None, show: Callable[[Progress], None]) -> None:
     for stage in STAGES:
         if stage in read_state(run)["done"]:
             continue
