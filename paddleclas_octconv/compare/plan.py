@@ -308,7 +308,8 @@ def _check_output(plan: Plan) -> None:
         return
     kept_runs = load_runs(folder)
     models = list(dict.fromkeys(kept.model for kept in kept_runs))
-    if not {run.model for run in plan.runs} & set(models):
+    same_preset = plan.options.preset and plan.options.preset == manifest["preset"]
+    if not same_preset and not {run.model for run in plan.runs} & set(models):
         raise OctConvError(
             f"--output {folder}: belongs to a comparison of {', '.join(models)}; "
             "give another folder"
