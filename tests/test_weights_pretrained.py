@@ -12,6 +12,7 @@ import numpy as np
 import paddle
 import pytest
 from backbones import build, twin
+from paddle.quantization.imperative.qat import ImperativeQuantAware
 from paddleclas.ppcls.utils import download
 
 from paddleclas_octconv.errors import OctConvError
@@ -213,3 +214,11 @@ def test_half_a_vanilla_state_dict_is_refused():
     half = dict(list(twin(NAME).state_dict().items())[:40])
     with pytest.raises(OctConvError, match="the state dict does not fit the vanilla twin"):
         build(NAME).set_state_dict(half)
+
+
+def test_a_network_under_quantisation_loads_its_own_state_dict():
+    network = build(NAME)
+    ImperativeQuantAware().quantize(network)  # its layers stand in the places of convolutions
+    weights = other(network.state_dict())
+    assert network.set_state_dict(weights) == ([], [])
+    assert_same(network, weights)

@@ -10,8 +10,9 @@ import paddle
 from paddle import nn
 
 from ..errors import OctConvError
+from ..layers import OctBatchNorm2D, OctConv2D
 from ..registry import entry
-from .vanilla import Part, cut, vanilla_parts
+from .vanilla import cut, vanilla_parts
 
 NAMED_KEYS = 3  # how many of the keys that differ a message names
 
@@ -42,18 +43,18 @@ def fit(model, weights: Mapping[str, np.ndarray], source: str, new_classes: bool
         OctConvError: they fit neither; the message names the first keys that differ.
     """
     name, twin_key = _identity(model)
-    own = {key: list(value.shape) for key, value in model.state_dict().items()}
-    parts = vanilla_parts(model, twin_key, model.twin_orders())
     classifier = _classifier(model)
-    vanilla = _are_vanilla(weights, own, parts)
+    vanilla = _are_vanilla(model, twin_key, weights)
     if vanilla:
+        parts = vanilla_parts(model, twin_key, model.twin_orders())
         wanted = {key: list(part.shape) for key, part in parts.items()}
         optional = {key for key, part in parts.items() if part.optional}
         classifier = [twin_key(key) for key in classifier]
         network = f"the vanilla twin of {name}"
         note = "kernels and batch norms cut from those of the vanilla twin"
     else:
-        wanted, optional, network = own, set(), name
+        wanted = {key: list(value.shape) for key, value in model.state_dict().items()}
+        optional, network = set(), name
         note = "the network's own"
 
     anew = _classes(weights, wanted, classifier) if new_classes else {}
@@ -95,14 +96,13 @@ def cut_if_vanilla(model, state_dict: Mapping[str, Any]) -> Mapping[str, Any]:
     Raises:
         OctConvError: it is the twin's, but not all of it, or of other shapes.
     """
-    own = model.state_dict()
     name, twin_key = _identity(model)
-    parts = vanilla_parts(model, twin_key, model.twin_orders())
-    if not _are_vanilla(state_dict, own, parts):
+    if not _are_vanilla(model, twin_key, state_dict):
         return state_dict
     arrays = {key: _to_array(value) for key, value in state_dict.items()}
     fitted = fit(model, arrays, "the state dict")
     log(f"{name}: weights loaded: {fitted.note}")
+    own = model.state_dict()
     return {
         key: paddle.to_tensor(value).astype(own[key].dtype) if key in own else value
         for key, value in fitted.weights.items()
@@ -121,13 +121,17 @@ def _identity(model) -> tuple[str, Callable[[str], str]]:
     return model.arch_name, entry(model.arch_name).twin_key
 
 
-def _are_vanilla(
-    weights: Mapping[str, Any], own: Mapping[str, Any], parts: Mapping[str, Part]
-) -> bool:
-    """Whether something is there as only the twin has it, and nothing as only we have it."""
-    if any(key in own and key not in parts for key in weights):
+def _are_vanilla(model, twin_key: Callable[[str], str], weights: Mapping[str, Any]) -> bool:
+    """Whether an octave layer is there as only the twin has it, and none as only we have it."""
+    octave = [
+        name
+        for name, layer in model.named_sublayers()
+        if isinstance(layer, (OctConv2D, OctBatchNorm2D))
+    ]
+    prefixes = tuple(f"{name}." for name in octave)
+    if any(key in weights for key in model.state_dict() if key.startswith(prefixes)):
         return False
-    return any(key in parts and parts[key].octave for key in weights)
+    return any(twin_key(f"{name}.weight") in weights for name in octave)
 
 
 def _classifier(model: nn.Layer) -> list[str]:

@@ -43,7 +43,7 @@ def load_torch(path: Path, trust: bool = False) -> dict[str, np.ndarray]:
         refers = re.search(r"GLOBAL (\S+)", str(error))
         if refers:
             raise forbidden(path, refers[1]) from None
-        raise damaged(path, error) from None
+        raise damaged(path, ValueError("PyTorch cannot read it")) from None
     except Exception as error:  # a damaged file can end in almost any exception
         raise damaged(path, error) from None
     if isinstance(saved, dict) and isinstance(saved.get("state_dict"), dict):

@@ -75,6 +75,20 @@ def damaged(path: str | Path, error: Exception) -> OctConvError:
     return OctConvError(f"{path} is damaged, or no file of weights: {reason[:200]}")
 
 
+def load_pickle(file: BinaryIO) -> Any:
+    """Unpickle what is made of arrays (each in an ``Array``), containers, numbers and text.
+
+    Raises:
+        ForbiddenError: it refers to anything else.
+        Exception: of nearly any kind, if it is damaged.
+    """
+    _check_memo(file)
+    file.seek(0)
+    saved = ArrayUnpickler(file, encoding="latin1").load()
+    _check_tree(saved)
+    return saved
+
+
 class ArrayUnpickler(pickle.Unpickler):
     """Builds containers and ``Array``s, and nothing else.
 
@@ -219,11 +233,7 @@ def _open(path: str | Path) -> BinaryIO:
 def _read(path: str | Path) -> Any:
     with _open(path) as file:
         try:
-            _check_memo(file)
-            file.seek(0)
-            saved = ArrayUnpickler(file, encoding="latin1").load()
-            _check_tree(saved)
-            return saved
+            return load_pickle(file)
         except ForbiddenError as error:
             raise forbidden(path, str(error)) from None
         except Exception as error:  # a damaged pickle can end in almost any exception

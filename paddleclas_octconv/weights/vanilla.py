@@ -32,13 +32,11 @@ class Part:
     Attributes:
         shape: of the tensor.
         cut: turns it into tensors of the octave network, under their names.
-        octave: whether the octave network has it under other names.
         optional: whether zeros stand in for it where the vanilla network has none.
     """
 
     shape: list[int]
     cut: Callable[[np.ndarray], Arrays]
-    octave: bool = True
     optional: bool = False
 
 
@@ -59,7 +57,6 @@ def vanilla_parts(
             parts[key] = Part(
                 value.shape,
                 _reordered(key, value.shape, orders.get(name, Order())),
-                octave=False,
                 optional=parameter == "bias" and isinstance(layers[name], nn.Conv2D),
             )
     return {twin_key(key): part for key, part in parts.items()}
@@ -91,15 +88,17 @@ def _conv_parts(name: str, layer: OctConv2D, order: Order) -> dict[str, Part]:
 
 
 def _cut_kernel(name: str, layer: OctConv2D, order: Order, kernel: np.ndarray) -> Arrays:
+    high_outputs, per_group = layer.hh.weight.shape[:2]
+    high_inputs = per_group * layer.hh._groups
     if layer.groups == layer.in_channels > 1:  # depthwise
-        high, low = np.split(kernel, [layer.hh._out_channels])
+        high, low = np.split(kernel, [high_outputs])
         blocks = {"hh": high, "ll": low}
         return {f"{name}.{path}.weight": block for path, block in blocks.items() if len(block)}
     dense = _take(_dense(kernel, layer.groups), order.outputs, order.inputs)
-    to_high, to_low = np.split(dense, [layer.hh._out_channels])
+    to_high, to_low = np.split(dense, [high_outputs])
     cut = {}
     for target, rows in (("h", to_high), ("l", to_low)):
-        high, low = np.split(rows, [layer.hh._in_channels], axis=1)
+        high, low = np.split(rows, [high_inputs], axis=1)
         for path, block in ((f"h{target}", high), (f"l{target}", low)):
             conv = getattr(layer, path)
             if conv is not None:
@@ -109,7 +108,7 @@ def _cut_kernel(name: str, layer: OctConv2D, order: Order, kernel: np.ndarray) -
 
 def _cut_bias(name: str, layer: OctConv2D, order: Order, bias: np.ndarray) -> Arrays:
     """The bias goes to one of the two convolutions that are summed, zeros to the other."""
-    high, low = np.split(_take(bias, order.outputs), [layer.hh._out_channels])
+    high, low = np.split(_take(bias, order.outputs), layer.hh.bias.shape)
     low_path = "hl" if layer.ll is None else "ll"
     biases = {
         "hh": high,
