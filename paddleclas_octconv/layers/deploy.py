@@ -18,13 +18,14 @@ class Reparameterizable(nn.Layer):
     """A layer of PaddleClas's export protocol.
 
     The exporter calls ``re_parameterize()`` (``rep()`` before PaddleClas 2.5) on every layer that
-    has it and is not ``is_repped``. The layer must be in eval mode; its outputs stay the same.
+    has it and is not ``is_repped``. In eval mode the outputs stay the same. In training mode
+    nothing is done: PaddleClas's quantisation calls it too, on networks that are yet to train.
     """
 
     is_repped = False
 
     def re_parameterize(self) -> None:
-        if not self.is_repped:
+        if not self.is_repped and not self.training:
             self.fold()
             self.is_repped = True
 
