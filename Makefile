@@ -37,7 +37,7 @@ endef
 
 demo: $(VENV)/bin/python
 	$(call install,'.[cpu]')
-	paddleclas train -c $(CONFIG)
+	paddleclas train -c $(CONFIG) --resume
 	paddleclas eval -c $(CONFIG)
 	paddleclas export -c $(CONFIG)
 	paddleclas --inference_model_dir=$(MODEL) --infer_imgs=$(IMAGE) --use_gpu=False

@@ -15,7 +15,9 @@ from ..trainer import launch
 from ..trainer.compat import is_pinned
 from ..trainer.locate import Trainer, locate
 from ..trainer.outputs import best_weights
+from ..trainer.report import FOLDER, Report
 from ..trainer.run import CHECK_ONLY, CHECKED
+from ..weights import TRUST_VARIABLE
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Job:
     config: dict[str, Any]  # overrides applied
     arguments: list[str]  # the trainer's: -c FILE -o KEY=VALUE …
     launch: dict[str, str] = field(default_factory=dict)
+    trust_weights: bool = False
     _checked: bool = False
 
     def run(self, environ: Mapping[str, str] | None = None, overrides: Sequence[str] = ()) -> int:
@@ -34,6 +37,8 @@ class Job:
         arguments = [*self.arguments, *(word for item in overrides for word in ("-o", item))]
         device = self.config["Global"]["device"]
         environ = {**launch.environment(device, self.launch), **(environ or {})}
+        if self.trust_weights:
+            environ[TRUST_VARIABLE] = "1"
         if self.launch and not self._checked:  # one process says once what is wrong, not each rank
             only = {**environ, CHECK_ONLY: "1"}
             code = launch.run(self.mode, self.trainer, arguments, {}, only)
@@ -42,7 +47,10 @@ class Job:
             self._checked = True
         environ[CHECKED] = str(int(self._checked))
         self._checked = True
-        return launch.run(self.mode, self.trainer, arguments, self.launch, environ)
+        with Report() as report:
+            environ[FOLDER] = str(report.folder)
+            code = launch.run(self.mode, self.trainer, arguments, self.launch, environ)
+            return report.conclude(code, launched=bool(self.launch))
 
 
 def add_arguments(parser: argparse.ArgumentParser, distributed: bool = True) -> None:
@@ -68,6 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser, distributed: bool = True) -> 
         "--paddleclas",
         metavar="DIR",
         help="run the trainer of this checkout of PaddleClas (also: PADDLECLAS_HOME)",
+    )
+    parser.add_argument(
+        "--trust-weights",
+        action="store_true",
+        help=f"load weights even from a file that can run code (also: {TRUST_VARIABLE}=1)",
     )
     if distributed:
         group = parser.add_argument_group(
@@ -104,7 +117,7 @@ def prepare(mode: str, args: argparse.Namespace) -> Job:
         arguments += ["-o", override]
     if args.profiler_options:
         arguments += ["-p", args.profiler_options]
-    return Job(mode, trainer, config, arguments, options)
+    return Job(mode, trainer, config, arguments, options, args.trust_weights)
 
 
 def _weights(config: dict[str, Any], mode: str) -> list[str]:

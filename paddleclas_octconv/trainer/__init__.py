@@ -6,6 +6,11 @@
 ``process``      runs it; nothing is left behind when it is interrupted
 ``run``          the program that runs in that process: registers the backbones, calls the trainer
 ``model_check``  in that process, before the trainer: the network and its weights
+``resume``       where a run starts: with ``checkpoints``, which are whole and which is the newest
+``saving``       has checkpoints appear as a whole, each with its ``manifest``
+``engine``       gives the engine what resuming needs, and an eye on the loss
+``report``       what the processes tell their starter: how they ended, unreadable ``images``
+``threads``      ends the trainer with the thread that reads its data
 ``compat``       the one thing the pinned trainer needs on today's Paddle
 ``outputs``      the weights a run has left in its output folder
 """

@@ -9,9 +9,11 @@ stands before it on the command line, would take them.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import runpy
 import sys
+import traceback
 import warnings
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from pathlib import Path
 # an earlier process of the same job has checked it.
 CHECK_ONLY = "PADDLECLAS_OCTCONV_CHECK_ONLY"
 CHECKED = "PADDLECLAS_OCTCONV_CHECKED"
+# "1" to train on where the loss is not a number.
+ALLOW_NON_FINITE = "PADDLECLAS_OCTCONV_ALLOW_NON_FINITE_LOSS"
 TOOLS = {"train": "train", "eval": "eval", "infer": "infer", "export": "export_model"}
 
 
@@ -32,41 +36,89 @@ def main(argv: list[str]) -> int:
     if package_parent not in sys.path:
         sys.path.append(package_parent)
 
-    from paddleclas_octconv.errors import OctConvError
+    from paddleclas_octconv.trainer import report, threads
 
+    report.begin()
+    threads.end_with_data_loader(_end)
     try:
         _run(mode, Path(trainer), trainer_argv)
-    except OctConvError as error:
-        print(f"paddleclas: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    except (Exception, KeyboardInterrupt) as error:
+        return _end(error)
+    report.end(0)
     return 0
+
+
+def _end(error: BaseException) -> int:
+    """Tell of an error that ends this process; returns the exit code."""
+    from paddleclas_octconv.errors import OctConvError
+    from paddleclas_octconv.trainer import report
+
+    code, message = 1, _one_line(f"{type(error).__name__}: {error}")
+    if isinstance(error, KeyboardInterrupt):
+        code = 130
+    elif isinstance(error, OctConvError):
+        code, message = 2, _one_line(error)
+        _say(f"error: {message}")
+    else:
+        traceback.print_exception(type(error), error, error.__traceback__)
+    report.end(code, message)
+    return code
+
+
+def _one_line(error: object) -> str:
+    """The message of an error; of one in a process that loads data the last line of many."""
+    lines = [line for line in str(error).splitlines() if line.strip()] or [""]
+    if lines[0].startswith("DataLoader worker"):
+        return lines[-1].partition("OctConvError: ")[2] or lines[-1]
+    return " ".join(" ".join(lines).split())
 
 
 def _run(mode: str, trainer: Path, argv: list[str]) -> None:
     warnings.filterwarnings("ignore", message="No ccache found")  # of no concern to training
     from paddleclas_octconv import autoload
-    from paddleclas_octconv.trainer import compat
+    from paddleclas_octconv.trainer import compat, resume
     from paddleclas_octconv.trainer.model_check import check_model
+    from paddleclas_octconv.weights.guard import guard_paddle_load
 
     autoload.install(force=True)
+    guard_paddle_load()
     if compat.is_pinned(trainer):
         sys.dont_write_bytecode = True  # its folder holds nothing but what its wheel does
         compat.give_scalars_one_dimension()
 
     first = os.environ.get(CHECKED) != "1"
     argv = [*argv, *_without_gpu(argv, warn=first)]
+    start = resume.Start()
+    if mode == "train":
+        start = resume.start_of(_config(argv), _say if first else lambda message: None)
+        argv = [*argv, *start.overrides]
     if first:
         check_model(_config(argv), mode)
     if os.environ.get(CHECK_ONLY) == "1":
         return
+    _prepare_engine(mode, start)
     tool = trainer / "tools" / f"{TOOLS[mode]}.py"
     sys.argv = [str(tool), *argv]
     if tool.is_file():
         runpy.run_path(str(tool), run_name="__main__")
     else:
         _run_engine(mode)
+
+
+def _prepare_engine(mode: str, start) -> None:
+    """Have the trainer tell what goes wrong."""
+    from paddleclas_octconv.trainer.engine import prepare_training
+    from paddleclas_octconv.trainer.images import count_unreadable_images
+
+    logging.raiseExceptions = False  # a full disk shall be told of once, not by every log line
+    count_unreadable_images()
+    if mode == "train":
+        stop_at_non_finite = os.environ.get(ALLOW_NON_FINITE) != "1"
+        prepare_training(start.epoch, start.best_metric, stop_at_non_finite)
+
+
+def _say(message: str) -> None:
+    print(f"paddleclas: {message}", file=sys.stderr, flush=True)
 
 
 def _run_engine(mode: str) -> None:
@@ -101,8 +153,7 @@ def _without_gpu(argv: list[str], warn: bool) -> list[str]:
     if _config(argv)["Global"]["device"] != "gpu" or has_gpu:
         return []
     if warn:
-        message = "Global.device is gpu, but Paddle sees none here: running on the CPU"
-        print(f"paddleclas: warning: {message}", file=sys.stderr, flush=True)
+        _say("warning: Global.device is gpu, but Paddle sees none here: running on the CPU")
     return ["-o", "Global.device=cpu"]
 
 
