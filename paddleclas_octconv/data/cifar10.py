@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
 import re
 import shutil
 from collections import Counter
@@ -15,7 +14,6 @@ from .archive import Member, members
 from .download import download, md5_of
 from .lists import LABEL_MAP, TRAIN_LIST, VAL_LIST, Entry, write_label_map, write_list
 from .staging import publish, write_atomically
-from .unpickle import load_arrays
 
 #: In the official order: the index is the label.
 NAMES = (
@@ -187,15 +185,23 @@ def _load_batch(member: Member, source: Path) -> tuple[Any, list[int]]:
     """The pixels (uint8, N x 3072) and labels of a batch; OctConvError for anything else."""
     import numpy as np
 
+    from ..weights.safe_load import Array, ForbiddenError, load_pickle
+
     where = f"--source {source}: {member.name}"
     if member.size > _MAX_BATCH_BYTES:
         raise OctConvError(f"{where} has {member.size:,} bytes, too many for a CIFAR-10 batch")
+    content = io.BytesIO(member.read())
     try:
-        batch = load_arrays(member.read())
-    except pickle.UnpicklingError as error:
-        raise OctConvError(f"{where} is not a safe CIFAR-10 batch: {error}") from None
-    pixels = batch.get(b"data", batch.get("data")) if isinstance(batch, dict) else None
-    labels = batch.get(b"labels", batch.get("labels")) if isinstance(batch, dict) else None
+        batch = load_pickle(content)
+    except ForbiddenError as error:
+        raise OctConvError(f"{where} is refused: it refers to {error}, not to arrays") from None
+    except Exception as error:  # a damaged pickle can end in almost any exception
+        raise OctConvError(f"{where} is damaged: {' '.join(str(error).split())}") from None
+    pixels, labels = (
+        batch.get(key) if isinstance(batch, dict) else None for key in ("data", "labels")
+    )
+    if isinstance(pixels, Array):
+        pixels = pixels.value
     if (
         not isinstance(pixels, np.ndarray)
         or pixels.dtype != np.uint8
