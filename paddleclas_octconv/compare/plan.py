@@ -102,7 +102,7 @@ def make(options: Options) -> Plan:
     plan = Plan(options, options.output, [], {})
     world = len(options.gpus.split(",")) if options.gpus else 1
     for name, config in configs.items():
-        changed = _changed(name, config, plan)
+        changed = _changed(config, plan)
         seeds = options.seeds or [int(changed["Global"].get("seed") or 0)]
         for seed in seeds:
             run_name = name if len(seeds) == 1 and not options.seeds else f"{name}-seed{seed}"
@@ -213,14 +213,14 @@ def _check_same_data(configs: dict[str, dict]) -> None:
                 )
 
 
-def _changed(name: str, config: dict, plan: Plan) -> dict:
+def _changed(config: dict, plan: Plan) -> dict:
     """The config with the options applied to it."""
     options, config = plan.options, copy.deepcopy(config)
     if options.epochs is not None:
         config["Global"]["epochs"] = options.epochs
     config["Global"].update(use_visualdl=True, pretrained_model=None, checkpoints=None)
     if options.image_size is not None:
-        _resize(name, config, options.image_size)
+        _resize(config, options.image_size)
     _draw(config, plan, "Eval", options.eval_subset, "--eval-subset")
     whole = _draw(config, plan, "Train", options.subset, "--subset")
     if options.same_steps and options.subset is not None:
@@ -248,18 +248,23 @@ def _draw(config: dict, plan: Plan, part: str, size: int | None, option: str) ->
     return len(entries)
 
 
-def _resize(name: str, config: dict, size: int) -> None:
-    """Let every step of the preprocessing that has a size have this one, or in proportion."""
+def _resize(config: dict, size: int) -> None:
+    """Let the network's input be this large, and in proportion what is resized to be cropped.
+
+    Steps of another size, such as crops of the original images, stay as they are.
+    """
     before = config["Global"]["image_shape"][-1]
     config["Global"]["image_shape"] = [3, size, size]
     parts = [config["DataLoader"][part]["dataset"]["transform_ops"] for part in ("Train", "Eval")]
     if config.get("Infer"):
         parts.append(config["Infer"]["transforms"])
-    for op in (op for ops in parts for op in ops):
-        ((_, arguments),) = op.items()
-        for key in ("size", "resize_short"):
-            if isinstance(arguments, dict) and isinstance(arguments.get(key), int):
-                arguments[key] = round(arguments[key] * size / before)
+    for step in (arguments for ops in parts for op in ops for arguments in op.values()):
+        if not isinstance(step, dict):
+            continue
+        if step.get("size") == before:
+            step["size"] = size
+        if step.get("resize_short"):
+            step["resize_short"] = round(step["resize_short"] * size / before)
 
 
 def _run(plan: Plan, run_name: str, model: str, seed: int, config: dict, world: int) -> Run:
