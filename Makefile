@@ -53,4 +53,4 @@ lint: $(VENV)/bin/python
 	ruff format --check .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info output inference dataset/digits
+	rm -rf $(VENV) build dist *.egg-info output inference log dataset/digits
