@@ -6,7 +6,7 @@ import pytest
 
 from paddleclas_octconv import cli, complexity
 from paddleclas_octconv.cli.benchmark import parse
-from paddleclas_octconv.deploy import benchmark, network, program
+from paddleclas_octconv.deploy import benchmark, kernels, network, program
 from paddleclas_octconv.deploy.benchmark import Contender
 from paddleclas_octconv.deploy.worker import Worker
 from paddleclas_octconv.errors import OctConvError
@@ -146,3 +146,32 @@ def test_an_exported_program_is_counted(tmp_path):
 def test_multiply_adds_of_a_model_of_any_size_are_unknown(tmp_path):
     network.save(network.build("MobileNetV1_x0_25", class_num=10), tmp_path, [3, None, None])
     assert program.load(tmp_path).multiply_adds() is None
+
+
+def test_kernels_are_added_up_by_kind():
+    convolution = "onednn_verbose,v1,primitive,exec,cpu,convolution,jit,src,,,mb1_ic3,{}"
+    pooling = "onednn_verbose,v1,primitive,exec,cpu,pooling,jit,src,,,mb1ic3,{}"
+    lines = ["onednn_verbose,v1,info,cpu", "something else,exec"]
+    for milliseconds in (1.0, 2.0, 9.0):  # in each of three predictions
+        lines += [convolution.format(milliseconds)] * 2 + [pooling.format(0.5)]
+    assert kernels.summarize(lines, steps=3) == [
+        kernels.Kernels("convolution", 2, 4.0),
+        kernels.Kernels("pooling", 1, 0.5),
+    ]
+
+
+def test_profile_shows_the_kernels_of_the_deploy_form(tmp_path, capsys):
+    file = tmp_path / "result.json"
+    command = ["benchmark", "OctMobileNetV1_x0_25", "--profile", "--json", str(file), *SMALL]
+    assert cli.main(command) == 0
+    octave, twin = json.loads(file.read_text(encoding="utf-8"))["networks"]
+    counts = {kind["name"]: kind["count"] for kind in octave["kernels"]}
+    assert counts["resampling"] == 10
+    assert "batch_normalization" not in counts
+    assert {kind["name"]: kind["count"] for kind in twin["kernels"]}["convolution"] == 27
+    assert "the rest" in capsys.readouterr().out
+
+
+def test_profile_needs_onednn(capsys):
+    assert cli.main(["benchmark", "OctMobileNetV1", "--profile", "--no-onednn"]) == 2
+    assert "--profile: shows predictions on the CPU with oneDNN alone" in capsys.readouterr().err

@@ -69,6 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--warmup", type=_positive, default=5, help="steps before the first (default: %(default)s)"
     )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="list oneDNN's kernels, and what a prediction takes besides them",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here too")
 
 
@@ -84,7 +89,10 @@ def run(args: argparse.Namespace) -> int:
         precision=args.precision,
         warmup=args.warmup,
         repeats=args.repeats,
+        profile=args.profile,
     )
+    if args.profile and (settings.gpu or settings.train_step or not settings.onednn):
+        raise OctConvError("--profile: shows predictions on the CPU with oneDNN alone")
     if args.json and not args.json.absolute().parent.is_dir():
         raise OctConvError(f"--json {args.json}: its folder does not exist")
     contenders = _contenders(args, settings)
@@ -92,6 +100,8 @@ def run(args: argparse.Namespace) -> int:
     with contextlib.closing(_Progress()) as progress:
         table = measure(contenders, settings, progress.say)
     print(render(table, settings))
+    if settings.profile:
+        print(render_kernels(table))
     if args.json:
         result = as_json(table, settings, machine())
         args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
@@ -142,6 +152,22 @@ def render(table: Sequence[Row], settings: Settings) -> str:
             ]
         )
     return f"{title}\n{text}"
+
+
+def render_kernels(table: Sequence[Row]) -> str:
+    """oneDNN's kernels in one prediction of each network, and the time in none of them."""
+    text = PrettyTable(["network", "kernels", "count", "ms"])
+    text.align = "l"
+    text.align["count"] = text.align["ms"] = "r"
+    for row in table:
+        total = sum(kernels.milliseconds for kernels in row.kernels)
+        lines = [(k.name, f"{k.count:.0f}", k.milliseconds) for k in row.kernels]
+        lines += [("all kernels", "", total), ("the rest", "", row.median_ms - total)]
+        for index, (name, count, milliseconds) in enumerate(lines):
+            last = index == len(lines) - 1
+            label = "" if index else row.label
+            text.add_row([label, name, count, f"{milliseconds:.2f}"], divider=last)
+    return str(text)
 
 
 def parse(text: str) -> Contender:

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Callable, Sequence
 
 from ..errors import OctConvError
+from .kernels import Kernels, profile
 from .worker import Worker
 
 FORMS = ("deploy", "plain")
@@ -27,7 +28,7 @@ PAUSE = 0.25  # seconds; OpenMP threads keep a core busy for 0.2 s after their w
 
 @dataclass
 class Settings:
-    """How to measure. threads: on the CPU; gpu: on GPU 0 instead."""
+    """How to measure. threads: on the CPU; gpu: on GPU 0 instead; profile: list kernels too."""
 
     train_step: bool = False
     batch_size: int = 1
@@ -38,6 +39,7 @@ class Settings:
     precision: str = "fp32"
     warmup: int = 5
     repeats: int = 20
+    profile: bool = False
 
 
 @dataclass
@@ -73,6 +75,7 @@ class Row:
     speed_up_by_round: list[float] | None = None  # quartiles of the ratio of each round's medians
     promised: float | None = None  # ratio of the multiply-adds
     share_of_promised: float | None = None
+    kernels: list[Kernels] | None = None  # of one prediction
 
 
 def measure(
@@ -95,7 +98,16 @@ def measure(
             _load(worker, contender, settings, contender.folder or f"{scratch}/{index}")
         rounds = _rounds(workers, settings, say)
         memory = [worker.call("memory", gpu=settings.gpu) for worker in workers]
-    return rows(contenders, complexities, rounds, memory, settings.batch_size)
+        table = rows(contenders, complexities, rounds, memory, settings.batch_size)
+        stack.pop_all().close()  # nothing else runs beside what is profiled
+        if settings.profile:
+            for index, (contender, row) in enumerate(zip(contenders, table)):
+                say(f"profiling {contender.label}")
+                row.kernels = profile(
+                    settings.threads,
+                    **_prediction(settings, contender.folder or f"{scratch}/{index}"),
+                )
+    return table
 
 
 def twin_of(contender: Contender, image_size: int) -> Contender | None:
@@ -196,18 +208,23 @@ def _export(contenders, settings: Settings, scratch: Path, say) -> list[dict]:
 
 
 def _load(worker: Worker, contender: Contender, settings: Settings, folder: str) -> None:
-    common = dict(image_size=settings.image_size, batch_size=settings.batch_size)
-    common.update(gpu=settings.gpu, precision=settings.precision)
     if not settings.train_step:
-        worker.call(
-            "load", folder=folder, threads=settings.threads, onednn=settings.onednn, **common
-        )
+        worker.call("load", threads=settings.threads, **_prediction(settings, folder))
     elif contender.folder:
         raise OctConvError(
             f"--train-step: {contender.label} is an exported folder; it cannot train"
         )
     else:
-        worker.call("train", name=contender.name, options=contender.options, **common)
+        worker.call("train", name=contender.name, options=contender.options, **_common(settings))
+
+
+def _prediction(settings: Settings, folder: str) -> dict[str, Any]:
+    return {"folder": folder, "onednn": settings.onednn, **_common(settings)}
+
+
+def _common(settings: Settings) -> dict[str, Any]:
+    names = ("image_size", "batch_size", "gpu", "precision")
+    return {name: getattr(settings, name) for name in names}
 
 
 def _rounds(workers: Sequence[Worker], settings: Settings, say) -> list[list[list[float]]]:

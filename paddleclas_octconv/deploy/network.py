@@ -35,6 +35,7 @@ def build(name: str, **options: Any) -> nn.Layer:
 
 def re_parameterize(network: nn.Layer) -> None:
     """Bring a network into its deploy form, as PaddleClas's exporter does."""
+    network.eval()
     for layer in network.sublayers(include_self=True):
         if hasattr(layer, "re_parameterize") and not layer.is_repped:
             layer.re_parameterize()

@@ -8,6 +8,7 @@ child's (``python -m paddleclas_octconv.deploy.worker``).
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import subprocess
@@ -22,13 +23,19 @@ from ..errors import OctConvError
 class Worker:
     """A process that holds one network; ``call`` runs one of ``Operations`` in it."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, **environ: str) -> None:
         self._log = tempfile.TemporaryFile(  # noqa: SIM115 (closed in close)
             "w+", encoding="utf-8", errors="replace"
         )
+        self._read = 0  # bytes of the log that `said` has returned
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
-            env={**os.environ, "OMP_NUM_THREADS": str(threads), "GLOG_minloglevel": "2"},
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": str(threads),
+                "GLOG_minloglevel": "2",
+                **environ,
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -51,6 +58,13 @@ class Worker:
         if "error" in reply:
             raise OctConvError(reply["error"])
         return reply["result"]
+
+    def said(self) -> str:
+        """What the process, libraries included, printed since this was asked last."""
+        self.call("flush")
+        start, self._read = self._read, os.fstat(self._log.fileno()).st_size
+        # The process writes where this file stands: look without moving it.
+        return os.pread(self._log.fileno(), self._read - start, start).decode(errors="replace")
 
     def close(self) -> None:
         """End the process."""
@@ -159,6 +173,10 @@ class Operations:
             self.step()
             durations.append(time.perf_counter() - start)
         return durations
+
+    def flush(self) -> None:
+        """Write out what libraries have printed."""
+        ctypes.CDLL(None).fflush(None)
 
     def memory(self, gpu: bool) -> int:
         """The most memory the process has held so far, of the GPU if ``gpu``."""

@@ -1,0 +1,62 @@
+"""Where a prediction on the CPU spends its time: oneDNN's kernels, and what is around them.
+
+oneDNN itself reports every kernel it runs and how long that took (``ONEDNN_VERBOSE=1``). What a
+prediction takes beyond their sum is Paddle's work of starting them: operators, memory, dispatch.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any, Iterable
+
+from .worker import Worker
+
+STEPS = 20
+WARMUP = 5
+
+
+@dataclass
+class Kernels:
+    """The kernels of one kind in one prediction. name: oneDNN's primitive, such as convolution."""
+
+    name: str
+    count: float
+    milliseconds: float
+
+
+def profile(threads: int, **load: Any) -> list[Kernels]:
+    """The kernels of an exported model, the dearest first; the rest is in no kernel.
+
+    Args:
+        threads: of the process.
+        **load: arguments of the worker's ``load``.
+    """
+    with Worker(threads, ONEDNN_VERBOSE="1") as worker:
+        worker.call("load", threads=threads, **load)
+        worker.call("time", skipped=WARMUP, counted=0)
+        worker.said()
+        worker.call("time", skipped=0, counted=STEPS)
+        reports = worker.said()
+    return summarize(reports.splitlines(), STEPS)
+
+
+def summarize(lines: Iterable[str], steps: int) -> list[Kernels]:
+    """Add up oneDNN's reports of a number of equal predictions.
+
+    A kernel's time is its median over the predictions: the first one after a pause is slower.
+    """
+    durations: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for line in lines:
+        fields = line.split(",")
+        if fields[0] == "onednn_verbose" and "exec" in fields:
+            name = fields[fields.index("exec") + 2]
+            durations[name, ",".join(fields[:-1])].append(float(fields[-1]))
+    counts: dict[str, float] = defaultdict(float)
+    times: dict[str, float] = defaultdict(float)
+    for (name, _), values in durations.items():
+        counts[name] += len(values) / steps
+        times[name] += statistics.median(values) * len(values) / steps
+    table = [Kernels(name, counts[name], times[name]) for name in counts]
+    return sorted(table, key=lambda kernels: kernels.milliseconds, reverse=True)
