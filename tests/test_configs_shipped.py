@@ -2,16 +2,13 @@
 
 import copy
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
 from paddleclas_octconv.config.locate import shipped_configs
-from paddleclas_octconv.trainer import fetch
 
 CONFIGS = {name: yaml.safe_load(path.read_text()) for name, path in shipped_configs().items()}
 PAIRS = [
@@ -101,15 +98,6 @@ def test_every_config_has_folders_of_its_own(name):
     assert CONFIGS[name]["Global"]["save_inference_dir"] == f"./inference/{stem}"
 
 
-def trainers():
-    """The trainers on this machine: a checkout, and the fetched wheel."""
-    home = os.environ.get("PADDLECLAS_HOME")
-    fetched = fetch.cache_folder() / f"paddleclas-{fetch.VERSION}" / "paddleclas"
-    found = [Path(root) for root in (home, fetched) if root and Path(root, "ppcls").is_dir()]
-    skip = pytest.mark.skip(reason="no checkout in PADDLECLAS_HOME and no fetched trainer")
-    return found or [pytest.param(None, marks=skip)]
-
-
 BUILD = """
 import io, json, sys
 root, configs = sys.argv[1], json.load(sys.stdin)
@@ -147,8 +135,9 @@ print("built", len(configs))
 """
 
 
-@pytest.mark.parametrize("root", trainers(), ids=str)
-def test_a_trainer_builds_all_that_the_configs_name(root):
+@pytest.mark.parametrize("trainer", ["fetched_trainer", "checkout"])
+def test_a_trainer_builds_all_that_the_configs_name(trainer, request):
+    root = request.getfixturevalue(trainer)
     built = subprocess.run(
         [sys.executable, "-B", "-c", BUILD, str(root)],
         input=json.dumps(CONFIGS),
