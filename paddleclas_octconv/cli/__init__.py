@@ -26,6 +26,8 @@ COMMANDS = {
     "models": "paddleclas_octconv.cli.models",
     "prepare": "paddleclas_octconv.cli.prepare",
     "compare": "paddleclas_octconv.cli.compare",
+    "summary": "paddleclas_octconv.cli.summary",
+    "visualize": "paddleclas_octconv.cli.visualize",
 }
 
 

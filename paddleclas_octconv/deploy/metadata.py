@@ -32,7 +32,7 @@ def describe(config: dict, roots: Iterable[Path] = ()) -> dict[str, Any]:
     arch = config.get("Arch") or {}
     described: dict[str, Any] = {
         "Global": {"model_name": arch.get("name"), "exporter": f"{EXPORTER} {__version__}"},
-        "PreProcess": {"transform_ops": _transform_ops(config)},
+        "PreProcess": {"transform_ops": transform_ops(config)},
     }
     post = dict((config.get("Infer") or {}).get("PostProcess") or {})
     name = post.pop("name", None)
@@ -116,7 +116,7 @@ def _find(map_file: str, roots: Iterable[Path]) -> Path:
     )
 
 
-def _transform_ops(config: dict) -> list[dict]:
+def transform_ops(config: dict) -> list[dict]:
     """The preprocessing that a predictor applies to a decoded RGB image."""
     if config.get("Infer"):
         ops = config["Infer"].get("transforms") or []

@@ -1,0 +1,87 @@
+"""``paddleclas summary``: a config's network, layer by layer, octave pairs shown as pairs."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from typing import Any
+
+from ..config import find_config, load_config
+from ..config.check import get
+from ..errors import OctConvError
+
+HELP = "print a config's network layer by layer"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("-c", "--config", required=True, help="a YAML file, or a shipped config")
+    parser.add_argument(
+        "-o", "--override", metavar="KEY=VALUE", action="append", default=[], help="set a value"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table."""
+    warnings.filterwarnings("ignore", message="No ccache found")  # of no concern here
+    import paddle
+
+    from ..visualize import network
+    from ..visualize.trace import trace
+
+    config = load_config(find_config(args.config), args.override)
+    shape = image_shape(config)
+    model = network.build(config)
+    steps = trace(model, paddle.zeros([1, *shape]))
+    trainable = sum(p.size for p in model.parameters() if p.trainable)
+    print(render(steps, shape, trainable))
+    return 0
+
+
+def image_shape(config: dict[str, Any]) -> list[int]:
+    """``Global.image_shape``: channels, height, width.
+
+    Raises:
+        OctConvError: it is missing or something else.
+    """
+    shape = get(config, "Global.image_shape")
+    if (
+        not isinstance(shape, list)
+        or len(shape) != 3
+        or not all(type(size) is int and size > 0 for size in shape)
+    ):
+        raise OctConvError(
+            f"Global.image_shape: {shape!r} should be channels, height and width, "
+            "such as [3, 224, 224]"
+        )
+    return shape
+
+
+def render(steps: list, shape: list[int], trainable: int) -> str:
+    """The table and the totals; those of the parameters are what ``paddle.summary`` counts."""
+    from prettytable import PrettyTable
+
+    table = PrettyTable(["layer", "type", "output, high", "output, low", "params", "mult-adds"])
+    table.align = "r"
+    table.align["layer"] = table.align["type"] = "l"
+    for step in steps:
+        low = "" if step.low is None else _shape(step.low)
+        cost = sum(step.multiply_adds)
+        row = [step.name, step.kind, _shape(step.high), low]
+        table.add_row([*row, f"{step.parameters:,}", f"{cost:,}" if cost else ""])
+    total = sum(step.parameters for step in steps)
+    costs = [sum(step.multiply_adds) for step in steps]
+    low_share = sum(step.multiply_adds[1] for step in steps) / max(1, sum(costs))
+    lines = [
+        f"input {_shape(shape)}",
+        str(table),
+        f"Total params: {total:,}",
+        f"Trainable params: {trainable:,}",
+        f"Non-trainable params: {total - trainable:,}",
+        f"Multiply-adds: {sum(costs):,} ({low_share:.1%} of them make low-frequency maps)",
+    ]
+    return "\n".join(lines)
+
+
+def _shape(shape) -> str:
+    return "x".join(map(str, shape))

@@ -1,0 +1,105 @@
+"""``paddleclas visualize``: pictures of what a trained octave network's branches hold."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+
+from ..config import find_config, load_config
+from ..errors import OctConvError
+from .summary import image_shape
+
+HELP = "draw what the high and the low branch of a trained network hold of an image"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("-c", "--config", required=True, help="a YAML file, or a shipped config")
+    parser.add_argument("--image", type=Path, required=True, metavar="FILE", help="the image")
+    parser.add_argument(
+        "--image-size",
+        type=int,
+        metavar="PIXELS",
+        help="side of the network's input (default: that of the config); a larger one shows more",
+    )
+    parser.add_argument(
+        "-o",
+        "--override",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="set a value, such as Global.pretrained_model=<weights> (default: the best ones of "
+        "the config's training)",
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="default: ./output/visualize/<Arch.name>"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the pictures and print their names."""
+    config = load_config(find_config(args.config), args.override)
+    _, height, width = image_shape(config)
+    if args.image_size is not None:
+        if args.image_size < 1:
+            raise OctConvError(f"--image-size {args.image_size}: should be a whole number from 1")
+        height = width = args.image_size
+    pixels = _read(args.image, height, width)
+
+    warnings.filterwarnings("ignore", message="No ccache found")  # of no concern here
+    import paddle
+
+    from ..visualize import architecture, branches, network
+    from ..visualize.trace import trace
+
+    model = network.build(config)
+    weights = network.load_trained(model, config)
+    name = config["Arch"]["name"]
+    image = paddle.to_tensor(_normalized(config, pixels)[None])
+    found = branches.stages(model, image)
+    if not found:
+        raise OctConvError(f"Arch.name: {name} has no low branch to show")
+    figures = {
+        "input.png": branches.draw_input(pixels / 255.0),
+        "branches.png": branches.draw_stages(found, f"{name}: what the branches hold"),
+        "architecture.png": architecture.draw(trace(model, image), f"{name} at {height}x{width}"),
+    }
+    folder = args.output or Path("output", "visualize", name)
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"weights: {weights}")
+    for file_name, figure in figures.items():
+        figure.savefig(folder / file_name, dpi=120, metadata={"Software": None})
+        print(folder / file_name)
+    for stage in found:
+        high, low = map(branches.smoothness, (stage.high, branches.enlarged(stage)))
+        print(
+            f"{stage.name}: slow variation, of the high branch {high:.0%}, of the low one {low:.0%}"
+        )
+    return 0
+
+
+def _read(path: Path, height: int, width: int):
+    """An image as RGB, (height, width, 3), uint8."""
+    import cv2
+
+    image = cv2.imread(str(path)) if path.is_file() else None
+    if image is None:
+        what = "cannot be read as an image" if path.is_file() else "no such file"
+        raise OctConvError(f"--image {path}: {what}")
+    return cv2.resize(image, (width, height))[:, :, ::-1]
+
+
+def _normalized(config: dict, pixels):
+    """The image as the network takes it, (3, H, W): normalized as the config's Eval data."""
+    import numpy as np
+
+    from ..deploy.metadata import transform_ops
+
+    options = next(
+        (op["NormalizeImage"] for op in transform_ops(config) if "NormalizeImage" in op), {}
+    )
+    mean = np.array(options.get("mean", [0.485, 0.456, 0.406]))
+    std = np.array(options.get("std", [0.229, 0.224, 0.225]))
+    scaled = (pixels * float(options.get("scale", 1 / 255)) - mean) / std
+    return scaled.transpose(2, 0, 1).astype("float32")

@@ -1,0 +1,1 @@
+"""Look into an octave network: its layers, its branches, and what they hold of an image."""

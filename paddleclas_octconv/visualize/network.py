@@ -1,0 +1,44 @@
+"""The network of a config, with its trained weights if they are asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from paddle import nn
+
+from ..deploy import network
+from ..errors import OctConvError
+from ..trainer.outputs import best_weights
+
+
+def build(config: dict[str, Any]) -> nn.Layer:
+    """The network of ``Arch``, with random weights.
+
+    Raises:
+        OctConvError: there is no such network, or it does not take an option.
+    """
+    arch = config.get("Arch")
+    if not isinstance(arch, dict) or not isinstance(arch.get("name"), str):
+        raise OctConvError("Arch.name: missing from the config")
+    options = {key: value for key, value in arch.items() if key not in ("name", "pretrained")}
+    return network.build(arch["name"], **options)
+
+
+def load_trained(model: nn.Layer, config: dict[str, Any]) -> Path:
+    """Load ``Global.pretrained_model``, or else the best weights of the training; their file.
+
+    Raises:
+        OctConvError: there are none, or they do not fit.
+    """
+    from ..weights.fit import fit, load_into
+    from ..weights.safe_load import load_weights
+
+    given = (config.get("Global") or {}).get("pretrained_model")
+    path = Path(given) if given else best_weights(config)
+    if path.suffix != ".pdparams":
+        path = path.with_name(f"{path.name}.pdparams")
+    if not path.is_file():
+        raise OctConvError(f"Global.pretrained_model: {path}: no such file")
+    load_into(model, fit(model, load_weights(path), str(path), new_classes=False).weights)
+    return path
