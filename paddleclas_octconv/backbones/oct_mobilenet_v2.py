@@ -157,5 +157,5 @@ BACKBONES = {
     "OctMobileNetV2_x0_5": Backbone(OctMobileNetV2, "MobileNetV2_x0_5", twin_key, scale=0.5),
     "OctMobileNetV2_x0_75": Backbone(OctMobileNetV2, "MobileNetV2_x0_75", twin_key, scale=0.75),
     "OctMobileNetV2": Backbone(OctMobileNetV2, "MobileNetV2", twin_key),
-    "OctMobileNetV2_x1_125": Backbone(OctMobileNetV2, None, scale=1.125),
+    "OctMobileNetV2_x1_125": Backbone(OctMobileNetV2, None, twin_key, scale=1.125),
 }
