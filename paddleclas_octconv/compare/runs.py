@@ -1,7 +1,8 @@
 """Runs one training of a comparison: train, export, predict; each done once.
 
 What was done is kept in ``state.json`` of the run's folder. An interrupted training goes on from
-its newest whole checkpoint.
+its newest whole checkpoint, whose weights are exported in the end: those of the last epoch, which
+no evaluation has chosen.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from typing import Any, Callable, Sequence
 from filelock import FileLock
 
 from ..data.staging import write_atomically
-from ..trainer import launch, process
-from .checkpoints import newest
+from ..trainer import checkpoints, launch, process
 from .monitor import Monitor, Progress
 from .plan import Run
 
@@ -66,8 +66,8 @@ def _execute(run: Run, gpus: str | None, show: Callable[[Progress], None]) -> No
         if stage == "train":
             _train(run, gpus, show)
         elif stage == "export":
-            weights = newest(run.config)
-            _call(run, stage, _cli(run, "export", f"Global.pretrained_model={weights.prefix}"))
+            last, _ = checkpoints.newest(run.config)
+            _call(run, stage, _cli(run, "export", f"Global.pretrained_model={last.prefix}"))
         else:
             command = [sys.executable, "-m", f"{__package__}.predict", str(run.folder)]
             _call(run, stage, command)
@@ -77,13 +77,11 @@ def _execute(run: Run, gpus: str | None, show: Callable[[Progress], None]) -> No
 
 
 def _train(run: Run, gpus: str | None, show: Callable[[Progress], None]) -> None:
-    checkpoint = newest(run.config)
+    checkpoint, _ = checkpoints.newest(run.config)
     first_epoch = checkpoint.epoch + 1 if checkpoint else 1
     if first_epoch > run.epochs:
         return
-    command = _cli(run, "train")
-    if checkpoint:
-        command += ["-o", f"Global.checkpoints={checkpoint.prefix}"]
+    command = [*_cli(run, "train"), "--resume"]
     if gpus:
         command += ["--gpus", gpus, "--log-dir", str(run.folder / "launch")]
     state = read_state(run)

@@ -66,9 +66,12 @@ def prefixes(config: Mapping[str, Any]) -> list[Path]:
 def newest(config: Mapping[str, Any]) -> tuple[Checkpoint | None, list[str]]:
     """The newest whole checkpoint in a config's output folder, and why others are passed over."""
     whole, passed_over = [], []
-    for prefix in prefixes(config):
+    held = prefixes(config)
+    # PaddleClas 2.4 passes over the section EMA.
+    has_ema = any(_file(prefix, suffix).is_file() for prefix in held for suffix in _OF_EMA)
+    for prefix in held:
         try:
-            whole.append(read(prefix, ema="EMA" in config))
+            whole.append(read(prefix, ema="EMA" in config and has_ema))
         except BrokenError as error:
             passed_over.append(f"the checkpoint {prefix} is passed over: {error}")
 
