@@ -163,7 +163,8 @@ def test_interpreter_starts_when_the_package_is_half_removed(tmp_path, left):
 def test_wheel_brings_hook_and_configs_and_uninstall_takes_them(tmp_path):
     source = tmp_path / "source"
     source.mkdir()
-    for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "paddleclas_octconv", "ppcls_configs"):
+    parts = ("setup.py", "pyproject.toml", "MANIFEST.in", "paddleclas_octconv", "ppcls_configs")
+    for name in parts:
         path = REPOSITORY / name
         (shutil.copytree if path.is_dir() else shutil.copy)(path, source / name)
     environment = tmp_path / "env"
@@ -204,7 +205,7 @@ def test_help_of_paddleclas_gets_one_more_paragraph():
 def test_unknown_word_is_one_line():
     result = run_command("trian")
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.startswith("paddleclas: error: unknown command 'trian'; did you mean train?")
+    assert "error: unknown command 'trian'; did you mean train?" in result.stderr
     assert result.stderr.count("\n") == 1
 
 
@@ -225,6 +226,8 @@ assert importlib.util.find_spec("paddleclas").origin.endswith("__init__.py")
 def test_other_programs_of_that_name_are_left_alone(tmp_path):
     """PaddleClas's repository has a ``paddleclas.py`` at its top."""
     program = tmp_path / "paddleclas.py"
-    program.write_text("import importlib.util; print(importlib.util.find_spec('paddleclas').origin)")
+    program.write_text(
+        "import importlib.util; print(importlib.util.find_spec('paddleclas').origin)"
+    )
     result = run_python(program, "train")
     assert result.stdout.strip() == str(program)

@@ -77,9 +77,11 @@ def test_strings_that_are_literals_are_read_as_paddleclas_does(write):
     from paddleclas.ppcls.utils.config import get_config
 
     path = write("A:\n  rate: 1e-3\n  name: '3'\n  text: 1e-x\n  list: ['4', 5]\n")
-    assert load_config(path) == get_config(str(path)) == {
-        "A": {"rate": 1e-3, "name": 3, "text": "1e-x", "list": ["4", 5]}
-    }
+    assert (
+        load_config(path)
+        == get_config(str(path))
+        == {"A": {"rate": 1e-3, "name": 3, "text": "1e-x", "list": ["4", 5]}}
+    )
 
 
 @pytest.mark.parametrize(
