@@ -20,24 +20,16 @@ from paddleclas_octconv import cli
 from paddleclas_octconv.deploy import export, metadata
 from paddleclas_octconv.deploy.predictor import create_predictor, model_files, run
 from paddleclas_octconv.errors import OctConvError
-from paddleclas_octconv.trainer import fetch
 
 NAMES = ["cat", "sea lion", "dog"]
 SIZE = 32
 FORMATS = [".json", ".pdmodel"] if export.paddle_writes_pir() else [".pdmodel"]
 
 
-@pytest.fixture(scope="module", params=["pinned", "PADDLECLAS_HOME"])
+@pytest.fixture(scope="module", params=["fetched_trainer", "checkout"])
 def trainer(request):
     """The root of a trainer: its exporter writes the folder."""
-    if request.param == "pinned":
-        try:
-            return str(fetch.trainer_root())
-        except OctConvError as error:
-            pytest.skip(str(error))
-    if request.param not in os.environ:
-        pytest.skip("PADDLECLAS_HOME names no checkout of PaddleClas")
-    return os.environ[request.param]
+    return str(request.getfixturevalue(request.param))
 
 
 @pytest.fixture(scope="module")

@@ -74,8 +74,13 @@ def _read_pir(op) -> Operator | None:
     if name == "parameter" or not op.num_results():
         return None
     operands = [op.operand_source(i) for i in range(op.num_operands())]
-    inputs = [list(value.shape) for value in operands if value.initialized()]  # some are optional
-    return Operator(name, inputs, list(op.results()[0].shape))
+    inputs = [_shape(value) for value in operands if value.initialized()]  # some are optional
+    return Operator(name, inputs, _shape(op.results()[0]))
+
+
+def _shape(value) -> list[int]:
+    """The shape of a tensor; [] of a list of tensors, which holds what was measured of shapes."""
+    return list(value.shape) if value.is_dense_tensor_type() else []
 
 
 def _read_old(op, block) -> Operator | None:

@@ -64,7 +64,7 @@ def low_channels(channels: int, alpha: float) -> int:
 
 
 def pool2(x: Tensor, data_format: str = "NCHW") -> Tensor:
-    """2x2 average, stride 2: (H, W) -> (ceil(H/2), ceil(W/2)); a border cell averages what is there."""
+    """2x2 average, stride 2: (H, W) -> (ceil(H/2), ceil(W/2)); borders average what is there."""
     return F.avg_pool2d(
         x, kernel_size=2, stride=2, ceil_mode=True, exclusive=True, data_format=data_format
     )
@@ -73,14 +73,19 @@ def pool2(x: Tensor, data_format: str = "NCHW") -> Tensor:
 def up2_to(x: Tensor, like: Tensor, data_format: str = "NCHW") -> Tensor:
     """Nearest, x2, cropped to the (H, W) of ``like``, whose half (rounded up) is that of ``x``.
 
-    Asking for that size outright is the same: floor(i * ceil(H/2) / H) = floor(i/2) for i < H.
+    Asking the interpolation for an odd size outright would be the same in Paddle's own kernels,
+    but not in oneDNN's: at a scale other than 2 it takes other neighbours.
     """
+    up = F.interpolate(x, scale_factor=2, mode="nearest", data_format=data_format)
     height = 1 if data_format == "NHWC" else 2
-    # Spelt `like.shape`, to_static would turn a size that is known into operators that measure it.
-    size = list(getattr(like, "shape")[height : height + 2])  # noqa: B009
-    if -1 in size:
-        size = paddle.shape(like)[height : height + 2]
-    return F.interpolate(x, size=size, mode="nearest", data_format=data_format)
+    # Spelt `y.shape`, to_static would turn a size that is known into operators that measure it.
+    size, doubled = (list(getattr(y, "shape")[height : height + 2]) for y in (like, up))  # noqa: B009
+    if -1 in size or size != doubled:
+        if data_format == "NHWC":
+            up = up[:, : like.shape[1], : like.shape[2]]
+        else:
+            up = up[:, :, : like.shape[2], : like.shape[3]]
+    return up
 
 
 def join(x: Feature, data_format: str = "NCHW") -> Tensor:
