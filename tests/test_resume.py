@@ -6,9 +6,7 @@ import os
 import pickle
 import random
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import error_line, run_cli, run_python
+from runs import Run
 
 from paddleclas_octconv.errors import OctConvError
 from paddleclas_octconv.trainer import checkpoints, manifest, resume
@@ -89,40 +88,6 @@ def assert_equal_runs(one: Path, other: Path) -> None:
         for key, value in first.items():
             np.testing.assert_equal(value, second[key], err_msg=key)
     assert checkpoints.best_metric(config_of(one)) == checkpoints.best_metric(config_of(other))
-
-
-class Run:
-    """A training run in a process group of its own."""
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        self.log = next(iter((folder / "output").rglob("train.log")), None)
-        self.read_from = self.log.stat().st_size if self.log else 0
-        self.folder = folder
-        with open(folder / "console", "a") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "paddleclas_octconv", *arguments],
-                cwd=folder,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def wait_for(self, text: str, timeout: float = 120) -> bool:
-        """Wait until the log of this run has a text; False if the run ends before."""
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            ended = self.process.poll() is not None
-            self.log = self.log or next(iter((self.folder / "output").rglob("train.log")), None)
-            if self.log and text in self.log.read_text()[self.read_from :]:
-                return True
-            if ended:
-                return False
-            time.sleep(0.01)
-        raise AssertionError(f"{text!r} did not appear: {(self.folder / 'console').read_text()}")
-
-    def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
 
 
 @pytest.mark.parametrize(

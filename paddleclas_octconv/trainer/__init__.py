@@ -10,7 +10,7 @@
 ``saving``       has checkpoints appear as a whole, each with its ``manifest``
 ``engine``       gives the engine what resuming needs, and an eye on the loss
 ``report``       what the processes tell their starter: how they ended, unreadable ``images``
-``threads``      ends the trainer with the thread that reads its data
+``endings``      no process goes on without the one it works for
 ``compat``       the one thing the pinned trainer needs on today's Paddle
 ``outputs``      the weights a run has left in its output folder
 """

@@ -123,9 +123,10 @@ class Report:
             times = Counter(entry["image"] for entry in entries)
             named = ", ".join(list(times)[:NAMED_IMAGES])
             more = f" and {len(times) - NAMED_IMAGES} more" if len(times) > NAMED_IMAGES else ""
+            images = "1 image" if len(times) == 1 else f"{len(times)} images"
             _say(
-                f"warning: {len(times)} images could not be read, {len(entries)} times in all, "
-                f"and others took their places: {named}{more}; paddleclas check-data names them all"
+                f"warning: {images} could not be read, {len(entries)} times in all, and others "
+                f"took the place: {named}{more} ('paddleclas check-data' looks through all)"
             )
 
     def _watch_ranks(self) -> None:

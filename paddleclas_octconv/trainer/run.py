@@ -36,10 +36,11 @@ def main(argv: list[str]) -> int:
     if package_parent not in sys.path:
         sys.path.append(package_parent)
 
-    from paddleclas_octconv.trainer import report, threads
+    from paddleclas_octconv.trainer import endings, report
 
     report.begin()
-    threads.end_with_data_loader(_end)
+    endings.end_with_parent()
+    endings.end_with_data_loader(_end)
     try:
         _run(mode, Path(trainer), trainer_argv)
     except (Exception, KeyboardInterrupt) as error:
@@ -88,6 +89,7 @@ def _run(mode: str, trainer: Path, argv: list[str]) -> None:
 
     first = os.environ.get(CHECKED) != "1"
     argv = [*argv, *_without_gpu(argv, warn=first)]
+    argv = [*argv, *_without_sync_bn(argv, warn=first)]
     start = resume.Start()
     if mode == "train":
         start = resume.start_of(_config(argv), _say if first else lambda message: None)
@@ -155,6 +157,16 @@ def _without_gpu(argv: list[str], warn: bool) -> list[str]:
     if warn:
         _say("warning: Global.device is gpu, but Paddle sees none here: running on the CPU")
     return ["-o", "Global.device=cpu"]
+
+
+def _without_sync_bn(argv: list[str], warn: bool) -> list[str]:
+    """The override that leaves batch norms as they are: synchronous ones exist on GPUs alone."""
+    config = _config(argv)
+    if config["Global"]["device"] == "gpu" or not config["Arch"].get("use_sync_bn"):
+        return []
+    if warn:
+        _say("warning: Arch.use_sync_bn: left out, synchronous batch norms need GPUs")
+    return ["-o", "Arch.use_sync_bn=False"]
 
 
 if __name__ == "__main__":

@@ -1,19 +1,33 @@
-"""A thread that dies ends the trainer, where the trainer would wait for it forever.
+"""How a trainer process ends: with the thread that reads its data, and its children with it.
 
-Without worker processes Paddle's data loader reads in a thread, and where that raises, such as in
-an image that no transform can take, the main thread is never told.
+Paddle's data loader cares for neither. Where its thread raises, such as in an image that no
+transform can take, the main thread waits on forever; and its worker processes outlive a trainer
+that was killed: they look for their parent only between batches, which no longer come.
 """
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import multiprocessing
 import os
+import signal
 import sys
 import threading
 from types import TracebackType
 from typing import Callable
 
 _LOADER = "_thread_loop"  # the function that a data loader's thread runs
+_PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent() -> None:
+    """Have Linux kill this process, and each that it forks, when its parent is gone."""
+    if sys.platform.startswith("linux"):
+        prctl = ctypes.CDLL(None).prctl
+        die = functools.partial(prctl, _PR_SET_PDEATHSIG, signal.SIGKILL)
+        die()
+        os.register_at_fork(after_in_child=die)
 
 
 def end_with_data_loader(end: Callable[[BaseException], int]) -> None:
@@ -29,10 +43,13 @@ def end_with_data_loader(end: Callable[[BaseException], int]) -> None:
         if not _is_loader(args.exc_traceback):
             hook(args)
             return
+        code = 1
         try:
             code = end(args.exc_value)
             sys.stdout.flush()
             sys.stderr.flush()
+            for child in multiprocessing.active_children():
+                child.kill()
         finally:
             os._exit(code)  # the main thread cannot be reached where it waits
 

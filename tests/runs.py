@@ -1,0 +1,80 @@
+"""Runs that are watched, and interrupted, while they go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import psutil
+
+
+class Run:
+    """A training run in a process group of its own."""
+
+    def __init__(self, folder: Path, *arguments: str, **environ: str) -> None:
+        self.log = next(iter((folder / "output").rglob("train.log")), None)
+        self.read_from = self.log.stat().st_size if self.log else 0
+        self.folder = folder
+        self.console = folder / f"console-{uuid.uuid4().hex[:8]}"
+        with open(self.console, "w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "paddleclas_octconv", *arguments],
+                cwd=folder,
+                env={**os.environ, **environ},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_for(self, text: str, timeout: float = 120) -> bool:
+        """Wait until the log of this run has a text; False if the run ends before."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            ended = self.process.poll() is not None
+            self.log = self.log or next(iter((self.folder / "output").rglob("train.log")), None)
+            if self.log and text in self.log.read_text()[self.read_from :]:
+                return True
+            if ended:
+                return False
+            time.sleep(0.01)
+        raise AssertionError(f"{text!r} did not appear: {(self.folder / 'console').read_text()}")
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def wait(self, timeout: float = 120) -> int:
+        """Wait for its end; the exit code."""
+        return self.process.wait(timeout=timeout)
+
+    @property
+    def said(self) -> str:
+        """All that it has printed."""
+        return self.console.read_text()
+
+    def family(self) -> list[psutil.Process]:
+        """Its processes, the one that started the others first."""
+        parent = psutil.Process(self.process.pid)
+        return [parent, *parent.children(recursive=True)]
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether a process still runs; a zombie, which nobody has waited for, does not."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def rank_of(process: psutil.Process) -> str | None:
+    """The rank that the launcher has given a process; None for others."""
+    try:
+        program = any(word.endswith("run.py") for word in process.cmdline())
+        return process.environ().get("PADDLE_TRAINER_ID") if program else None
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None

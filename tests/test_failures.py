@@ -1,0 +1,155 @@
+"""What goes wrong in a run is told, where it happened, and ends it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+from conftest import error_line, run_cli
+from runs import Run, alive, rank_of
+
+from paddleclas_octconv.trainer import checkpoints
+from paddleclas_octconv.trainer.images import IN_A_ROW
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+
+FOREVER = ("-o", "Global.epochs=100000", "-o", "Global.save_interval=100000")
+WORKERS = ("-o", "DataLoader.Train.loader.num_workers=2")
+TWO = ("--nproc-per-node", "2", "--log-dir", "ranks")
+# The learning rate of the second epoch makes numbers of no network.
+EXPLODING = (
+    "-o",
+    "Optimizer.lr={'name': 'Piecewise', 'decay_epochs': [1], 'values': [0.001, 1.0e+30]}",
+    "-o",
+    "Global.epochs=3",
+)
+
+
+def last_epoch(folder: Path) -> int:
+    config = {
+        "Global": {"output_dir": str(folder / "output")},
+        "Arch": {"name": "OctMobileNetV1_x0_25"},
+    }
+    return checkpoints.newest(config)[0].epoch
+
+
+def test_killed_worker_ends_the_job_and_is_named(fetched_trainer, tiny_config, tmp_path):
+    run = Run(tmp_path, "train", "-c", str(tiny_config), *FOREVER, *TWO)
+    assert run.wait_for("[Train][Epoch 2/")
+    family = run.family()
+    (worker,) = (process for process in family if rank_of(process) == "1")
+    killed = time.monotonic()
+    worker.kill()
+    assert run.wait(timeout=60) != 0
+    assert time.monotonic() - killed < 60
+    assert "rank 1 was killed" in error_line(run.said)
+    assert f"its log: {Path('ranks', 'workerlog.1')}" in error_line(run.said)
+    assert not any(map(alive, family))
+
+
+def test_killed_trainer_is_told_of(fetched_trainer, tiny_config, tmp_path):
+    run = Run(tmp_path, "train", "-c", str(tiny_config), *FOREVER, *WORKERS)
+    assert run.wait_for("[Train][Epoch 2/")
+    family = run.family()
+    family[1].kill()
+    assert run.wait(timeout=30) == 128 + signal.SIGKILL
+    assert "the trainer was ended by SIGKILL" in error_line(run.said)
+    psutil.wait_procs(family, timeout=5)
+    assert not any(map(alive, family))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of it")
+def test_nothing_outlives_the_command(fetched_trainer, tiny_config, tmp_path):
+    run = Run(tmp_path, "train", "-c", str(tiny_config), *FOREVER, *WORKERS)
+    assert run.wait_for("[Train][Epoch 2/")
+    family = run.family()
+    run.process.kill()
+    run.process.wait()
+    psutil.wait_procs(family, timeout=5)
+    assert not any(map(alive, family))
+
+
+def test_interrupted_by_a_terminal_nothing_runs_on(fetched_trainer, tiny_config, tmp_path):
+    """Ctrl-C reaches all processes of the terminal at once, those that load data as well."""
+    run = Run(tmp_path, "train", "-c", str(tiny_config), *FOREVER, *WORKERS)
+    assert run.wait_for("[Train][Epoch 2/")
+    family = run.family()
+    assert len(family) >= 4
+    os.killpg(run.process.pid, signal.SIGINT)
+    assert run.wait(timeout=60) == 128 + signal.SIGINT
+    assert not any(map(alive, family))
+
+
+@pytest.mark.parametrize("launch", [(), TWO])
+def test_loss_that_is_no_number_stops_training(launch, fetched_trainer, tiny_config, tmp_path):
+    result = run_cli("train", "-c", tiny_config, *EXPLODING, *launch, cwd=tmp_path)
+    assert result.returncode == 2, result.stdout + result.stderr
+    line = error_line(result.stderr)
+    assert "epoch 2: the loss is" in line or "epoch 2: after its last step" in line
+    assert "--allow-non-finite-loss" in line
+    assert last_epoch(tmp_path) == 1
+    if launch:
+        assert line.startswith("paddleclas: error: rank ") and "workerlog." in line
+
+
+def test_loss_that_is_no_number_can_be_allowed(fetched_trainer, tiny_config, tmp_path):
+    options = (*EXPLODING, "--allow-non-finite-loss")
+    result = run_cli("train", "-c", tiny_config, *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"loss: +(nan|-?inf)", result.stdout)
+    assert last_epoch(tmp_path) == 3
+
+
+@pytest.fixture
+def config_with_bad_images(tiny_config, tiny_data, tmp_path):
+    """Makes a config of which some training images are no images."""
+
+    def make(bad: int) -> tuple[Path, list[str]]:
+        config = yaml.safe_load(tiny_config.read_text())
+        lines = (tiny_data / "train.txt").read_text().splitlines()
+        names = []
+        for number in range(bad):
+            names.append(f"bad{number}.png")
+            (tiny_data / "images" / names[-1]).write_text("no image")
+            lines[number] = f"{names[-1]} {lines[number].split()[1]}"
+        (tmp_path / "train.txt").write_text("\n".join(lines))
+        config["DataLoader"]["Train"]["dataset"]["cls_label_path"] = str(tmp_path / "train.txt")
+        path = tmp_path / "bad.yaml"
+        path.write_text(yaml.safe_dump(config))
+        return path, [str(tiny_data / "images" / name) for name in names]
+
+    return make
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_unreadable_image_is_named_and_counted(
+    workers, fetched_trainer, config_with_bad_images, tmp_path
+):
+    config, (bad,) = config_with_bad_images(1)
+    options = ("-o", f"DataLoader.Train.loader.num_workers={workers}", "-o", "Global.epochs=2")
+    result = run_cli("train", "-c", config, *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    (line,) = (line for line in result.stderr.splitlines() if "could not be read" in line)
+    assert line.startswith("paddleclas: warning: 1 image could not be read, 2 times in all")
+    assert bad in line
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_no_readable_image_is_no_endless_search(
+    workers, fetched_trainer, config_with_bad_images, tmp_path
+):
+    """Paddle's data loader alone would wait forever."""
+    config, bad = config_with_bad_images(24)
+    options = ("-o", f"DataLoader.Train.loader.num_workers={workers}")
+    result = run_cli("train", "-c", config, *options, cwd=tmp_path, timeout=120)
+    assert result.returncode == 2, result.stderr
+    line = error_line(result.stderr)
+    assert f"{IN_A_ROW} images in a row cannot be read" in line
+    assert any(image in line for image in bad)
