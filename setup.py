@@ -72,6 +72,8 @@ ONNX = [
 ]
 TEST = [
     "pytest>=7",
+    "hypothesis",  # makes hostile input up
+    "nox",  # runs the matrix of versions
     "pre-commit",
     "ruff",
     "setuptools>=70.1",  # builds a wheel by itself
@@ -98,6 +100,7 @@ setup(
         "filelock",  # two processes fetch the trainer once
         "platformdirs",  # the user's cache folder on every system
         "psutil",  # finds what an interrupted run has started
+        "tqdm",  # the progress bar of check-data
     ],
     extras_require={"cpu": CPU, "gpu": GPU, "onnx": ONNX, "test": TEST},
     cmdclass={"build_py": BuildWithHookAndConfigs},

@@ -25,6 +25,7 @@ COMMANDS = {
     "convert-weights": "paddleclas_octconv.cli.convert_weights",
     "models": "paddleclas_octconv.cli.models",
     "prepare": "paddleclas_octconv.cli.prepare",
+    "check-data": "paddleclas_octconv.cli.check_data",
     "compare": "paddleclas_octconv.cli.compare",
     "summary": "paddleclas_octconv.cli.summary",
     "visualize": "paddleclas_octconv.cli.visualize",

@@ -1,0 +1,128 @@
+"""``paddleclas check-data``: a look at every image of a config's data, before days of training."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from .. import data
+from ..config import find_config, load_config
+from ..config.check import check_keys, get
+from ..errors import OctConvError
+
+HELP = "look for missing, broken, mislabelled and shared images in a config's data"
+SHOWN = 10  # lines of each kind, unless --all
+# The names PaddleClas's versions have for a list of images with one label each.
+LISTS = ("ImageNetDataset", "ClsDataset", "ShiTuRecDataset")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("-c", "--config", required=True, help="a YAML file or a shipped config")
+    parser.add_argument(
+        "-o",
+        "--override",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="set a value of the config; any number of times",
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="images read at once")
+    parser.add_argument("--all", action="store_true", help=f"not only {SHOWN} lines of each kind")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what is found, split by split.
+
+    Raises:
+        OctConvError: an image is missing or cannot be decoded, or a label is wrong.
+    """
+    from tqdm import tqdm
+
+    from ..data import check
+
+    threads = check.threads_for(args.threads)
+    config = load_config(find_config(args.config), args.override)
+    check_keys(config, "eval" if get(config, "DataLoader.Train") is None else "train")
+    data.ensure_for(config, "train")
+    shown = sys.maxsize if args.all else SHOWN
+    checked, wrong = [], 0
+    for split in _splits(config):
+
+        def progress(lines, total, name=split.name):
+            # Without a terminal (None) there is no bar.
+            return tqdm(lines, desc=name, total=total, unit=" images", disable=None)
+
+        findings = check.check(split, threads, progress)
+        wrong += _print_findings(findings, shown)
+        checked.append(findings)
+    for index, one in enumerate(checked):
+        for other in checked[index + 1 :]:
+            _print_shared(one, other, check.in_both(one, other), shown)
+    if wrong:
+        raise OctConvError(f"{wrong} lines have to be mended, see above")
+    return 0
+
+
+def _splits(config: dict[str, Any]) -> list:
+    from ..data.check import Split
+
+    class_num = get(config, "Arch.class_num") or get(config, "Global.class_num")
+    splits = []
+    for name in ("Train", "Eval", "Eval.Query", "Eval.Gallery"):
+        dataset = get(config, f"DataLoader.{name}.dataset")
+        if not isinstance(dataset, dict):
+            continue
+        key = f"DataLoader.{name}.dataset"
+        if dataset.get("name") not in LISTS:
+            print(f"{name}: {key}.name: {dataset.get('name')} is not one that is checked")
+            continue
+        for required in ("image_root", "cls_label_path"):
+            if not isinstance(dataset.get(required), str):
+                raise OctConvError(f"{key}.{required}: {dataset.get(required)!r} should be a path")
+        # Retrieval has other classes when it evaluates.
+        known = None if dataset.get("relabel") or "." in name else class_num
+        root, path = Path(dataset["image_root"]), Path(dataset["cls_label_path"])
+        splits.append(Split(name, path, root, known, dataset.get("delimiter") or " "))
+    if not splits:
+        raise OctConvError("DataLoader: no data set to check: neither Train nor Eval has a list")
+    return splits
+
+
+def _print_findings(findings, shown: int) -> int:
+    """Print what was found in a split; returns the number of lines that are wrong."""
+    split, counts = findings.split, findings.classes.values()
+    print(f"{split.name}: {findings.images} images in {split.path}")
+    if not findings.images:
+        print("  empty")
+        return 1
+    if counts:
+        print(
+            f"  {len(counts)} classes of {min(counts)} to {max(counts)} images "
+            f"(on average {sum(counts) / len(counts):.1f})"
+        )
+    if findings.empty_classes:
+        labels = findings.empty_classes
+        more = f" and {len(labels) - shown} more" if len(labels) > shown else ""
+        print(f"  without an image: classes {', '.join(map(str, labels[:shown]))}{more}")
+    for problem, lines in findings.problems.items():
+        print(f"  {problem}: {len(lines)}")
+        _print_lines([f"{split.path}:{number}: {what}" for number, what in lines], shown)
+    return len({number for lines in findings.problems.values() for number, _ in lines})
+
+
+def _print_shared(one, other, shared: list[tuple[int, int]], shown: int) -> None:
+    if shared:
+        names = f"{one.split.name} and {other.split.name}"
+        print(f"warning: {len(shared)} images are in both {names}: evaluation looks too good")
+        paths = one.split.path, other.split.path
+        _print_lines([f"{paths[0]}:{here} = {paths[1]}:{there}" for here, there in shared], shown)
+
+
+def _print_lines(lines: list[str], shown: int) -> None:
+    for line in lines[:shown]:
+        print(f"    {line}")
+    if len(lines) > shown:
+        print(f"    … and {len(lines) - shown} more (--all shows them)")

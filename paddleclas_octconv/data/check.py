@@ -1,0 +1,165 @@
+"""Looks at every image of PaddleClas lists: is it there, can it be decoded, is its label right.
+
+Images are told apart by their content, so that one in both splits is found under any name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Iterator, NamedTuple
+
+from ..errors import OctConvError
+
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_TAIL = 4096  # bytes at the end of a JPEG in which its end has to be; some cameras add to it
+
+
+class Line(NamedTuple):
+    """A line of a list file; label None: it has none."""
+
+    number: int
+    image: str
+    label: int | None
+
+
+class Split(NamedTuple):
+    """A list of images.
+
+    Attributes:
+        name: such as Train.
+        path: the list file.
+        image_root: the folder its images are relative to.
+        class_num: labels go from 0 to class_num - 1; None: any.
+        delimiter: what stands between image and label.
+    """
+
+    name: str
+    path: Path
+    image_root: Path
+    class_num: int | None
+    delimiter: str = " "
+
+
+@dataclass
+class Findings:
+    """What was found in one split.
+
+    Attributes:
+        images: how many lines it has.
+        problems: what is wrong to how it is, line by line: (line number, what exactly).
+        classes: label to number of images.
+        contents: hash of an image that can be decoded to the numbers of its lines.
+    """
+
+    split: Split
+    images: int = 0
+    problems: dict[str, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
+    classes: Counter = field(default_factory=Counter)
+    contents: dict[bytes, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def empty_classes(self) -> list[int]:
+        """The labels without any image, where the number of classes is known."""
+        return [label for label in range(self.split.class_num or 0) if label not in self.classes]
+
+
+def check(split: Split, threads: int, progress=lambda lines, total: lines) -> Findings:
+    """Read and decode every image of a split.
+
+    Args:
+        threads: how many images are read at once.
+        progress: wraps the results as they come, such as ``tqdm``.
+
+    Raises:
+        OctConvError: the list file cannot be read.
+    """
+    lines = list(_lines(split))
+    findings = Findings(split, len(lines))
+    with ThreadPoolExecutor(threads) as pool:
+        looked_at = pool.map(lambda line: _look(split, line), lines)
+        for line, (problem, what) in zip(lines, progress(looked_at, total=len(lines))):
+            if problem:
+                findings.problems[problem].append((line.number, str(what)))
+            else:
+                findings.contents[what].append(line.number)
+            wrong = _wrong_label(split, line)
+            if wrong:
+                findings.problems["wrong label"].append((line.number, wrong))
+            else:
+                findings.classes[line.label] += 1
+    return findings
+
+
+def in_both(one: Findings, other: Findings) -> list[tuple[int, int]]:
+    """The images that two splits share: (line number here, line number there)."""
+    shared = one.contents.keys() & other.contents.keys()
+    return sorted((one.contents[content][0], other.contents[content][0]) for content in shared)
+
+
+def _lines(split: Split) -> Iterator[Line]:
+    try:
+        with open(split.path, encoding="utf-8") as file:
+            for number, text in enumerate(file, 1):
+                image, *rest = text.strip().split(split.delimiter)
+                is_label = rest and rest[0].lstrip("-").isdecimal()
+                yield Line(number, image, int(rest[0]) if is_label else None)
+    except UnicodeDecodeError:
+        raise OctConvError(f"{split.path}: should be UTF-8 text") from None
+    except OSError as error:
+        raise OctConvError(f"{split.path}: cannot be read: {error.strerror}") from None
+
+
+def _look(split: Split, line: Line) -> tuple[str | None, object]:
+    """(what is wrong, how exactly), or (None, the hash of the content)."""
+    path = split.image_root / line.image
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return "missing", path
+    except (OSError, ValueError) as error:
+        return "unreadable", f"{path}: {error}"
+    problem = _problem_of(content)
+    if problem:
+        return "undecodable", f"{path}: {problem}"
+    return None, hashlib.blake2b(content, digest_size=16).digest()
+
+
+def _problem_of(content: bytes) -> str | None:
+    """Why PaddleClas could not decode an image, or would see but a part of it."""
+    import cv2
+    import numpy as np
+
+    if not content:
+        return "empty"
+    try:
+        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:  # such as more pixels than OpenCV takes
+        return error.err
+    if decoded is None:
+        return "no image that OpenCV reads"
+    if content.startswith(JPEG_START) and JPEG_END not in content[-_TAIL:]:
+        return "truncated"
+    return None
+
+
+def _wrong_label(split: Split, line: Line) -> str | None:
+    if line.label is None:
+        return f"should be <image>{split.delimiter}<label>"
+    if split.class_num is not None and not 0 <= line.label < split.class_num:
+        return f"{line.label} is not from 0 to {split.class_num - 1} (class_num {split.class_num})"
+    return None
+
+
+def threads_for(asked: int | None) -> int:
+    """The number of threads: twice the CPUs that this process may use, for reading takes time."""
+    if asked is not None:
+        if asked < 1:
+            raise OctConvError(f"--threads {asked}: should be a whole number from 1")
+        return asked
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 2 * cpus
