@@ -54,8 +54,10 @@ def run(args: argparse.Namespace) -> int:
     from ..visualize.trace import trace
 
     model = network.build(config)
-    weights = network.load_trained(model, config)
     name = config["Arch"]["name"]
+    if not any(isinstance(layer, branches.UNITS) for layer in model.sublayers()):
+        raise OctConvError(f"Arch.name: {name} has no octave layers to show")
+    weights = network.load_trained(model, config)
     image = paddle.to_tensor(_normalized(config, pixels)[None])
     found = branches.stages(model, image)
     if not found:

@@ -63,9 +63,12 @@ class Monitor:
             with contextlib.suppress(psutil.Error):
                 memory += child.memory_info().rss
         self.peak_memory = max(self.peak_memory, memory)
-        with self._log.open("rb") as file:
-            file.seek(self._offset)
-            new = file.read()
+        try:
+            with self._log.open("rb") as file:
+                file.seek(self._offset)
+                new = file.read()
+        except OSError:  # the log has been taken away; the training goes on
+            return
         whole, newline, _ = new.rpartition(b"\n")
         self._offset += len(whole) + len(newline)
         for line in whole.decode("utf-8", "replace").splitlines():

@@ -9,10 +9,10 @@ import paddle
 from matplotlib.figure import Figure
 from paddle import nn
 
-from ..layers import Octave
-from ..layers.conv_bn import OctConvBNLayer
+from ..layers import Octave, OctBNActConvLayer, OctConvBNLayer
 from ..layers.octave import pool2, up2_to
 
+UNITS = (OctConvBNLayer, OctBNActConvLayer)  # what octave networks are built of
 CHANNELS = 3  # of each branch that are shown, beside the mean of all
 
 
@@ -39,7 +39,7 @@ def stages(network: nn.Layer, image: paddle.Tensor) -> list[Stage]:
     hooks = [
         layer.register_forward_post_hook(keep(name))
         for name, layer in network.named_sublayers()
-        if isinstance(layer, OctConvBNLayer)
+        if isinstance(layer, UNITS)
     ]
     network.eval()
     try:

@@ -1,0 +1,206 @@
+"""What a comparison is going to run, and what it refuses before it writes anything."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from paddleclas_octconv.cli import main
+from paddleclas_octconv.compare import plan
+from paddleclas_octconv.compare.presets import MODELS, PRESETS, config_names
+from paddleclas_octconv.config import find_config
+from paddleclas_octconv.data.lists import read_list
+from paddleclas_octconv.errors import OctConvError
+
+
+@pytest.fixture
+def configs(tiny_config, tmp_path) -> list[str]:
+    """Two configs, of an octave network and its twin, on the tiny data."""
+    return [str(tiny_config), str(variant(tiny_config, tmp_path / "twin.yaml", twin))]
+
+
+def variant(source: Path, target: Path, change) -> Path:
+    config = yaml.safe_load(Path(source).read_text())
+    change(config)
+    target.write_text(yaml.safe_dump(config))
+    return target
+
+
+def twin(config):
+    config["Arch"] = {"name": "MobileNetV1_x0_25", "class_num": 4}
+
+
+def files_in(folder: Path) -> dict:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def refused(capsys, tmp_path, *arguments: str) -> str:
+    """The one line in which a call ends that must not write anything."""
+    before = files_in(tmp_path)
+    assert main(["compare", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("paddleclas: error: ")
+    assert files_in(tmp_path) == before
+    return line
+
+
+def test_every_preset_has_its_four_configs():
+    for name in PRESETS:
+        assert [find_config(config).stem for config in config_names(name)] == list(MODELS)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--preset", "smal"], ["--preset smal", "small"]),
+        (["--models", "OctResNet5"], ["--models OctResNet5", "OctResNet50"]),
+        (["--seeds", "1,1"], ["--seeds", "1,1"]),
+        (["--epochs", "0"], ["--epochs", "'0'"]),
+        (["--image-size", "x"], ["--image-size", "'x'"]),
+        (["nowhere.yaml", "either.yaml"], ["nowhere.yaml"]),
+    ],
+)
+def test_unknown_values_are_named(capsys, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    line = refused(capsys, tmp_path, *arguments)
+    assert all(word in line for word in words), line
+
+
+def test_one_config_is_no_comparison(capsys, tmp_path, configs):
+    assert "two configs" in refused(capsys, tmp_path, configs[0])
+
+
+def test_a_preset_does_not_go_with_configs(capsys, tmp_path, configs):
+    assert "--preset" in refused(capsys, tmp_path, *configs, "--preset", "small")
+
+
+def test_configs_on_different_data_are_refused(capsys, tmp_path, tiny_data, configs):
+    def other_list(config):
+        config["DataLoader"]["Eval"]["dataset"]["cls_label_path"] = str(tiny_data / "train.txt")
+
+    other = variant(configs[0], tmp_path / "other.yaml", other_list)
+    line = refused(capsys, tmp_path, configs[0], str(other))
+    assert "DataLoader.Eval.dataset.cls_label_path" in line
+    assert "val.txt" in line and "train.txt" in line
+
+
+@pytest.mark.parametrize("option, count", [("--subset", 24), ("--eval-subset", 16)])
+def test_a_subset_larger_than_the_data_is_refused(capsys, tmp_path, configs, option, count):
+    output = str(tmp_path / "out")
+    line = refused(capsys, tmp_path, *configs, option, str(count + 1), "--output", output)
+    assert f"{option} {count + 1}" in line and str(count) in line
+    assert not Path(output).exists()
+
+
+def test_a_folder_of_something_else_is_refused(capsys, tmp_path, configs):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("years of work")
+    line = refused(capsys, tmp_path, *configs, "--output", str(tmp_path / "out"))
+    assert f"--output {tmp_path / 'out'}" in line
+
+
+def test_a_folder_of_other_configs_is_refused(capsys, tmp_path, configs):
+    output = tmp_path / "out"
+    plan.write(plan.make(plan.Options(configs=configs, output=output)))
+    others = [
+        str(variant(path, tmp_path / f"other{number}.yaml", lambda config: None))
+        for number, path in enumerate(configs)
+    ]
+    line = refused(capsys, tmp_path, *others, "--output", str(output))
+    assert "belongs to a comparison of tiny, twin" in line
+
+
+def test_a_folder_of_the_same_configs_with_other_options_is_refused(capsys, tmp_path, configs):
+    output = tmp_path / "out"
+    plan.write(plan.make(plan.Options(configs=configs, output=output)))
+    line = refused(capsys, tmp_path, *configs, "--epochs", "3", "--output", str(output))
+    assert "Global.epochs 1, not 3" in line
+
+
+def test_seeds_are_added_to_a_comparison(tmp_path, configs):
+    for seeds in ([1], [1, 2]):
+        plan.write(plan.make(plan.Options(configs=configs, seeds=seeds, output=tmp_path / "out")))
+    names = [run.name for run in plan.load_runs(tmp_path / "out")]
+    assert names == ["tiny-seed1", "twin-seed1", "tiny-seed2", "twin-seed2"]
+
+
+def test_each_run_has_a_config_of_its_own(tmp_path, configs):
+    options = plan.Options(
+        configs=configs, seeds=[3, 4], epochs=5, overrides=["Optimizer.lr.learning_rate=0.5"]
+    )
+    options.output = tmp_path / "out"
+    runs = plan.make(options).runs
+    folders = {run.config["Global"]["output_dir"] for run in runs}
+    assert len(runs) == len(folders) == 4
+    for run in runs:
+        assert run.config["Global"]["seed"] == run.seed
+        assert run.config["Global"]["epochs"] == 5
+        assert run.config["Global"]["use_visualdl"] is True
+        assert run.config["Optimizer"]["lr"]["learning_rate"] == 0.5
+    assert not options.output.exists()
+
+
+def test_the_last_epoch_is_evaluated_and_its_last_step_logged(tmp_path, configs):
+    overrides = ["Global.print_batch_step=10", "Global.eval_interval=4"]
+    options = plan.Options(configs=configs, epochs=6, overrides=overrides, output=tmp_path / "out")
+    run = plan.make(options).runs[0]
+    assert run.steps == 3
+    assert (run.steps - 1) % run.config["Global"]["print_batch_step"] == 0
+    assert run.config["Global"]["eval_interval"] == 3
+
+
+def test_a_subset_keeps_the_shares_of_the_classes(tmp_path, configs):
+    options = plan.Options(configs=configs, subset=12, eval_subset=8, output=tmp_path / "out")
+    planned = plan.make(options)
+    plan.write(planned)
+    for part, count in (("Train", 12), ("Eval", 8)):
+        dataset = planned.runs[0].config["DataLoader"][part]["dataset"]
+        entries = read_list(Path(dataset["cls_label_path"]))
+        assert Counter(label for _, label in entries) == dict.fromkeys(range(4), count // 4)
+    assert (planned.runs[0].train_images, planned.runs[0].eval_images) == (12, 8)
+
+
+def test_a_smaller_batch_keeps_the_steps_of_an_epoch(tmp_path, configs):
+    options = plan.Options(configs=configs, subset=12, same_steps=True, output=tmp_path / "out")
+    run = plan.make(options).runs[0]
+    assert run.config["DataLoader"]["Train"]["sampler"]["batch_size"] == 4
+    assert run.steps == 3
+
+
+def test_the_image_size_leaves_crops_of_the_original_alone():
+    best = yaml.safe_load(find_config("CIFAR10/best/ResNet50.yaml").read_text())
+    changed = copy.deepcopy(best)
+    plan._resize(changed, 64)
+    assert changed["Global"]["image_shape"] == [3, 64, 64]
+    differing = {key for key, value in flat(changed).items() if flat(best)[key] != value}
+    assert all("ResizeImage" in key or "image_shape" in key for key in differing), differing
+    assert flat(changed)["DataLoader.Train.dataset.transform_ops.4.ResizeImage.size"] == 64
+
+
+def test_what_is_resized_to_be_cropped_keeps_its_proportion():
+    steps = [{"ResizeImage": {"resize_short": 256}}, {"CropImage": {"size": 224}}]
+    loader = {"dataset": {"transform_ops": steps}}
+    config = {"Global": {"image_shape": [3, 224, 224]}}
+    config["DataLoader"] = {"Train": copy.deepcopy(loader), "Eval": copy.deepcopy(loader)}
+    plan._resize(config, 112)
+    for part in ("Train", "Eval"):
+        assert config["DataLoader"][part]["dataset"]["transform_ops"] == [
+            {"ResizeImage": {"resize_short": 128}},
+            {"CropImage": {"size": 112}},
+        ]
+
+
+def test_no_step_left_is_an_error(tmp_path, configs):
+    overrides = ["DataLoader.Train.sampler.drop_last=True"]
+    overrides += ["DataLoader.Train.sampler.batch_size=32"]
+    options = plan.Options(configs=configs, overrides=overrides, output=tmp_path / "out")
+    with pytest.raises(OctConvError, match="batch_size: 32"):
+        plan.make(options)
+
+
+def flat(config) -> dict:
+    return plan._flat(config)

@@ -1,0 +1,131 @@
+"""A whole comparison: two tiny networks are trained, exported, measured and reported on."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import run_cli
+from PIL import Image
+from runs import Run
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_config, tmp_path_factory) -> Path:
+    """A folder with two configs: an octave network and its twin."""
+    folder = tmp_path_factory.mktemp("compare")
+    config = yaml.safe_load(tiny_config.read_text())
+    (folder / "oct.yaml").write_text(yaml.safe_dump(config))
+    config["Arch"] = {"name": "MobileNetV1_x0_25", "class_num": 4}
+    (folder / "vanilla.yaml").write_text(yaml.safe_dump(config))
+    return folder
+
+
+ARGUMENTS = ("compare", "oct.yaml", "vanilla.yaml", "--epochs", "8", "--output", "output")
+
+
+@pytest.fixture(scope="module")
+def interrupted(folder) -> dict:
+    """The state after an interruption in the first run's second epoch."""
+    run = Run(folder, *ARGUMENTS)
+    assert run.wait_for("[Train][Epoch 2/8][Iter: 0/3]")
+    run.process.send_signal(signal.SIGINT)
+    code = run.wait()
+    return {"code": code, "state": json.loads((folder / "output/runs/oct/state.json").read_text())}
+
+
+@pytest.fixture(scope="module")
+def finished(folder, interrupted):
+    """The comparison, called again."""
+    return run_cli(*ARGUMENTS, cwd=folder)
+
+
+@pytest.fixture(scope="module")
+def results(folder, finished) -> dict:
+    assert finished.returncode == 0, finished.stderr
+    return json.loads((folder / "output/results.json").read_text())
+
+
+def test_an_interrupted_run_says_so(interrupted):
+    assert interrupted["code"] == 130
+    assert interrupted["state"]["done"] == []
+
+
+def test_it_goes_on_where_it_stopped(folder, results):
+    state = json.loads((folder / "output/runs/oct/state.json").read_text())
+    first, second = (segment["first_epoch"] for segment in state["segments"])
+    assert first == 1 and 2 <= second <= 8
+    for entry in results["models"]:
+        (run,) = entry["runs"]
+        assert [epoch for epoch, _ in run["curves"]["train_accuracy"]] == list(range(1, 9))
+        assert [epoch for epoch, _ in run["curves"]["eval_accuracy"]] == list(range(1, 9))
+
+
+def test_the_figures_are_those_of_the_trainer(folder, results):
+    assert [entry["model"] for entry in results["models"]] == ["oct", "vanilla"]
+    for entry in results["models"]:
+        log = (folder / "output/runs" / entry["model"] / "train.log").read_text()
+        for key, part in (("train_accuracy", "Train"), ("eval_accuracy", "Eval")):
+            pattern = rf"\[{part}\]\[Epoch 8(?:/8)?\]\[Avg\].*?top1: ([0-9.]+)"
+            assert entry[key]["mean"] == pytest.approx(
+                float(re.findall(pattern, log)[-1]), abs=1e-4
+            )
+        # One network, on the same images, once in the trainer and once exported.
+        assert entry["exported_accuracy"]["mean"] == pytest.approx(entry["eval_accuracy"]["mean"])
+        assert sum(map(sum, entry["confusion"])) == results["eval_images"] == 16
+        right = sum(entry["confusion"][index][index] for index in range(4))
+        assert right / 16 == entry["exported_accuracy"]["mean"]
+        assert entry["latency"]["median_ms"] > 0
+        assert entry["peak_memory"] > 2**26
+    octave, vanilla = results["models"]
+    assert octave["multiply_adds"] < vanilla["multiply_adds"]
+    assert octave["total_parameters"] == vanilla["total_parameters"]
+    assert octave["group"] == vanilla["group"] == "vanilla"
+
+
+def test_the_report_needs_no_other_file(folder, results):
+    page = (folder / "output/report.html").read_text()
+    assert set(re.findall(r'(?:src|href)="(\w+):?', page)) == {"data"}
+    text = (folder / "output/report.md").read_text()
+    plots = re.findall(r"\]\((plots/[^)]+)\)", text)
+    assert len(plots) == len(set(plots)) >= 5
+    for name in plots:
+        with Image.open(folder / "output" / name) as picture:
+            assert min(picture.size) > 200
+    for entry in results["models"]:
+        assert f"| {entry['model']} | 8 |" in text
+        assert f"{entry['eval_accuracy']['mean']:.4f}" in text
+
+
+def test_visualdl_overlays_the_runs(folder, results):
+    assert sorted(path.name for path in (folder / "output/visualdl").iterdir()) == [
+        "oct",
+        "vanilla",
+    ]
+
+
+def test_a_finished_run_is_not_repeated(folder, results):
+    before = {path: path.stat().st_mtime_ns for path in (folder / "output/runs").rglob("*.log")}
+    again = run_cli(*ARGUMENTS, cwd=folder)
+    assert again.returncode == 0
+    assert "finished before: oct, vanilla" in again.stderr
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_a_failed_run_leaves_the_others(folder, results):
+    config = yaml.safe_load((folder / "oct.yaml").read_text())
+    config["Arch"]["alpha"] = 0.001  # leaves the low branch without channels
+    (folder / "broken.yaml").write_text(yaml.safe_dump(config))
+    failed = run_cli("compare", "broken.yaml", "vanilla.yaml", *ARGUMENTS[3:], cwd=folder)
+    assert failed.returncode == 1
+    assert (
+        "broken: train failed with exit code 2: see output/runs/broken/train.log" in failed.stderr
+    )
+    assert "alpha=0.001" in (folder / "output/runs/broken/train.log").read_text()
+    report = (folder / "output/report.md").read_text()
+    assert "not in this report:** broken" in report
+    assert "| vanilla | 8 |" in report and "| oct | 8 |" in report
