@@ -44,7 +44,7 @@ demo: $(VENV)/bin/python
 	paddleclas infer -c $(CONFIG) -o Infer.infer_imgs=$(IMAGE)
 
 test: $(VENV)/bin/python
-	$(call install,-e '.[cpu,test]')
+	$(call install,-e '.[cpu,onnx,test]')
 	pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/bin/python

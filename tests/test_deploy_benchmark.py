@@ -128,7 +128,7 @@ def test_an_exported_folder_cannot_train(tmp_path, capsys):
 def test_a_worker_that_dies_says_so():
     with Worker(threads=1) as worker:
         worker._process.kill()
-        with pytest.raises(OctConvError, match="memory: the measuring process ended with code -9"):
+        with pytest.raises(OctConvError, match="memory: its process ended with code -9"):
             worker.call("memory", gpu=False)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from ..deploy import export
+from ..deploy import export, to_onnx
 from . import job
 
 HELP = "export a trained network for inference"
@@ -19,12 +20,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pir: inference.json, the faster one, for Paddle 3; pdmodel: inference.pdmodel, for "
         "PaddleClas's predictor and Paddle 2; default: both where Paddle writes both",
     )
+    parser.add_argument(
+        "--onnx",
+        action="store_true",
+        help="write inference.onnx too, and check it (needs the extra [onnx])",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Export into ``Global.save_inference_dir``."""
     formats = export.formats_of(args.format)
+    if args.onnx:
+        to_onnx.demand()
     task = job.prepare("export", args)
-    folder = export.export(task.run, task.config, formats, [task.trainer.root])
+
+    def finish(folder: Path) -> None:
+        if args.onnx:
+            difference = to_onnx.add(folder, task.config["Global"]["image_shape"])
+            print(f"paddleclas: {to_onnx.FILE} agrees with Paddle Inference to {difference:.1e}")
+
+    folder = export.export(task.run, task.config, formats, [task.trainer.root], finish)
     print(f"paddleclas: exported to {folder}")
     return 0

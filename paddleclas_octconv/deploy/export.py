@@ -59,7 +59,11 @@ def formats_of(choice: str | None) -> tuple[str, ...]:
 
 
 def export(
-    run_child: RunChild, config: dict, formats: Sequence[str] = (), roots: Iterable[Path] = ()
+    run_child: RunChild,
+    config: dict,
+    formats: Sequence[str] = (),
+    roots: Iterable[Path] = (),
+    finish: Callable[[Path], object] = lambda folder: None,
 ) -> Path:
     """Export a network into ``Global.save_inference_dir`` and return that folder.
 
@@ -68,6 +72,7 @@ def export(
     config: the whole config, overrides applied.
     formats: some of "pir", "pdmodel"; by default all that the installed Paddle can write.
     roots: where a relative label map is looked for beside the current folder.
+    finish: adds to the complete folder before it is put in place.
 
     The folder changes only once everything is written and checked, and keeps files that are
     not of an export. Raises OctConvError on bad input; SystemExit with the exporter's exit
@@ -87,6 +92,7 @@ def export(
             written = yaml.safe_load((complete / metadata.CONFIG_FILE).read_text("utf-8"))
             described = {**written, **described}
         metadata.write(complete, described)
+        finish(complete)
         _place(complete, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -96,7 +96,13 @@ def create_predictor(
 
 def run(predictor, images):
     """The first output for a float32 NCHW array of images."""
+    return outputs(predictor, images)[0]
+
+
+def outputs(predictor, images) -> list:
+    """All outputs for a float32 NCHW array of images."""
     handle = predictor.get_input_handle(predictor.get_input_names()[0])
     handle.copy_from_cpu(images)
     predictor.run()
-    return predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
+    names = predictor.get_output_names()
+    return [predictor.get_output_handle(name).copy_to_cpu() for name in names]

@@ -1,4 +1,4 @@
-"""One process for each network that is measured, so that memory and threads are its own.
+"""A process of its own for a network, so that memory, threads and crashes are its own too.
 
 The parent sends one JSON line, ``[operation, arguments]``, and gets one back,
 ``{"result": …}`` or ``{"error": message}``. ``Worker`` is the parent's end, ``serve`` the
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any, Callable
 
 from ..errors import OctConvError
@@ -51,7 +52,7 @@ class Worker:
             self._log.seek(0)
             said = self._log.read().strip().splitlines()
             raise OctConvError(
-                f"{operation}: the measuring process ended with code {self._process.wait()}"
+                f"{operation}: its process ended with code {self._process.wait()}"
                 + (f": {said[-1]}" if said else "")
             )
         reply = json.loads(line)
@@ -117,6 +118,12 @@ class Operations:
         if deploy:
             network.re_parameterize(net)
         network.save(net, folder, [3, image_size, image_size])
+
+    def to_onnx(self, folder: str, image_shape: list[int]) -> float:
+        """Add ``inference.onnx`` to an exported folder; how far it is from Paddle Inference."""
+        from . import to_onnx
+
+        return to_onnx.convert(Path(folder), image_shape)
 
     def load(self, folder: str, image_size: int, batch_size: int, **options: Any) -> None:
         """Open an exported folder; a step is one prediction, input and output included."""
