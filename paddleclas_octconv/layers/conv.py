@@ -68,8 +68,8 @@ class OctConv2D(nn.Layer):
         depthwise = groups == in_channels and groups > 1
         if depthwise and (in_low, in_channels) != (out_low, out_channels):
             raise OctConvError(
-                "a depthwise octave convolution keeps its channels and its alpha, "
-                f"got {in_channels} at alpha_in={alpha_in} to {out_channels} at alpha_out={alpha_out}"
+                f"a depthwise octave convolution keeps its channels and its alpha, got {in_channels} "
+                f"at alpha_in={alpha_in} to {out_channels} at alpha_out={alpha_out}"
             )
 
         attr = _vanilla_init(weight_attr, in_channels // groups * kernel_size**2)
@@ -118,7 +118,7 @@ class OctConv2D(nn.Layer):
 
 
 def _vanilla_init(weight_attr, fan_in: int) -> ParamAttr:
-    """``weight_attr``, initialised He-normal with the fan-in of the vanilla kernel unless it says otherwise.
+    """``weight_attr``, He-normal with the fan-in of the vanilla kernel unless it says otherwise.
 
     Each path is a slice of that kernel, so the sum of two paths has the variance of its output.
     """

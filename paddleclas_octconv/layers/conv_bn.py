@@ -9,7 +9,6 @@ from .deploy import FoldedOctConv2D, Reparameterizable, fold_batch_norm, foldabl
 from .norm import OctBatchNorm2D
 from .octave import Feature, Octave
 
-
 ACTIVATIONS = {"relu": nn.ReLU, "relu6": nn.ReLU6}
 
 

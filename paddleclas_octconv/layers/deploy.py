@@ -7,7 +7,7 @@ sum and activation where a fusion pass (oneDNN, cuDNN) makes it part of a convol
 
 from __future__ import annotations
 
-from paddle import Tensor, nn
+from paddle import Tensor, concat, nn
 
 from .conv import OctConv2D
 from .norm import OctBatchNorm2D
@@ -43,7 +43,9 @@ class FoldedOctConv2D(nn.Layer):
         y_low  = (ll(x_low)  + bias_low)  + [hl(pool2(x_high)) + shortcut_low]
 
     Each line is one convolution with a bias and a residual, after the residual in brackets; the
-    sum in the second bracket is fused into ``hl`` in turn.
+    sum in the second bracket is fused into ``hl`` in turn. Where the input is no wider than the
+    output, which holds for the 1x1 convolutions that widen, ``hl`` and ``ll`` are one convolution
+    of the joined inputs instead: joining those moves less memory than a residual of the output.
 
     Args:
         conv, bn: the layers to fold, left as they are.
@@ -57,6 +59,14 @@ class FoldedOctConv2D(nn.Layer):
         self.stride, self.data_format = conv.stride, conv.data_format
         self.hh, self.lh = _fold_sum(conv.hh, conv.lh, bn.high)
         self.ll, self.hl = _fold_sum(conv.ll, conv.hl, bn.low)
+        self.joins = (
+            self.ll is not None
+            and self.hl is not None
+            and conv.kernel_size == conv.groups == 1
+            and conv.in_channels <= conv.out_channels
+        )
+        if self.joins:
+            self.ll, self.hl = _join_inputs(self.hl, self.ll), None
 
     def forward(self, x: Feature, shortcut: Feature | None = None) -> Feature:
         high, low = x if isinstance(x, Octave) else (x, None)
@@ -81,6 +91,9 @@ class FoldedOctConv2D(nn.Layer):
             return Octave(y_high, residual)
         if self.stride == 2:
             low = pool2(low, self.data_format)
+        if self.joins:
+            axis = 3 if self.data_format == "NHWC" else 1
+            low = concat([pool2(high, self.data_format), low], axis=axis)
         return Octave(y_high, _add(self.ll(low), residual))
 
 
@@ -124,6 +137,19 @@ def _fold_sum(main, exchange, bn) -> tuple[nn.Conv2D | None, nn.Conv2D | None]:
         folded[0].bias.set_value(_folded_bias(paths, bn))
     folded = iter(folded)
     return tuple(None if conv is None else next(folded) for conv in (main, exchange))
+
+
+def _join_inputs(first: nn.Conv2D, second: nn.Conv2D) -> nn.Conv2D:
+    """first(x) + second(y) as one 1x1 convolution of the channels of x, then those of y."""
+    joint = nn.Conv2D(
+        first._in_channels + second._in_channels,
+        second._out_channels,
+        1,
+        data_format=second._data_format,
+    ).to(dtype=second.weight.dtype)
+    joint.weight.set_value(concat([first.weight, second.weight], axis=1))
+    joint.bias.set_value(second.bias)
+    return joint
 
 
 def _folded_bias(convs: list[nn.Conv2D], bn: nn.BatchNorm2D) -> Tensor:
