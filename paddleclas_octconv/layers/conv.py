@@ -68,8 +68,8 @@ class OctConv2D(nn.Layer):
         depthwise = groups == in_channels and groups > 1
         if depthwise and (in_low, in_channels) != (out_low, out_channels):
             raise OctConvError(
-                f"a depthwise octave convolution keeps its channels and its alpha, got {in_channels} "
-                f"at alpha_in={alpha_in} to {out_channels} at alpha_out={alpha_out}"
+                "a depthwise octave convolution keeps its channels and its alpha, got "
+                f"{in_channels} at alpha_in={alpha_in} to {out_channels} at alpha_out={alpha_out}"
             )
 
         attr = _vanilla_init(weight_attr, in_channels // groups * kernel_size**2)
