@@ -43,20 +43,24 @@ class BrokenError(Exception):
     """A checkpoint is not whole; the message says why."""
 
 
-def prefixes(config: Mapping[str, Any]) -> list[Path]:
-    """The checkpoints in a config's output folder, whole or not, in the layout of any version.
+def folders(config: Mapping[str, Any]) -> list[Path]:
+    """The folders that can hold checkpoints of a config, in the layout of any version.
 
     PaddleClas 2.4 writes below ``<output_dir>/<Arch.name>``, later versions into ``<output_dir>``
     itself, or, with ``uniform_output_enabled``, into a folder for each checkpoint.
     """
     output = Path(config["Global"]["output_dir"])
-    folders = [output, output / str(config["Arch"]["name"])]
+    found = [output, output / str(config["Arch"]["name"])]
     with contextlib.suppress(OSError):
-        folders += sorted(
-            path for path in output.iterdir() if _PARAMS.match(f"{path.name}.pdparams")
-        )
+        names = sorted(path.name for path in output.iterdir())
+        found += [output / name for name in names if _PARAMS.fullmatch(f"{name}.pdparams")]
+    return list(dict.fromkeys(found))
+
+
+def prefixes(config: Mapping[str, Any]) -> list[Path]:
+    """The checkpoints in a config's output folder, whole or not."""
     found = []
-    for folder in dict.fromkeys(folders):
+    for folder in folders(config):
         with contextlib.suppress(OSError):
             names = sorted(path.name for path in folder.iterdir() if _PARAMS.fullmatch(path.name))
             found += [folder / name[: -len(".pdparams")] for name in names]

@@ -14,6 +14,22 @@ def is_pinned(root: Path) -> bool:
     return Trainer(root, "").version == fetch.VERSION
 
 
+# Versions of Paddle with which every mode of every trainer is tested (docs/compatibility.md).
+TESTED = ("2.6.2", "3.2.2")
+_BROKEN = {
+    version: "CPU inference with oneDNN fails (ConvertPirAttribute2RuntimeAttribute)"
+    for version in ("3.3.0", "3.3.1")
+}
+
+
+def paddle_warning(version: str) -> str | None:
+    """What to expect of a version of Paddle, in one line; None of one that is tested."""
+    if version in TESTED:
+        return None
+    what = _BROKEN.get(version, "it is not tested with this package")
+    return f"Paddle {version}: {what}; take {TESTED[-1]}, or {TESTED[0]}"
+
+
 def give_scalars_one_dimension() -> None:
     """Make ``Tensor.numpy()`` give 0-D results the shape (1,). For the pinned trainer alone.
 

@@ -5,15 +5,60 @@ All of it uses what an engine offers: attributes, a hook on its loss, a function
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
+import os
 import random
-from typing import Callable
+import traceback
+from typing import Callable, Iterator
 
 from ..errors import OctConvError
 from .saving import save_atomically
 
+# Set to 1: what PaddleClas raises is not told in one line.
+TRACEBACK = "PADDLECLAS_OCTCONV_TRACEBACK"
 _SEEDS = 1_000_003  # seeds of two epochs are this far apart: more than there are processes
+
+
+def explain_setup() -> None:
+    """Have the ``Engine`` on ``sys.path`` say in one line which config it cannot be made from.
+
+    Raises (then, when an engine is made, or trains its first batch):
+        OctConvError: PaddleClas failed, with the place where it did.
+    """
+    from ppcls.engine import engine
+
+    make, train = engine.Engine.__init__, engine.Engine.train
+
+    @functools.wraps(make)
+    def make_explained(self, *args, **kwargs):
+        with _explained(lambda: True):
+            make(self, *args, **kwargs)
+
+    @functools.wraps(train)
+    def train_explained(self):
+        with _explained(lambda: getattr(self, "global_step", 0) <= 1):
+            return train(self)
+
+    engine.Engine.__init__, engine.Engine.train = make_explained, train_explained
+
+
+@contextlib.contextmanager
+def _explained(is_setup: Callable[[], bool]) -> Iterator[None]:
+    try:
+        yield
+    except OctConvError:
+        raise
+    except Exception as error:
+        if os.environ.get(TRACEBACK) == "1" or not is_setup():
+            raise
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        what = " ".join(str(error).split())[:400]
+        raise OctConvError(
+            f"PaddleClas cannot run this config: {type(error).__name__}: {what} "
+            f"({place.filename}, line {place.lineno}; {TRACEBACK}=1 shows how it came there)"
+        ) from None
 
 
 def prepare_training(epoch: int, best_metric: float | None, stop_at_non_finite: bool) -> None:

@@ -48,12 +48,12 @@ def commit(prefix: Path, names: Sequence[str]) -> None:
         os.replace(folder / (name + PART), folder / name)
 
 
-def recover(output: Path) -> None:
-    """Finish the commits of a killed run, and remove what it left half-written."""
-    for part in sorted(output.rglob(f"*{SUFFIX}{PART}")):
+def recover(folder: Path) -> None:
+    """Finish the commits of a killed run in a folder, and remove what it left half-written."""
+    for part in sorted(folder.glob(f"*{SUFFIX}{PART}")):
         with contextlib.suppress(OSError):  # another machine may do the same
             _finish(part)
-    for part in output.rglob(f"*{PART}"):
+    for part in folder.glob(f"*{PART}"):
         if _OURS.search(part.name):
             with contextlib.suppress(OSError):
                 part.unlink()

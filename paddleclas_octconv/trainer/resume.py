@@ -55,7 +55,8 @@ def prepare(config: Mapping[str, Any], resume: bool) -> tuple[dict[str, str], bo
     """
     given = config["Global"]["checkpoints"]
     if resume:
-        manifest.recover(Path(config["Global"]["output_dir"]))
+        for folder in checkpoints.folders(config):
+            manifest.recover(folder)
         found, _ = checkpoints.newest(config)
         return {RESUME: "1"}, found is not None and found.epoch >= config["Global"]["epochs"]
     if given and Path(given).resolve() in [path.resolve() for path in checkpoints.prefixes(config)]:

@@ -88,6 +88,9 @@ def _run(mode: str, trainer: Path, argv: list[str]) -> None:
         compat.give_scalars_one_dimension()
 
     first = os.environ.get(CHECKED) != "1"
+    unfit = compat.paddle_warning(_paddle_version())
+    if first and unfit:
+        _say(f"warning: {unfit}")
     argv = [*argv, *_without_gpu(argv, warn=first)]
     argv = [*argv, *_without_sync_bn(argv, warn=first)]
     start = resume.Start()
@@ -109,11 +112,12 @@ def _run(mode: str, trainer: Path, argv: list[str]) -> None:
 
 def _prepare_engine(mode: str, start) -> None:
     """Have the trainer tell what goes wrong."""
-    from paddleclas_octconv.trainer.engine import prepare_training
+    from paddleclas_octconv.trainer.engine import explain_setup, prepare_training
     from paddleclas_octconv.trainer.images import count_unreadable_images
 
     logging.raiseExceptions = False  # a full disk shall be told of once, not by every log line
     count_unreadable_images()
+    explain_setup()
     if mode == "train":
         stop_at_non_finite = os.environ.get(ALLOW_NON_FINITE) != "1"
         prepare_training(start.epoch, start.best_metric, stop_at_non_finite)
@@ -145,6 +149,12 @@ def _config(argv: list[str]) -> dict:
     parser.add_argument("-o", "--override", action="append", default=[])
     args, _ = parser.parse_known_args(argv)
     return load_config(args.config, args.override)
+
+
+def _paddle_version() -> str:
+    import paddle
+
+    return paddle.__version__
 
 
 def _without_gpu(argv: list[str], warn: bool) -> list[str]:

@@ -1,0 +1,24 @@
+"""What is said of versions of Paddle."""
+
+from __future__ import annotations
+
+import pytest
+
+from paddleclas_octconv.trainer.compat import TESTED, paddle_warning
+
+
+@pytest.mark.parametrize("version", TESTED)
+def test_tested_version_is_passed_over_in_silence(version):
+    assert paddle_warning(version) is None
+
+
+@pytest.mark.parametrize("version", ["3.3.0", "3.3.1"])
+def test_broken_version_is_told_with_what_breaks_and_what_to_take(version):
+    warning = paddle_warning(version)
+    assert warning.startswith(f"Paddle {version}: CPU inference with oneDNN fails")
+    assert "take 3.2.2" in warning and "\n" not in warning
+
+
+@pytest.mark.parametrize("version", ["2.5.0", "3.4.0", "0.0.0"])
+def test_other_version_is_untested(version):
+    assert "not tested" in paddle_warning(version)

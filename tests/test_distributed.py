@@ -1,0 +1,159 @@
+"""Two processes train one network, on the launcher that a cluster would use."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+from backbones import KINDS, NAMES, build
+from conftest import run_cli, run_python
+from paddle import nn
+from runs import Run
+
+RANKS = Path(__file__).parent / "ranks"
+TWO = ("--nproc-per-node", "2", "--log-dir", "logs")
+EPOCHS = 2
+
+
+def environ(folder: Path) -> dict[str, str]:
+    return {"RANKS": str(folder), "PYTHONPATH": str(RANKS)}
+
+
+def noted(folder: Path) -> list[dict]:
+    """What both ranks have noted, see ranks/sitecustomize.py."""
+    return [pickle.loads((folder / f"rank-{rank}.pickle").read_bytes()) for rank in (0, 1)]
+
+
+def assert_same_parameters(ranks: list[dict]) -> None:
+    first, second = (rank["parameters"] for rank in ranks)
+    assert len(first) > 50 and first.keys() == second.keys()
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, second[name], err_msg=name)
+
+
+@pytest.fixture(scope="module", params=["pinned", "checkout"])
+def ranks(request, tiny_config, tmp_path_factory) -> tuple[Path, list[dict]]:
+    """(the folder of a run of two processes, what they have noted)."""
+    options = ("-o", f"Global.epochs={EPOCHS}")
+    if request.param == "checkout":
+        options += ("--paddleclas", str(request.getfixturevalue("checkout")))
+    else:
+        request.getfixturevalue("fetched_trainer")
+    folder, notes = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("notes")
+    result = run_cli("train", "-c", tiny_config, *options, *TWO, cwd=folder, **environ(notes))
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder, noted(notes)
+
+
+def test_ranks_end_with_the_same_parameters(ranks):
+    folder, notes = ranks
+    assert_same_parameters(notes)
+    (saved,) = folder.rglob("latest.pdparams")
+    saved = pickle.loads(saved.read_bytes())
+    for name, value in notes[1]["parameters"].items():
+        np.testing.assert_array_equal(value, saved[name], err_msg=name)
+
+
+def test_data_is_shared_out_not_repeated(ranks):
+    _, (first, second) = ranks
+    assert len(first["passes"]) == len(second["passes"]) == 2 * EPOCHS
+    orders = []
+    for (size, one), (_, other) in zip(first["passes"], second["passes"]):
+        assert len(one) == len(other) == size // 2
+        assert sorted(one + other) == list(range(size))
+        if size == 24:  # the training images
+            orders.append((one, other))
+    assert orders[0] != orders[1]  # shuffled anew in each epoch
+
+
+def test_first_rank_alone_writes(ranks):
+    folder, (first, second) = ranks
+    assert any("latest.pdparams" in path for path in first["written"])
+    assert second["written"] == []
+    assert {path.name for path in folder.iterdir()} == {"output", "logs"}
+
+
+@pytest.mark.parametrize("options", [(), TWO], ids=["one", "two"])
+def test_evaluation_is_the_same_on_any_number_of_processes(ranks, tiny_config, options):
+    folder, _ = ranks
+    command = ("eval", "-c", tiny_config, *options, "-o")
+    (weights,) = folder.rglob("latest.pdparams")
+    result = run_cli(*command, f"Global.pretrained_model={weights}", cwd=folder)
+    assert result.returncode == 0, result.stdout + result.stderr
+    (line,) = (line for line in result.stdout.splitlines() if "[Eval][Epoch 0][Avg]" in line)
+    (log,) = folder.rglob("train.log")
+    assert line.rpartition("top1: ")[2] in log.read_text()
+
+
+def test_every_backbone_takes_a_step(tmp_path):
+    launcher = ("-m", "paddle.distributed.launch", "--nproc_per_node=2", "--log_dir=logs")
+    result = run_python(*launcher, RANKS / "step.py", cwd=tmp_path, timeout=600)
+    assert result.returncode == 0, result.stdout[-3000:]
+    for rank in (0, 1):
+        said = (tmp_path / "logs" / f"workerlog.{rank}").read_text()
+        assert [f"rank {rank}: {name} stepped" in said for name in NAMES] == [True] * len(NAMES)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def two_machines(folders: list[Path], config: Path, *options: str, **variables: str) -> list[Run]:
+    """A run on two machines that are one: two launchers, one master."""
+    master = f"127.0.0.1:{free_port()}"
+    return [
+        Run(
+            folder,
+            *("train", "-c", str(config), *options, "--nproc-per-node", "1"),
+            *("--nnodes", "2", "--master", master, "--rank", str(rank), "--log-dir", f"logs{rank}"),
+            **variables,
+        )
+        for rank, folder in enumerate(folders)
+    ]
+
+
+def test_two_machines_train_one_network(fetched_trainer, tiny_config, tmp_path):
+    runs = two_machines([tmp_path] * 2, tiny_config, **environ(tmp_path))
+    for run in runs:
+        assert run.wait(timeout=240) == 0, run.said
+    notes = noted(tmp_path)
+    assert_same_parameters(notes)
+    (_, one), (_, other) = notes[0]["passes"][0], notes[1]["passes"][0]
+    assert sorted(one + other) == list(range(24))
+
+
+def test_machines_that_share_no_folder_cannot_resume(fetched_trainer, tiny_config, tmp_path):
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+    assert run_cli("train", "-c", tiny_config, cwd=folders[0]).returncode == 0
+    runs = two_machines(folders, tiny_config, "--resume", "-o", "Global.epochs=2")
+    for run in runs:
+        assert run.wait(timeout=240) == 2, run.said
+        last = run.said.splitlines()[-1]
+        assert last.startswith("paddleclas: error: rank ")
+        assert "different epochs ([1, 0], by rank)" in last
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_batch_norms_become_synchronous(name):
+    network = build(name)
+    plain = [layer for layer in network.sublayers() if isinstance(layer, nn.BatchNorm2D)]
+    keys = list(network.state_dict())
+    network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    synchronous = [layer for layer in network.sublayers() if isinstance(layer, nn.SyncBatchNorm)]
+    assert len(synchronous) == len(plain) > 10
+    assert not any(type(layer) is nn.BatchNorm2D for layer in network.sublayers())
+    assert list(network.state_dict()) == keys
+
+
+def test_synchronous_batch_norms_on_cpus_are_left_out(fetched_trainer, tiny_config, tmp_path):
+    options = ("-o", "Arch.use_sync_bn=True")
+    result = run_cli("train", "-c", tiny_config, *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("Arch.use_sync_bn") == 1
