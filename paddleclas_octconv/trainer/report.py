@@ -20,7 +20,7 @@ import psutil
 
 FOLDER = "PADDLECLAS_OCTCONV_REPORT"
 NAMED_IMAGES = 5  # how many of the images that failed are named in the end
-_INTERVAL = 0.2  # seconds between two looks at the processes; the launcher takes longer to stop all
+_INTERVAL = 0.1  # seconds between two looks at the processes; the launcher takes longer to stop all
 _FATAL = ("SIGKILL", "SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
 
 
@@ -132,9 +132,9 @@ class Report:
     def _watch_ranks(self) -> None:
         """Note which rank was the first to end without success."""
         while not self._over.wait(_INTERVAL) and self._first_dead is None:
-            dead = [path.name for path in sorted(self.folder.glob("rank-*")) if _failed(path)]
+            dead = [path for path in self.folder.glob("rank-*") if _failed(path)]
             if dead:
-                self._first_dead = dead[0]
+                self._first_dead = min(dead, key=_last_words).name
 
 
 def _failed(path: Path) -> bool:
@@ -142,6 +142,15 @@ def _failed(path: Path) -> bool:
     if "code" in last:
         return last["code"] != 0
     return "pid" in last and not _lives(last["pid"])
+
+
+def _last_words(path: Path) -> float:
+    """When a rank last wrote into its log: those that fail because another is gone say so."""
+    log = next((entry["log"] for entry in reversed(_entries(path)) if "log" in entry), "")
+    try:
+        return os.stat(log).st_mtime
+    except OSError:
+        return 0.0
 
 
 def _lives(pid: int) -> bool:
