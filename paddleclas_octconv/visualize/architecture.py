@@ -15,8 +15,8 @@ _BRANCHES = (("high or plain", "#d55e00"), ("low", "#0072b2"))
 def per_stage(steps: Sequence[Step]) -> dict[str, np.ndarray]:
     """By the size of the high branch, such as "56x56": an array (3, 2).
 
-    Its rows are the channels of its last octave layer (or last layer), the numbers in all
-    convolutions' outputs, and the multiply-adds; its columns the high (or plain) and low branch.
+    Its rows are the channels of its widest pair (or layer), the numbers in all convolutions'
+    outputs, and the multiply-adds; its columns the high (or plain) and the low branch.
     """
     stages: dict[str, np.ndarray] = {}
     for step in steps:
@@ -24,8 +24,8 @@ def per_stage(steps: Sequence[Step]) -> dict[str, np.ndarray]:
             continue
         size = "x".join(map(str, step.high[1:])) or "classifier"
         stage = stages.setdefault(size, np.zeros((3, 2)))
-        if step.low is not None or not stage[0, 1]:
-            stage[0] = step.high[0], 0 if step.low is None else step.low[0]
+        channels = step.high[0], 0 if step.low is None else step.low[0]
+        stage[0] = max(tuple(stage[0]), channels, key=lambda pair: (pair[1] > 0, sum(pair)))
         stage[1] += step.elements
         stage[2] += step.multiply_adds
     return stages
@@ -51,7 +51,7 @@ def draw(steps: Sequence[Step], title: str) -> Figure:
             if share:
                 axes.text(end, place, f" {share:.0%} low", va="center", fontsize=8)
         axes.set_xlabel(label)
-        axes.margins(x=0.18)
+        axes.set_xlim(0, 1.25 * left.max())
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_yticks(places, list(stages))
     panels[0].set_ylabel("size of the maps")
