@@ -32,14 +32,16 @@ def build(name: str, **options) -> nn.Layer:
     return getattr(zoo, name)(**{"class_num": 10, **options})
 
 
+def few_blocks(name: str) -> dict:
+    """The options that make a deep network shallow."""
+    if name in FAMILIES["oct_resnet"]:
+        return {"block_depth": [2, 1, 1, 1]}
+    return {"block_config": [2, 1, 1, 1]} if name in FAMILIES["oct_densenet"] else {}
+
+
 def shallow(name: str, **options) -> nn.Layer:
-    """The same with few blocks, for what costs time by the block."""
-    depth = {
-        "oct_resnet": {"block_depth": [2, 1, 1, 1]},
-        "oct_densenet": {"block_config": [2, 1, 1, 1]},
-    }
-    family = next(family for family, names in FAMILIES.items() if name in names)
-    return build(name, **depth.get(family, {}), **options)
+    """The backbone with few blocks, for what costs time by the block."""
+    return build(name, **few_blocks(name), **options)
 
 
 def twin(name: str, **options) -> nn.Layer:
