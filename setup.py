@@ -97,7 +97,6 @@ setup(
         "matplotlib",  # the plots of compare and visualize
         "jinja2",  # the report of compare
         "requests",  # downloads data sets
-        "tqdm",  # shows how far a command is
         "filelock",  # two processes fetch the trainer once
         "platformdirs",  # the user's cache folder on every system
         "psutil",  # finds what an interrupted run has started
