@@ -23,10 +23,10 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 FOREVER = ("-o", "Global.epochs=100000", "-o", "Global.save_interval=100000")
 WORKERS = ("-o", "DataLoader.Train.loader.num_workers=2")
 TWO = ("--nproc-per-node", "2", "--log-dir", "ranks")
-# The learning rate of the second epoch makes numbers of no network.
+# The learning rate of the second epoch is beyond the numbers of a network.
 EXPLODING = (
     "-o",
-    "Optimizer.lr={'name': 'Piecewise', 'decay_epochs': [1], 'values': [0.001, 1.0e+30]}",
+    "Optimizer.lr={'name': 'Piecewise', 'decay_epochs': [1], 'values': [0.001, 1.0e+39]}",
     "-o",
     "Global.epochs=3",
 )
