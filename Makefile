@@ -40,7 +40,7 @@ demo: $(VENV)/bin/python
 	paddleclas train -c $(CONFIG) --resume
 	paddleclas eval -c $(CONFIG)
 	paddleclas export -c $(CONFIG)
-	paddleclas --inference_model_dir=$(MODEL) --infer_imgs=$(IMAGE) --use_gpu=False
+	paddleclas --inference_model_dir=$(MODEL) --infer_imgs=$(IMAGE)
 	paddleclas infer -c $(CONFIG) -o Infer.infer_imgs=$(IMAGE)
 
 test: $(VENV)/bin/python
