@@ -87,7 +87,8 @@ def test_every_mode_sees_images_of_the_same_size(name):
     config = CONFIGS[name]
     transforms = config["DataLoader"]["Eval"]["dataset"]["transform_ops"]
     assert config["Infer"]["transforms"] == [*transforms, {"ToCHWImage": None}]
-    (size,) = (op["ResizeImage"]["size"] for op in transforms if "ResizeImage" in op)
+    sizes = [op[name] for op in transforms for name in ("ResizeImage", "CropImage") if name in op]
+    size = sizes[-1]["size"]
     assert config["Global"]["image_shape"] == [3, size, size]
 
 
@@ -119,7 +120,10 @@ for config in configs.values():
     image = transform(file.getvalue(), create_operators(config["Infer"]["transforms"]))
     assert list(image.shape) == config["Global"]["image_shape"]
     assert image.dtype == np.float32
-    np.testing.assert_allclose(image[:, 5, 5], [1, -1, 128 / 255 * 2 - 1], atol=1e-6)
+    transforms = config["Infer"]["transforms"]
+    (norm,) = (op["NormalizeImage"] for op in transforms if "NormalizeImage" in op)
+    expected = (np.array([255, 0, 128]) / 255 - norm["mean"]) / norm["std"]
+    np.testing.assert_allclose(image[:, 5, 5], expected, atol=1e-6)
     for mode in ("Train", "Eval"):
         section = config["DataLoader"][mode]
         create_operators(section["dataset"]["transform_ops"])

@@ -1,0 +1,84 @@
+"""The ImageNet configs build, and take a step on a tiny data set, in PaddleClas's trainer."""
+
+from __future__ import annotations
+
+import paddle
+import pytest
+import yaml
+from backbones import twin
+from conftest import CLASS_NUM, error_line, run_cli
+
+from paddleclas_octconv.config import shipped_configs
+
+CONFIGS = {
+    name: yaml.safe_load(path.read_text(encoding="utf-8"))
+    for name, path in shipped_configs().items()
+    if name.startswith("ImageNet/")
+}
+FINE_TUNING = "ImageNet/OctResNet50_from_ResNet50.yaml"
+
+
+def on_tiny_data(folder) -> list[str]:
+    """Overrides: two steps on eight images of 32x32."""
+    lines = (folder / "train.txt").read_text().splitlines(keepends=True)
+    (folder / "eight.txt").write_text("".join(lines[:8]))
+    values = {
+        "Global.device": "cpu",
+        "Global.epochs": 1,
+        "Global.eval_during_train": False,
+        "Global.print_batch_step": 1,
+        "Global.use_visualdl": False,
+        "Arch.class_num": CLASS_NUM,
+        "Optimizer.lr.learning_rate": 0.001,  # that of the recipe goes with 1024 images a step
+        "Optimizer.lr.warmup_epoch": 0,
+        "DataLoader.Train.dataset.image_root": folder / "images",
+        "DataLoader.Train.dataset.cls_label_path": folder / "eight.txt",
+        "DataLoader.Train.dataset.transform_ops.1.RandCropImage.size": 32,
+        "DataLoader.Train.sampler.batch_size": 4,
+        "DataLoader.Train.loader.num_workers": 0,
+        "DataLoader.Train.loader.use_shared_memory": False,
+        "Metric.Train.0.TopkAcc.topk": [1],
+    }
+    return [part for key, value in values.items() for part in ("-o", f"{key}={value}")]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_config_trains(name, tiny_data, fetched_trainer, tmp_path):
+    options = on_tiny_data(tiny_data)
+    if name == FINE_TUNING:
+        paddle.save(twin("OctResNet50", class_num=1000).state_dict(), str(tmp_path / "w.pdparams"))
+        options += ["-o", f"Arch.pretrained={tmp_path / 'w.pdparams'}"]
+    done = run_cli("train", "-c", name, *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    log = next((tmp_path / "output").rglob("train.log")).read_text()
+    assert "[Train][Epoch 1/1][Iter: 1/2]" in log
+    if name == FINE_TUNING:
+        assert "cut from those of the vanilla twin; fc starts anew" in log + done.stderr
+
+
+def test_fine_tuning_without_weights_says_which_file_lacks(tiny_data, tmp_path):
+    done = run_cli("train", "-c", FINE_TUNING, *on_tiny_data(tiny_data), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Arch.pretrained: ./pretrained/ResNet50_pretrained.pdparams: no such file" in error_line(
+        done.stderr
+    )
+
+
+def test_the_alphas_of_the_paper_are_there():
+    alphas = {
+        config["Arch"]["alpha"]
+        for name, config in CONFIGS.items()
+        if config["Arch"]["name"] == "OctResNet50" and name != FINE_TUNING
+    }
+    assert alphas == {0.125, 0.25, 0.5, 0.75}
+
+
+@pytest.mark.parametrize("name", [name for name in CONFIGS if name != FINE_TUNING])
+def test_the_recipe_is_the_papers(name):
+    config = CONFIGS[name]
+    lr = config["Optimizer"]["lr"]
+    assert lr == {"name": "Cosine", "learning_rate": 0.4, "warmup_epoch": 5}
+    assert config["DataLoader"]["Train"]["sampler"]["batch_size"] * 8 == 1024
+    smoothing = config["Loss"]["Train"][0]["CELoss"].get("epsilon")
+    assert smoothing == (0.1 if "MobileNetV2" in name else None)
+    assert config["Arch"]["class_num"] == 1000
