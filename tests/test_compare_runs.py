@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 from pathlib import Path
@@ -33,7 +34,9 @@ def interrupted(folder) -> dict:
     """The state after an interruption in the first run's second epoch."""
     run = Run(folder, *ARGUMENTS)
     assert run.wait_for("[Train][Epoch 2/8][Iter: 0/3]")
-    run.process.send_signal(signal.SIGINT)
+    # As the Ctrl-C of a terminal, which reaches the trainer at once. A signal to the command alone
+    # would be passed on two seconds later, when a training this small has ended.
+    os.killpg(run.process.pid, signal.SIGINT)
     code = run.wait()
     return {"code": code, "state": json.loads((folder / "output/runs/oct/state.json").read_text())}
 
@@ -57,9 +60,8 @@ def test_an_interrupted_run_says_so(interrupted):
 
 def test_it_goes_on_where_it_stopped(folder, results):
     state = json.loads((folder / "output/runs/oct/state.json").read_text())
-    # One segment alone where the interruption came before the first checkpoint was whole.
-    starts = [segment["first_epoch"] for segment in state["segments"]]
-    assert starts[0] == 1 and starts == sorted(set(starts)) and starts[-1] <= 8
+    first, second = (segment["first_epoch"] for segment in state["segments"])
+    assert first == 1 and 2 <= second <= 8
     for entry in results["models"]:
         (run,) = entry["runs"]
         assert [epoch for epoch, _ in run["curves"]["train_accuracy"]] == list(range(1, 9))
