@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from paddle import ParamAttr, Tensor, nn
 
+from .branchwise import each
 from .conv import OctConv2D
 from .deploy import FoldedOctConv2D, Reparameterizable, fold_batch_norm, foldable, foldable_unit
 from .norm import OctBatchNorm2D
@@ -123,9 +124,7 @@ class OctConvBNLayer(Reparameterizable):
             x = self.bn(self.conv(x))
             if shortcut is not None:
                 x = add(x, shortcut)
-        if self.act is None:
-            return x
-        return Octave(self.act(x.high), self.act(x.low)) if isinstance(x, Octave) else self.act(x)
+        return x if self.act is None else each(self.act, x)
 
     def fold(self) -> None:
         if foldable_unit(self.conv, self.bn):
