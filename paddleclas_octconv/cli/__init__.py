@@ -13,6 +13,7 @@ from typing import NoReturn, Sequence
 
 from .. import __version__
 from ..errors import OctConvError
+from ..say import say_error
 from ..suggest import suggest
 
 COMMANDS = {
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         return _run(argv[0], argv[1:])
     except OctConvError as error:
-        print(f"paddleclas: error: {' '.join(str(error).split())}", file=sys.stderr)
+        say_error(error)
         return 2
     except KeyboardInterrupt:
         return 130

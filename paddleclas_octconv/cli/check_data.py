@@ -11,6 +11,7 @@ from .. import data
 from ..config import find_config, load_config
 from ..config.check import check_keys, get
 from ..errors import OctConvError
+from .options import add_config, add_overrides
 
 HELP = "look for missing, broken, mislabelled and shared images in a config's data"
 SHOWN = 10  # lines of each kind, unless --all
@@ -20,15 +21,8 @@ LISTS = ("ImageNetDataset", "ClsDataset", "ShiTuRecDataset")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("-c", "--config", required=True, help="a YAML file or a shipped config")
-    parser.add_argument(
-        "-o",
-        "--override",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="set a value of the config; any number of times",
-    )
+    add_config(parser)
+    add_overrides(parser, "set a value of the config; any number of times")
     parser.add_argument("--threads", type=int, metavar="N", help="images read at once")
     parser.add_argument("--all", action="store_true", help=f"not only {SHOWN} lines of each kind")
 

@@ -9,6 +9,7 @@ from ..compare import plan, runs
 from ..compare.display import Display
 from ..compare.presets import PRESETS
 from ..trainer import launch
+from .options import add_overrides
 
 HELP = "train, evaluate and export several networks, and report on them side by side"
 
@@ -34,14 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image-size", type=_positive, metavar="PIXELS", help="side of the input")
     parser.add_argument("--seeds", type=_seeds, metavar="1,2,3", help="train once with each seed")
     parser.add_argument("--gpus", metavar="0,1", help="GPUs to train on, one process each")
-    parser.add_argument(
-        "-o",
-        "--override",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="set a value in every config, such as Optimizer.lr.learning_rate=0.01",
-    )
+    add_overrides(parser, "set a value in every config, such as Optimizer.lr.learning_rate=0.01")
     parser.add_argument(
         "--output",
         type=Path,

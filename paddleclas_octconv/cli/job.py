@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any, Mapping, Sequence
 from .. import data
 from ..config import check, find_config, load_config
 from ..errors import OctConvError
+from ..say import say
 from ..trainer import launch
 from ..trainer.compat import is_pinned
 from ..trainer.locate import Trainer, locate
@@ -18,6 +18,7 @@ from ..trainer.outputs import best_weights
 from ..trainer.report import FOLDER, Report
 from ..trainer.run import CHECK_ONLY, CHECKED
 from ..weights import TRUST_VARIABLE
+from .options import add_config, add_overrides
 
 
 @dataclass
@@ -55,20 +56,10 @@ class Job:
 
 def add_arguments(parser: argparse.ArgumentParser, distributed: bool = True) -> None:
     """Add the options of a job to a command, those of the launcher if ``distributed``."""
-    parser.add_argument(
-        "-c",
-        "--config",
-        required=True,
-        help="a YAML file, or the name of a shipped config ('paddleclas configs' lists them)",
+    add_config(
+        parser, "a YAML file, or the name of a shipped config ('paddleclas configs' lists them)"
     )
-    parser.add_argument(
-        "-o",
-        "--override",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="set a value of the config, such as Global.epochs=5; any number of times",
-    )
+    add_overrides(parser, "set a value of the config, such as Global.epochs=5; any number of times")
     parser.add_argument(
         "-p", "--profiler_options", metavar="OPTIONS", help="passed on to PaddleClas"
     )
@@ -111,7 +102,7 @@ def prepare(mode: str, args: argparse.Namespace) -> Job:
     trainer = locate(args.paddleclas)
     if mode == "infer":
         check.check_images(config, nested=not is_pinned(trainer.root))
-    _say(f"trainer: {trainer}")
+    say(f"trainer: {trainer}")
     arguments = ["-c", str(path)]
     for override in overrides:
         arguments += ["-o", override]
@@ -136,13 +127,9 @@ def _weights(config: dict[str, Any], mode: str) -> list[str]:
         if config["Arch"].get("pretrained"):  # those of the network, then
             return []
         raise
-    _say(f"weights: {best}.pdparams")
+    say(f"weights: {best}.pdparams")
     return [f"Global.pretrained_model={best}"]
 
 
 def _dest(option: str) -> str:
     return f"launch_{option.replace('-', '_')}"
-
-
-def _say(message: str) -> None:
-    print(f"paddleclas: {message}", file=sys.stderr, flush=True)

@@ -9,16 +9,15 @@ from typing import Any
 from ..config import find_config, load_config
 from ..config.check import get
 from ..errors import OctConvError
+from .options import add_config, add_overrides
 
 HELP = "print a config's network layer by layer"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("-c", "--config", required=True, help="a YAML file, or a shipped config")
-    parser.add_argument(
-        "-o", "--override", metavar="KEY=VALUE", action="append", default=[], help="set a value"
-    )
+    add_config(parser)
+    add_overrides(parser, "set a value")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
+from ..say import say
 from ..trainer import resume
 from ..trainer.run import ALLOW_NON_FINITE
 from . import job
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     environ, done = resume.prepare(task.config, args.resume)
     if done:
         where = "{output_dir}: all {epochs} epochs are done".format(**task.config["Global"])
-        print(f"paddleclas: {where}; Global.epochs sets their number", file=sys.stderr)
+        say(f"{where}; Global.epochs sets their number")
         return 0
     environ[ALLOW_NON_FINITE] = str(int(args.allow_non_finite_loss))
     return task.run(environ)

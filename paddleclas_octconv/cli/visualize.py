@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..config import find_config, load_config
 from ..errors import OctConvError
+from .options import add_config, add_overrides
 from .summary import image_shape
 
 HELP = "draw what the high and the low branch of a trained network hold of an image"
@@ -15,7 +16,7 @@ HELP = "draw what the high and the low branch of a trained network hold of an im
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("-c", "--config", required=True, help="a YAML file, or a shipped config")
+    add_config(parser)
     parser.add_argument("--image", type=Path, required=True, metavar="FILE", help="the image")
     parser.add_argument(
         "--image-size",
@@ -23,13 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PIXELS",
         help="side of the network's input (default: that of the config); a larger one shows more",
     )
-    parser.add_argument(
-        "-o",
-        "--override",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="set a value, such as Global.pretrained_model=<weights> (default: the best ones of "
+    add_overrides(
+        parser,
+        "set a value, such as Global.pretrained_model=<weights> (default: the best ones of "
         "the config's training)",
     )
     parser.add_argument(

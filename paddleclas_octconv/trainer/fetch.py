@@ -23,6 +23,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from ..errors import OctConvError
+from ..say import say
 
 VERSION = "2.4.2"
 WHEEL = f"paddleclas-{VERSION}-py3-none-any.whl"
@@ -64,7 +65,7 @@ def trainer_root() -> Path:
 
 def _download(wheel: Path) -> None:
     """Download the wheel through the user's own pip configuration."""
-    _say(f"fetching PaddleClas's trainer, paddleclas=={VERSION}, once (0.5 MB)")
+    say(f"fetching PaddleClas's trainer, paddleclas=={VERSION}, once (0.5 MB)")
     with tempfile.TemporaryDirectory(dir=wheel.parent, prefix=".download-") as folder:
         command = ["download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", folder]
         pip = subprocess.run(
@@ -97,7 +98,7 @@ def _unpack(wheel: Path, target: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(new)
         if target.exists():
-            _say(f"warning: {target} was changed or damaged: it is unpacked anew from the wheel")
+            say(f"warning: {target} was changed or damaged: it is unpacked anew from the wheel")
             os.replace(target, old)
         os.replace(new, target)
 
@@ -134,7 +135,3 @@ def _record(wheel: Path) -> dict[str, str]:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _say(message: str) -> None:
-    print(f"paddleclas: {message}", file=sys.stderr, flush=True)

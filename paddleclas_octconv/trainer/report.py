@@ -10,13 +10,14 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import tempfile
 import threading
 from collections import Counter
 from pathlib import Path
 
 import psutil
+
+from ..say import say, say_error
 
 FOLDER = "PADDLECLAS_OCTCONV_REPORT"
 NAMED_IMAGES = 5  # how many of the images that failed are named in the end
@@ -93,7 +94,7 @@ class Report:
             name = _signal_name(code)
             if name in _FATAL:
                 hint = " (out of memory?)" if name == "SIGKILL" else ""
-                _error(f"the trainer was ended by {name}{hint}")
+                say_error(f"the trainer was ended by {name}{hint}")
             return code
         return self._conclude_ranks(code)
 
@@ -106,15 +107,17 @@ class Report:
             ends[path.name] = (begun[-1] if begun else {}, failed[-1] if failed else None)
         culprit = self._first_dead or next((name for name in ends if ends[name][1]), None)
         if culprit is None:
-            _error(f"the launcher ended with exit code {code}; see what it says above")
+            say_error(f"the launcher ended with exit code {code}; see what it says above")
             return code
         rank, (begun, failed) = culprit.partition("-")[2], ends[culprit]
         log = os.path.relpath(begun.get("log", "log"))
         if failed is None:
-            _error(f"rank {rank} was killed (out of memory?), so all were stopped; its log: {log}")
+            say_error(
+                f"rank {rank} was killed (out of memory?), so all were stopped; its log: {log}"
+            )
             return code
         what = failed["message"] or f"ended with exit code {failed['code']}"
-        _error(f"rank {rank}: {what}; its log: {log}")
+        say_error(f"rank {rank}: {what}; its log: {log}")
         return failed["code"]
 
     def _conclude_images(self) -> None:
@@ -124,7 +127,7 @@ class Report:
             named = ", ".join(list(times)[:NAMED_IMAGES])
             more = f" and {len(times) - NAMED_IMAGES} more" if len(times) > NAMED_IMAGES else ""
             images = "1 image" if len(times) == 1 else f"{len(times)} images"
-            _say(
+            say(
                 f"warning: {images} could not be read, {len(entries)} times in all, and others "
                 f"took the place: {named}{more} ('paddleclas check-data' looks through all)"
             )
@@ -172,11 +175,3 @@ def _signal_name(code: int) -> str:
     with contextlib.suppress(ValueError):
         return signal.Signals(code - 128).name
     return ""
-
-
-def _say(message: str) -> None:
-    print(f"paddleclas: {message}", file=sys.stderr, flush=True)
-
-
-def _error(message: str) -> None:
-    _say(f"error: {' '.join(message.split())}")

@@ -52,6 +52,7 @@ def main(argv: list[str]) -> int:
 def _end(error: BaseException) -> int:
     """Tell of an error that ends this process; returns the exit code."""
     from paddleclas_octconv.errors import OctConvError
+    from paddleclas_octconv.say import say
     from paddleclas_octconv.trainer import report
 
     code, message = 1, _one_line(f"{type(error).__name__}: {error}")
@@ -59,7 +60,7 @@ def _end(error: BaseException) -> int:
         code = 130
     elif isinstance(error, OctConvError):
         code, message = 2, _one_line(error)
-        _say(f"error: {message}")
+        say(f"error: {message}")
     else:
         traceback.print_exception(type(error), error, error.__traceback__)
     report.end(code, message)
@@ -77,6 +78,7 @@ def _one_line(error: object) -> str:
 def _run(mode: str, trainer: Path, argv: list[str]) -> None:
     warnings.filterwarnings("ignore", message="No ccache found")  # of no concern to training
     from paddleclas_octconv import autoload
+    from paddleclas_octconv.say import say
     from paddleclas_octconv.trainer import compat, resume
     from paddleclas_octconv.trainer.model_check import check_model
     from paddleclas_octconv.weights.guard import guard_paddle_load
@@ -90,12 +92,12 @@ def _run(mode: str, trainer: Path, argv: list[str]) -> None:
     first = os.environ.get(CHECKED) != "1"
     unfit = compat.paddle_warning(_paddle_version())
     if first and unfit:
-        _say(f"warning: {unfit}")
+        say(f"warning: {unfit}")
     argv = [*argv, *_without_gpu(argv, warn=first)]
     argv = [*argv, *_without_sync_bn(argv, warn=first)]
     start = resume.Start()
     if mode == "train":
-        start = resume.start_of(_config(argv), _say if first else lambda message: None)
+        start = resume.start_of(_config(argv), say if first else lambda message: None)
         argv = [*argv, *start.overrides]
     if first:
         check_model(_config(argv), mode)
@@ -121,10 +123,6 @@ def _prepare_engine(mode: str, start) -> None:
     if mode == "train":
         stop_at_non_finite = os.environ.get(ALLOW_NON_FINITE) != "1"
         prepare_training(start.epoch, start.best_metric, stop_at_non_finite)
-
-
-def _say(message: str) -> None:
-    print(f"paddleclas: {message}", file=sys.stderr, flush=True)
 
 
 def _run_engine(mode: str) -> None:
@@ -161,21 +159,25 @@ def _without_gpu(argv: list[str], warn: bool) -> list[str]:
     """The override that takes a config for GPUs to the CPU, on a machine without one."""
     import paddle
 
+    from paddleclas_octconv.say import say
+
     has_gpu = paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
     if _config(argv)["Global"]["device"] != "gpu" or has_gpu:
         return []
     if warn:
-        _say("warning: Global.device is gpu, but Paddle sees none here: running on the CPU")
+        say("warning: Global.device is gpu, but Paddle sees none here: running on the CPU")
     return ["-o", "Global.device=cpu"]
 
 
 def _without_sync_bn(argv: list[str], warn: bool) -> list[str]:
     """The override that leaves batch norms as they are: synchronous ones exist on GPUs alone."""
+    from paddleclas_octconv.say import say
+
     config = _config(argv)
     if config["Global"]["device"] == "gpu" or not config["Arch"].get("use_sync_bn"):
         return []
     if warn:
-        _say("warning: Arch.use_sync_bn: left out, synchronous batch norms need GPUs")
+        say("warning: Arch.use_sync_bn: left out, synchronous batch norms need GPUs")
     return ["-o", "Arch.use_sync_bn=False"]
 
 
