@@ -10,6 +10,7 @@ import time
 
 import psutil
 import pytest
+from runs import alive
 
 from paddleclas_octconv.trainer import process
 
@@ -27,19 +28,12 @@ print(os.getpid(), sleeper.pid, flush=True)
 time.sleep(60)
 """
 PARENT = """
-import os, sys
+import os, signal, sys
 from paddleclas_octconv.trainer import process
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may be under nohup
 process.PATIENCE, process._TERMINAL = 0.5, 0.2
 sys.exit(process.run([sys.executable, "-c", sys.argv[1], sys.argv[2]], os.environ))
 """
-
-
-def alive(process: psutil.Process) -> bool:
-    """Whether it still runs; a zombie, which nobody has waited for, does not."""
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.mark.parametrize("hearing", ["polite", "deaf"])
