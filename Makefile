@@ -30,21 +30,23 @@ $(VENV)/bin/python:
 # opencv-python needs the system's libGL, which servers often lack; the same release without
 # windows reads images just as well.
 define install
-	pip install $(1)
+	pip install $(PACKAGE)
 	@python -c 'import cv2' 2>/dev/null || pip install --no-deps --force-reinstall \
 	    "opencv-python-headless==$$(pip show opencv-python | sed -n 's/^Version: //p')"
 endef
 
+demo: PACKAGE := '.[cpu]'
 demo: $(VENV)/bin/python
-	$(call install,'.[cpu]')
+	$(install)
 	paddleclas train -c $(CONFIG) --resume
 	paddleclas eval -c $(CONFIG)
 	paddleclas export -c $(CONFIG)
 	paddleclas --inference_model_dir=$(MODEL) --infer_imgs=$(IMAGE)
 	paddleclas infer -c $(CONFIG) -o Infer.infer_imgs=$(IMAGE)
 
+test: PACKAGE := -e '.[cpu,onnx,test]'
 test: $(VENV)/bin/python
-	$(call install,-e '.[cpu,onnx,test]')
+	$(install)
 	pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/bin/python
