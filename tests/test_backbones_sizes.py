@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import paddle
 import pytest
@@ -133,6 +134,13 @@ def test_models_prints_a_line_for_each_backbone():
     )
     assert second.split()[0] == "OctResNet26"
     assert done.returncode == 0
+
+
+def test_the_documentation_has_what_models_prints():
+    printed = run_cli("models").stdout.splitlines()
+    documented = (Path(__file__).parents[1] / "docs" / "models.md").read_text(encoding="utf-8")
+    assert len(printed) == len(NAMES) + 1
+    assert "\n".join(f"    {line}" for line in printed) in documented
 
 
 def test_models_prints_json():
