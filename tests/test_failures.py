@@ -67,8 +67,9 @@ def test_killed_trainer_is_told_of(fetched_trainer, tiny_config, tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of it")
-def test_nothing_outlives_the_command(fetched_trainer, tiny_config, tmp_path):
-    run = Run(tmp_path, "train", "-c", str(tiny_config), *FOREVER, *WORKERS)
+@pytest.mark.parametrize("options", [WORKERS, TWO])
+def test_nothing_outlives_the_command(options, fetched_trainer, tiny_config, tmp_path):
+    run = Run(tmp_path, "train", "-c", str(tiny_config), *FOREVER, *options)
     assert run.wait_for("[Train][Epoch 2/")
     family = run.family()
     run.process.kill()

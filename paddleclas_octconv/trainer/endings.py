@@ -23,11 +23,17 @@ _PR_SET_PDEATHSIG = 1
 
 def end_with_parent() -> None:
     """Have Linux kill this process, and each that it forks, when its parent is gone."""
-    if sys.platform.startswith("linux"):
-        prctl = ctypes.CDLL(None).prctl
-        die = functools.partial(prctl, _PR_SET_PDEATHSIG, signal.SIGKILL)
-        die()
-        os.register_at_fork(after_in_child=die)
+    ask = death_with_parent()
+    if ask is not None:
+        ask()
+        os.register_at_fork(after_in_child=ask)
+
+
+def death_with_parent() -> Callable[[], object] | None:
+    """What a process calls to be killed when its parent is gone; None where only Linux could."""
+    if not sys.platform.startswith("linux"):
+        return None
+    return functools.partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def end_with_data_loader(end: Callable[[BaseException], int]) -> None:

@@ -10,6 +10,8 @@ from typing import IO, Iterator, Mapping, Sequence
 
 import psutil
 
+from .endings import death_with_parent
+
 PATIENCE = 15.0  # seconds a process and its descendants have to end by themselves
 _TERMINAL = 2.0  # seconds in which the Ctrl-C of a terminal, which reaches the child too, works
 
@@ -24,11 +26,18 @@ def run(command: Sequence[str], environ: Mapping[str, str], output: IO | None = 
     output: a file that takes stdout and stderr instead.
 
     SIGINT, SIGTERM and SIGHUP are passed on; what has not ended ``PATIENCE`` seconds later, of
-    the child and all that it has started, is killed.
+    the child and all that it has started, is killed. Where this process itself is killed, Linux
+    kills the child.
     """
     with _raising_on_signals():
         error = subprocess.STDOUT if output else None
-        child = subprocess.Popen(list(command), env=dict(environ), stdout=output, stderr=error)
+        child = subprocess.Popen(
+            list(command),
+            env=dict(environ),
+            stdout=output,
+            stderr=error,
+            preexec_fn=death_with_parent(),
+        )
         try:
             code = child.wait()
         except _Interrupted as interruption:
