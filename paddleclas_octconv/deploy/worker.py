@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
+from .. import cpu
 from ..errors import OctConvError
 
 
@@ -32,6 +33,7 @@ class Worker:
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
             env={
+                **cpu.environment(),
                 **os.environ,
                 "OMP_NUM_THREADS": str(threads),
                 "GLOG_minloglevel": "2",

@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Mapping, Sequence
 
+from .. import cpu
 from ..errors import OctConvError
 from . import process
 from .locate import Trainer
@@ -84,13 +85,16 @@ def check(launch: Mapping[str, str]) -> None:
 
 
 def environment(device: str, launch: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a run on a device: Paddle uses one CPU thread unless told otherwise."""
-    environ = dict(os.environ)
+    """The environment for a run on a device, in which a CPU does what it can.
+
+    Paddle uses one thread unless told otherwise. See ``cpu.environment`` for the rest.
+    """
     on_cpu = device == "cpu" or (device == "gpu" and not has_gpu())
-    if "OMP_NUM_THREADS" not in environ and on_cpu:
-        processes = int(launch.get("nproc-per-node", 1))
-        environ["OMP_NUM_THREADS"] = str(max(1, _cpu_count() // processes))
-    return environ
+    if not on_cpu:
+        return dict(os.environ)
+    processes = int(launch.get("nproc-per-node", 1))
+    threads = str(max(1, _cpu_count() // processes))
+    return {"OMP_NUM_THREADS": threads, **cpu.environment(), **os.environ}
 
 
 def has_gpu() -> bool:

@@ -1,0 +1,45 @@
+"""What a run on a CPU is told of the processor."""
+
+from __future__ import annotations
+
+import pytest
+
+from paddleclas_octconv import cpu
+from paddleclas_octconv.trainer import launch
+
+AMD, INTEL = "AuthenticAMD", "GenuineIntel"
+
+
+def describe(folder, vendor: str, flags: str):
+    path = folder / "cpuinfo"
+    one = f"vendor_id\t: {vendor}\nflags\t\t: fpu {flags} xsave\n"
+    path.write_text(f"processor\t: 0\n{one}\nprocessor\t: 1\n{one}")
+    return path
+
+
+@pytest.mark.parametrize(
+    "vendor, flags, kind",
+    [(AMD, "avx avx2", "5"), (AMD, "avx", None), (INTEL, "avx avx2", None)],
+)
+def test_mkl_uses_avx2_on_amd(tmp_path, monkeypatch, vendor, flags, kind):
+    monkeypatch.setattr(cpu, "_CPUINFO", describe(tmp_path, vendor, flags))
+    assert cpu.environment().get("MKL_DEBUG_CPU_TYPE") == kind
+
+
+def test_unknown_processor_is_told_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(cpu, "_CPUINFO", tmp_path / "nothing")
+    assert cpu.environment() == {}
+
+
+@pytest.mark.parametrize(
+    "gpu, user, kind", [(False, None, "5"), (False, "4", "4"), (True, None, None)]
+)
+def test_only_runs_on_a_cpu_are_told_and_the_user_comes_first(
+    tmp_path, monkeypatch, gpu, user, kind
+):
+    monkeypatch.setattr(cpu, "_CPUINFO", describe(tmp_path, AMD, "avx2"))
+    monkeypatch.setattr(launch, "has_gpu", lambda: gpu)
+    monkeypatch.delenv("MKL_DEBUG_CPU_TYPE", raising=False)
+    if user:
+        monkeypatch.setenv("MKL_DEBUG_CPU_TYPE", user)
+    assert launch.environment("gpu", {}).get("MKL_DEBUG_CPU_TYPE") == kind
