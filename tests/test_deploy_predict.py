@@ -101,6 +101,26 @@ def test_paddle_inference_agrees_with_eager(exported, network, tmp_path, suffix,
         np.testing.assert_allclose(run(predictor, images), eager(network, images), atol=1e-4)
 
 
+KEPT = """
+import os, sys, paddle
+from paddleclas_octconv.deploy.predictor import create_predictor
+create_predictor(sys.argv[1], keep_tensors=sys.argv[2] == "keep")
+print(paddle.get_flags("FLAGS_eager_delete_tensor_gb")["FLAGS_eager_delete_tensor_gb"])
+"""
+
+
+@pytest.mark.parametrize(
+    "argument, variable, kept", [("keep", None, -1.0), ("free", None, 0.0), ("keep", "1.5", 1.5)]
+)
+def test_intermediate_tensors_are_kept_unless_told_otherwise(exported, argument, variable, kept):
+    environ = {name: value for name, value in os.environ.items() if "FLAGS" not in name}
+    if variable:
+        environ["FLAGS_eager_delete_tensor_gb"] = variable
+    command = [sys.executable, "-c", KEPT, str(exported), argument]
+    said = subprocess.run(command, env=environ, text=True, stdout=subprocess.PIPE, check=True)
+    assert float(said.stdout.split()[-1]) == kept
+
+
 def test_the_faster_format_is_read(exported):
     assert model_files(exported)[0].suffix == FORMATS[0]
 

@@ -58,6 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--onednn", dest="onednn", action="store_true", help="with it (default)")
     parser.set_defaults(onednn=True)
     parser.add_argument(
+        "--free-tensors",
+        dest="keep_tensors",
+        action="store_false",
+        help="on the CPU, free intermediate tensors as soon as may be, as Paddle does by itself: "
+        "less memory, slower",
+    )
+    parser.add_argument(
         "--precision",
         choices=PRECISIONS,
         default="fp32",
@@ -85,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
         image_size=args.image_size,
         threads=args.threads,
         onednn=args.onednn,
+        keep_tensors=args.keep_tensors,
         gpu=args.device == "gpu",
         precision=args.precision,
         warmup=args.warmup,
@@ -114,6 +122,7 @@ def render(table: Sequence[Row], settings: Settings) -> str:
     where = "GPU" if settings.gpu else f"CPU, {settings.threads} thread(s)"
     if not settings.gpu and not settings.train_step:
         where += ", oneDNN" if settings.onednn else ", no oneDNN"
+        where += "" if settings.keep_tensors else ", tensors freed"
     title = (
         f"{what}, {where}, {settings.precision}, batch {settings.batch_size}, "
         f"{settings.image_size}x{settings.image_size}"

@@ -28,13 +28,18 @@ PAUSE = 0.25  # seconds; OpenMP threads keep a core busy for 0.2 s after their w
 
 @dataclass
 class Settings:
-    """How to measure. threads: on the CPU; gpu: on GPU 0 instead; profile: list kernels too."""
+    """How to measure.
+
+    threads: on the CPU; gpu: on GPU 0 instead; keep_tensors: as in ``create_predictor``;
+    profile: list kernels too.
+    """
 
     train_step: bool = False
     batch_size: int = 1
     image_size: int = 224
     threads: int = 1
     onednn: bool = True
+    keep_tensors: bool = True
     gpu: bool = False
     precision: str = "fp32"
     warmup: int = 5
@@ -219,7 +224,12 @@ def _load(worker: Worker, contender: Contender, settings: Settings, folder: str)
 
 
 def _prediction(settings: Settings, folder: str) -> dict[str, Any]:
-    return {"folder": folder, "onednn": settings.onednn, **_common(settings)}
+    return {
+        "folder": folder,
+        "onednn": settings.onednn,
+        "keep_tensors": settings.keep_tensors,
+        **_common(settings),
+    }
 
 
 def _common(settings: Settings) -> dict[str, Any]:

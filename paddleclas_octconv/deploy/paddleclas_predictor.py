@@ -5,7 +5,8 @@ Three functions of the loaded predictor are wrapped, in memory:
 * the model check, which asks for ``inference.pdmodel``, accepts ``inference.json`` as well;
 * Paddle Inference is given the model's files by name, in the faster format that this Paddle
   reads. PaddleClas 2.6.0 gives it a folder instead, which Paddle 2.6 takes for a file and
-  Paddle 3 reads as ``inference.json`` alone, without the executor that PIR needs;
+  Paddle 3 reads as ``inference.json`` alone, without the executor that PIR needs. On a CPU it
+  keeps its intermediate tensors, as the predictors of this package do;
 * the config takes preprocessing and label names from the folder, if this package exported
   it, instead of ImageNet's. Options of the user's own win.
 
@@ -22,7 +23,7 @@ from unittest import mock
 
 from ..errors import OctConvError
 from . import metadata
-from .predictor import model_files
+from .predictor import keep_intermediate_tensors, model_files
 
 _TOPK = "PostProcess.Topk.topk"
 _LABELS = "PostProcess.Topk.class_id_map_file"
@@ -64,6 +65,8 @@ def _check_input_model(original, self, model_name, inference_model_dir):
 
 def _create_paddle_predictor(module, original, self, args, inference_model_dir=None):
     folder = inference_model_dir or args.inference_model_dir
+    if not args.get("use_gpu"):
+        keep_intermediate_tensors()
     # Paddle's TensorRT engine takes pdmodel alone.
     config_class = _config_class(module.Config, folder, pir=not args.get("use_tensorrt"))
     with mock.patch.object(module, "Config", config_class):
