@@ -44,7 +44,7 @@ demo: $(VENV)/bin/python
 	paddleclas --inference_model_dir=$(MODEL) --infer_imgs=$(IMAGE)
 	paddleclas infer -c $(CONFIG) -o Infer.infer_imgs=$(IMAGE)
 
-test: PACKAGE := -e '.[cpu,onnx,test]'
+test: PACKAGE := -e '.[cpu,onnx,slim,test]'
 test: $(VENV)/bin/python
 	$(install)
 	pytest $(PYTEST_ARGS)

@@ -70,6 +70,13 @@ ONNX = [
     # numpy 2 along, on which paddleclas 2.6.0 (numpy 1.24.4, opencv-python 4.6) cannot be imported.
     "onnxruntime==1.19.2",
 ]
+SLIM = [
+    "paddleslim==2.6.0",  # its newest release; what works with it is tested
+    # paddleslim 2.6.0 imports these two without asking for them; pkg_resources left setuptools
+    # with version 81.
+    "setuptools<81",
+    "decorator",
+]
 TEST = [
     "pytest>=7",
     "hypothesis",  # makes hostile input up
@@ -102,7 +109,7 @@ setup(
         "psutil",  # finds what an interrupted run has started
         "tqdm",  # the progress bar of check-data
     ],
-    extras_require={"cpu": CPU, "gpu": GPU, "onnx": ONNX, "test": TEST},
+    extras_require={"cpu": CPU, "gpu": GPU, "onnx": ONNX, "slim": SLIM, "test": TEST},
     cmdclass={"build_py": BuildWithHookAndConfigs},
     zip_safe=False,
 )

@@ -29,10 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export into ``Global.save_inference_dir``."""
-    formats = export.formats_of(args.format)
+    export.formats_of(args.format)
     if args.onnx:
         to_onnx.demand()
     task = job.prepare("export", args)
+    formats = export.formats_of(args.format, export.is_quantized(task.config))
 
     def finish(folder: Path) -> None:
         if args.onnx:

@@ -12,6 +12,7 @@ from typing import Any, Iterator
 from ..errors import OctConvError
 from ..registry import BACKBONES
 from .lists import check_list_file
+from .slim import check_slim
 
 DEVICES = ("cpu", "gpu", "xpu", "npu", "mlu", "ascend", "intel_gpu", "mps")
 IMAGE_SUFFIXES = ("jpg", "png", "jpeg", "JPEG", "JPG", "bmp")  # those that PaddleClas reads
@@ -58,6 +59,7 @@ def check_keys(config: dict[str, Any], mode: str) -> None:
             f"Global.device: {get(config, 'Global.device')!r} should be one of {', '.join(DEVICES)}"
         )
     _check_arch(config["Arch"])
+    check_slim(config.get("Slim"))
 
 
 def check_files(config: dict[str, Any], mode: str) -> None:

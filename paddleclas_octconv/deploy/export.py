@@ -43,9 +43,23 @@ def paddle_writes_pir() -> bool:
     return True  # a build under another name: those are newer than 3.0
 
 
-def formats_of(choice: str | None) -> tuple[str, ...]:
-    """The formats to write for the option ``--format``: by default, all that Paddle can."""
+def is_quantized(config: dict) -> bool:
+    """Whether a config trains with PaddleSlim's quantisation."""
+    return bool((config.get("Slim") or {}).get("quant"))
+
+
+def formats_of(choice: str | None, quantized: bool = False) -> tuple[str, ...]:
+    """The formats to write for the option ``--format``: by default, all that Paddle can.
+
+    quantized: PaddleSlim writes pdmodel alone.
+    """
     pir = paddle_writes_pir()
+    if quantized:
+        if choice in ("pir", "both"):
+            raise OctConvError(
+                f"--format {choice}: with Slim.quant, PaddleSlim writes pdmodel alone"
+            )
+        pir = False
     if choice in ("pir", "both") and not pir:
         raise OctConvError(
             f"--format {choice}: PIR (inference.json) needs Paddle 3; "
@@ -80,7 +94,7 @@ def export(
     """
     target = _target(config)
     described = metadata.describe(config, roots)
-    formats = tuple(formats) or formats_of(None)
+    formats = tuple(formats) or formats_of(None, quantized=is_quantized(config))
     staging = _staging_beside(target)
     try:
         complete = staging / "complete"

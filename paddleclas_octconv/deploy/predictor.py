@@ -26,18 +26,19 @@ def model_files(
     """The model and parameter files that the running Paddle reads fastest from a folder.
 
     pir: False prefers ``.pdmodel`` where both formats are there.
+    A folder without files of that name may hold those of PaddleSlim, ``<prefix>_int8``.
     Raises OctConvError if the folder holds no exported model that this Paddle can read.
     """
-    base = Path(folder) / prefix
     suffixes = [".json", ".pdmodel"] if reads_pir() else [".pdmodel"]
-    params = base.with_suffix(".pdiparams")
-    if params.is_file():
+    for stem in (prefix, f"{prefix}_int8"):
+        params = Path(folder, f"{stem}.pdiparams")
         for suffix in suffixes if pir else reversed(suffixes):
-            if base.with_suffix(suffix).is_file():
-                return base.with_suffix(suffix), params
+            model = params.with_suffix(suffix)
+            if model.is_file() and params.is_file():
+                return model, params
     names = " or ".join(prefix + suffix for suffix in suffixes)
     raise OctConvError(
-        f"{folder} holds no exported model: {names}, with {params.name} "
+        f"{folder} holds no exported model: {names}, with {prefix}.pdiparams "
         "(paddleclas export writes them)"
     )
 

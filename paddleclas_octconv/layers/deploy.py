@@ -100,9 +100,11 @@ class FoldedOctConv2D(nn.Layer):
 def fold_batch_norm(conv: nn.Conv2D, bn: nn.BatchNorm2D, bias: bool = True) -> nn.Conv2D:
     """bn(conv(x)) as one convolution, without its bias if not ``bias``."""
     scale = bn.weight / (bn._variance + bn._epsilon).sqrt()
+    # PaddleSlim prunes the kernel, and leaves the layer's own numbers of channels as they were.
+    out_channels, channels_a_group = conv.weight.shape[:2]
     folded = nn.Conv2D(
-        conv._in_channels,
-        conv._out_channels,
+        channels_a_group * conv._groups,
+        out_channels,
         conv._kernel_size,
         stride=conv._stride,
         padding=conv._padding,
