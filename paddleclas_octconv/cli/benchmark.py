@@ -19,6 +19,7 @@ from prettytable import PrettyTable
 
 from ..deploy.benchmark import FORMS, Contender, Row, Settings, as_json, label_of, measure, twin_of
 from ..errors import OctConvError
+from ..registry import BACKBONES
 
 HELP = "measure networks in Paddle Inference, in turns"
 PRECISIONS = ("fp32", "fp16", "bf16")
@@ -180,8 +181,8 @@ def render_kernels(table: Sequence[Row]) -> str:
 
 
 def parse(text: str) -> Contender:
-    """``NAME``, ``NAME:KEY=VALUE,…`` or the path of an exported folder."""
-    if os.path.isdir(text):
+    """``NAME``, ``NAME:KEY=VALUE,…`` or the path of an exported folder (``./NAME``)."""
+    if os.path.isdir(text) and text not in BACKBONES:
         return Contender(text, folder=text)
     name, _, rest = text.partition(":")
     options: dict[str, Any] = {}
