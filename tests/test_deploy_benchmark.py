@@ -98,6 +98,15 @@ def test_where_paddleclas_has_no_twin_it_is_the_network_without_low_frequencies(
     assert benchmark.twin_of(parse("MobileNetV1_x0_25"), 32) is None
 
 
+def test_a_networks_name_comes_before_a_folder_of_that_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("OctResNet50", "exported"):
+        (tmp_path / folder).mkdir()
+    assert parse("OctResNet50").folder is None
+    assert parse("./OctResNet50").folder == "./OctResNet50"
+    assert parse("exported").folder == "exported"
+
+
 @pytest.mark.parametrize(
     "arguments, said",
     [
@@ -112,15 +121,6 @@ def test_where_paddleclas_has_no_twin_it_is_the_network_without_low_frequencies(
         (["ResNet18", "--precision", "fp16", *SMALL], "'fp16' on a CPU"),
     ],
 )
-def test_a_networks_name_comes_before_a_folder_of_that_name(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for folder in ("OctResNet50", "exported"):
-        (tmp_path / folder).mkdir()
-    assert parse("OctResNet50").folder is None
-    assert parse("./OctResNet50").folder == "./OctResNet50"
-    assert parse("exported").folder == "exported"
-
-
 def test_bad_input_is_one_clear_line(arguments, said, capsys):
     assert cli.main(["benchmark", *arguments]) == 2
     *_, line = capsys.readouterr().err.splitlines()
