@@ -26,6 +26,11 @@ SIZE = 32
 FORMATS = [".json", ".pdmodel"] if export.paddle_writes_pir() else [".pdmodel"]
 
 
+def without_flags() -> dict:
+    """The environment, in which no flag of Paddle is set."""
+    return {name: value for name, value in os.environ.items() if "FLAGS" not in name}
+
+
 @pytest.fixture(scope="module", params=["fetched_trainer", "checkout"])
 def trainer(request):
     """The root of a trainer: its exporter writes the folder."""
@@ -102,7 +107,7 @@ def test_paddle_inference_agrees_with_eager(exported, network, tmp_path, suffix,
 
 
 KEPT = """
-import os, sys, paddle
+import sys, paddle
 from paddleclas_octconv.deploy.predictor import create_predictor
 create_predictor(sys.argv[1], keep_tensors=sys.argv[2] == "keep")
 print(paddle.get_flags("FLAGS_eager_delete_tensor_gb")["FLAGS_eager_delete_tensor_gb"])
@@ -113,7 +118,7 @@ print(paddle.get_flags("FLAGS_eager_delete_tensor_gb")["FLAGS_eager_delete_tenso
     "argument, variable, kept", [("keep", None, -1.0), ("free", None, 0.0), ("keep", "1.5", 1.5)]
 )
 def test_intermediate_tensors_are_kept_unless_told_otherwise(exported, argument, variable, kept):
-    environ = {name: value for name, value in os.environ.items() if "FLAGS" not in name}
+    environ = without_flags()
     if variable:
         environ["FLAGS_eager_delete_tensor_gb"] = variable
     command = [sys.executable, "-c", KEPT, str(exported), argument]
@@ -130,7 +135,7 @@ def test_paddleclas_command_predicts(exported, network, image, onednn):
     """No flag is set, and the label names and the preprocessing are those of the training."""
     command = [str(Path(sys.executable).with_name("paddleclas"))]
     options = [f"--inference_model_dir={exported}", f"--infer_imgs={image}"]
-    environ = {name: value for name, value in os.environ.items() if "FLAGS" not in name}
+    environ = without_flags()
     output = subprocess.run(
         [*command, *options, f"--enable_mkldnn={onednn}"],
         env=environ,

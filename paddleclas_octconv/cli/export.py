@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export into ``Global.save_inference_dir``."""
-    export.formats_of(args.format)
+    export.formats_of(args.format)  # what no config can mend is told before one is read
     if args.onnx:
         to_onnx.demand()
     task = job.prepare("export", args)

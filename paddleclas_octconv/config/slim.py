@@ -10,7 +10,7 @@ from ..deploy.export import paddle_writes_pir
 from ..errors import OctConvError
 
 _INSTALL = "pip install 'paddleclas-octconv[slim]'"
-# PaddleSlim imports these, and does not ask for them.
+# PaddleSlim, and what it imports without asking for it.
 _NEEDED = ("paddleslim", "pkg_resources", "decorator")
 _PRUNERS = ("fpgm", "l1_norm")
 

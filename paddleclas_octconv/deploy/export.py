@@ -53,18 +53,14 @@ def formats_of(choice: str | None, quantized: bool = False) -> tuple[str, ...]:
 
     quantized: PaddleSlim writes pdmodel alone.
     """
-    pir = paddle_writes_pir()
-    if quantized:
-        if choice in ("pir", "both"):
-            raise OctConvError(
-                f"--format {choice}: with Slim.quant, PaddleSlim writes pdmodel alone"
-            )
-        pir = False
+    pir = paddle_writes_pir() and not quantized
     if choice in ("pir", "both") and not pir:
-        raise OctConvError(
-            f"--format {choice}: PIR (inference.json) needs Paddle 3; "
-            "this Paddle writes pdmodel alone"
+        reason = (
+            "with Slim.quant, PaddleSlim"
+            if quantized
+            else "PIR (inference.json) needs Paddle 3; this Paddle"
         )
+        raise OctConvError(f"--format {choice}: {reason} writes pdmodel alone")
     if choice in (None, "both"):
         return tuple(SUFFIX) if pir else ("pdmodel",)
     if choice not in SUFFIX:
