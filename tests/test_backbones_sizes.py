@@ -158,7 +158,7 @@ def test_models_prints_json():
     "args,message",
     [
         (["OctResNet5"], "unknown backbone 'OctResNet5'; did you mean OctResNet50"),
-        (["--alpha", "half"], "models: argument --alpha: invalid alpha value: 'half'"),
+        (["--alpha", "half"], "models: argument --alpha: 'half' should be a number"),
         (["--image-size", "0"], "models: argument --image-size: invalid image size value: '0'"),
         (
             ["OctResNet50", "--alpha", "0.5,0.5"],

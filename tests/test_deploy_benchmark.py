@@ -100,9 +100,10 @@ def test_where_paddleclas_has_no_twin_it_is_the_network_without_low_frequencies(
 
 def test_a_networks_name_comes_before_a_folder_of_that_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for folder in ("OctResNet50", "exported"):
+    for folder in ("OctResNet50", "ResNet50", "exported"):
         (tmp_path / folder).mkdir()
     assert parse("OctResNet50").folder is None
+    assert parse("ResNet50").folder is None
     assert parse("./OctResNet50").folder == "./OctResNet50"
     assert parse("exported").folder == "exported"
 

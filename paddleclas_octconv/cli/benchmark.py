@@ -20,6 +20,7 @@ from prettytable import PrettyTable
 from ..deploy.benchmark import FORMS, Contender, Row, Settings, as_json, label_of, measure, twin_of
 from ..errors import OctConvError
 from ..registry import BACKBONES
+from .options import positive
 
 HELP = "measure networks in Paddle Inference, in turns"
 PRECISIONS = ("fp32", "fp16", "bf16")
@@ -46,13 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--train-step", action="store_true", help="measure training steps instead of predictions"
     )
     parser.add_argument(
-        "--batch-size", type=_positive, help="images a step (default: 1; 4 with --train-step)"
+        "--batch-size", type=positive, help="images a step (default: 1; 4 with --train-step)"
     )
-    parser.add_argument("--image-size", type=_positive, default=224, help="default: %(default)s")
+    parser.add_argument("--image-size", type=positive, default=224, help="default: %(default)s")
     parser.add_argument(
         "--device", choices=("cpu", "gpu"), default="cpu", help="default: %(default)s"
     )
-    parser.add_argument("--threads", type=_positive, default=1, help="CPU threads (default: 1)")
+    parser.add_argument("--threads", type=positive, default=1, help="CPU threads (default: 1)")
     parser.add_argument(
         "--no-onednn", dest="onednn", action="store_false", help="on the CPU, without oneDNN"
     )
@@ -72,10 +73,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="fp16 needs a GPU, bf16 a GPU or a CPU with oneDNN (default: fp32)",
     )
     parser.add_argument(
-        "--repeats", type=_positive, default=20, help="rounds of turns (default: %(default)s)"
+        "--repeats", type=positive, default=20, help="rounds of turns (default: %(default)s)"
     )
     parser.add_argument(
-        "--warmup", type=_positive, default=5, help="steps before the first (default: %(default)s)"
+        "--warmup", type=positive, default=5, help="steps before the first (default: %(default)s)"
     )
     parser.add_argument(
         "--profile",
@@ -182,7 +183,8 @@ def render_kernels(table: Sequence[Row]) -> str:
 
 def parse(text: str) -> Contender:
     """``NAME``, ``NAME:KEY=VALUE,…`` or the path of an exported folder (``./NAME``)."""
-    if os.path.isdir(text) and text not in BACKBONES:
+    is_name = text in BACKBONES or f"Oct{text}" in BACKBONES
+    if os.path.isdir(text) and not is_name:
         return Contender(text, folder=text)
     name, _, rest = text.partition(":")
     options: dict[str, Any] = {}
@@ -224,12 +226,6 @@ def _contenders(args: argparse.Namespace, settings: Settings) -> list[Contender]
 
 def _number(value: float | None, form: str, unit: float = 1) -> str:
     return "" if value is None else form.format(value / unit)
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number from 1")
-    return int(text)
 
 
 def _warn_if_busy() -> None:

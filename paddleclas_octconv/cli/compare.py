@@ -9,7 +9,7 @@ from ..compare import plan, runs
 from ..compare.display import Display
 from ..compare.presets import PRESETS
 from ..trainer import launch
-from .options import add_overrides
+from .options import add_overrides, positive
 
 HELP = "train, evaluate and export several networks, and report on them side by side"
 
@@ -25,14 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--preset", help=f"{presets} (default: reference)")
     parser.add_argument("--models", type=_names, metavar="A,B", help="only these of the configs")
-    parser.add_argument("--epochs", type=_positive, metavar="N", help="epochs to train")
+    parser.add_argument("--epochs", type=positive, metavar="N", help="epochs to train")
     parser.add_argument(
-        "--subset", type=_positive, metavar="N", help="train on N images, classes in equal shares"
+        "--subset", type=positive, metavar="N", help="train on N images, classes in equal shares"
     )
     parser.add_argument(
-        "--eval-subset", type=_positive, metavar="N", help="evaluate on N images likewise"
+        "--eval-subset", type=positive, metavar="N", help="evaluate on N images likewise"
     )
-    parser.add_argument("--image-size", type=_positive, metavar="PIXELS", help="side of the input")
+    parser.add_argument("--image-size", type=positive, metavar="PIXELS", help="side of the input")
     parser.add_argument("--seeds", type=_seeds, metavar="1,2,3", help="train once with each seed")
     parser.add_argument("--gpus", metavar="0,1", help="GPUs to train on, one process each")
     add_overrides(parser, "set a value in every config, such as Optimizer.lr.learning_rate=0.01")
@@ -82,12 +82,6 @@ def _report(folder: Path) -> None:
     from ..compare import report
 
     print(f"paddleclas: report: {report.write(folder)}")
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number from 1")
-    return int(text)
 
 
 def _seeds(text: str) -> list[int]:

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import OctConvError
 from ..registry import BACKBONES, entry
 from ..suggest import suggest
+from .options import alpha
 
 HELP = "cut a vanilla network's weights into octave weights, or convert PyTorch ones"
 
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--arch", required=True, metavar="NAME", help="the OctConv network")
     parser.add_argument(
         "--alpha",
-        type=_alpha,
+        type=alpha,
         help="its share of low-frequency channels, such as 0.5, or 0.5,0.5,0.25,0 for each stage",
     )
     parser.add_argument(
@@ -59,16 +60,6 @@ def run(args: argparse.Namespace) -> int:
     _save(weights, args.out)
     print(f"{args.out}: weights of {args.arch}: {note}")
     return 0
-
-
-def _alpha(text: str) -> float | list[float]:
-    try:
-        values = [float(value) for value in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} should be a number, or numbers with commas between them"
-        ) from None
-    return values if len(values) > 1 else values[0]
 
 
 def _convert(source: Path, arch: str, options: dict, trust: bool) -> tuple[dict, str]:

@@ -9,6 +9,7 @@ from typing import Any, Callable
 from ..errors import OctConvError
 from ..registry import BACKBONES, entry
 from ..suggest import suggest
+from .options import alpha
 
 HELP = "list the OctConv backbones with their parameters and multiply-adds"
 COLUMNS = "{:<22} {:<18} {:>10} {:>10} {:>10} {:>10} {:>6}"
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("name", nargs="*", help="only these backbones (default: all)")
     parser.add_argument(
-        "--alpha", type=_alpha, help="share of low channels: one number, or one per stage: A,B,…"
+        "--alpha", type=alpha, help="share of low channels: one number, or one per stage: A,B,…"
     )
     parser.add_argument(
         "--image-size",
@@ -89,11 +90,6 @@ def _short(multiply_adds: int) -> str:
     return f"{multiply_adds / 1e9:.3f} G"
 
 
-def _alpha(text: str) -> float | list[float]:
-    numbers = [float(number) for number in text.split(",")]
-    return numbers[0] if len(numbers) == 1 else numbers
-
-
 def _image_size(text: str) -> tuple[int, int]:
     sizes = [int(size) for size in text.split("x")]
     if len(sizes) not in (1, 2) or min(sizes) < 1:
@@ -101,6 +97,5 @@ def _image_size(text: str) -> tuple[int, int]:
     return sizes[0], sizes[-1]
 
 
-# What argparse calls them when it says "invalid … value".
-_alpha.__name__ = "alpha"
+# What argparse calls it when it says "invalid … value".
 _image_size.__name__ = "image size"

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options, and values of options, that several commands have."""
 
 from __future__ import annotations
 
@@ -17,3 +17,21 @@ def add_overrides(parser: argparse.ArgumentParser, help: str) -> None:
     parser.add_argument(
         "-o", "--override", metavar="KEY=VALUE", action="append", default=[], help=help
     )
+
+
+def positive(text: str) -> int:
+    """The value of an option that counts something."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number from 1")
+    return int(text)
+
+
+def alpha(text: str) -> float | list[float]:
+    """The value of ``--alpha``: ``0.5``, or ``0.5,0.5,0.25,0`` for each stage."""
+    try:
+        values = [float(value) for value in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} should be a number, or numbers with commas between them"
+        ) from None
+    return values if len(values) > 1 else values[0]
