@@ -171,6 +171,19 @@ def test_a_smaller_batch_keeps_the_steps_of_an_epoch(tmp_path, configs):
     assert run.steps == 3
 
 
+def test_a_batch_that_was_asked_for_stays(tmp_path, configs):
+    options = plan.Options(
+        configs=configs,
+        subset=12,
+        same_steps=True,
+        overrides=["DataLoader.Train.sampler.batch_size=6"],
+        output=tmp_path / "out",
+    )
+    run = plan.make(options).runs[0]
+    assert run.config["DataLoader"]["Train"]["sampler"]["batch_size"] == 6
+    assert run.steps == 2
+
+
 def test_the_image_size_leaves_crops_of_the_original_alone():
     best = yaml.safe_load(find_config("CIFAR10/best/ResNet50.yaml").read_text())
     changed = copy.deepcopy(best)

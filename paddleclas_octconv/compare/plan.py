@@ -22,6 +22,7 @@ from .presets import PRESETS, config_names
 
 MANIFEST = "comparison.json"
 _LIST = "DataLoader.{}.dataset.cls_label_path"
+_BATCH = "DataLoader.Train.sampler.batch_size"
 _ROOT = "DataLoader.{}.dataset.image_root"
 
 
@@ -223,7 +224,8 @@ def _changed(config: dict, plan: Plan) -> dict:
         _resize(config, options.image_size)
     _draw(config, plan, "Eval", options.eval_subset, "--eval-subset")
     whole = _draw(config, plan, "Train", options.subset, "--subset")
-    if options.same_steps and options.subset is not None:
+    given = any(override.partition("=")[0].strip() == _BATCH for override in options.overrides)
+    if options.same_steps and options.subset is not None and not given:
         sampler = config["DataLoader"]["Train"]["sampler"]
         sampler["batch_size"] = max(2, round(sampler["batch_size"] * options.subset / whole))
     return config

@@ -12,7 +12,8 @@ class Preset(NamedTuple):
     folder: the shipped configs are ``<folder>/<model>.yaml``.
     subset, eval_subset: images to train and to evaluate on; None: all.
     image_size: in pixels; None: the configs' own.
-    same_steps: whether the batch shrinks with the subset, so that an epoch keeps its steps.
+    same_steps: whether the batch shrinks with the subset, so that an epoch keeps its steps; not
+        one given by ``-o``.
     meaning: in a few words.
     """
 
