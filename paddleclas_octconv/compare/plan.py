@@ -224,7 +224,7 @@ def _changed(config: dict, plan: Plan) -> dict:
         _resize(config, options.image_size)
     _draw(config, plan, "Eval", options.eval_subset, "--eval-subset")
     whole = _draw(config, plan, "Train", options.subset, "--subset")
-    given = any(override.partition("=")[0].strip() == _BATCH for override in options.overrides)
+    given = any(override.startswith(f"{_BATCH}=") for override in options.overrides)
     if options.same_steps and options.subset is not None and not given:
         sampler = config["DataLoader"]["Train"]["sampler"]
         sampler["batch_size"] = max(2, round(sampler["batch_size"] * options.subset / whole))
