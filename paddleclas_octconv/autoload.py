@@ -93,15 +93,15 @@ _FINDER = _Finder()
 
 
 def _register(backbone):
+    from .patches.compat import give_cpu_a_device_id
     from .registry import register_into
-    from .trainer.compat import give_cpu_a_device_id
 
     register_into(backbone)
     give_cpu_a_device_id()
 
 
 def _adapt(module):
-    from .deploy.paddleclas_predictor import adapt
+    from .patches.paddleclas_predictor import adapt
 
     adapt(module)
     if _is_command():

@@ -15,8 +15,8 @@ from types import ModuleType
 from typing import Callable
 
 from .backbones import FAMILIES
-from .errors import OctConvError
-from .suggest import suggest
+from .common.errors import OctConvError
+from .common.suggest import suggest
 
 BACKBONES: tuple[str, ...] = tuple(name for names in FAMILIES.values() for name in names)
 COPIES = ("ppcls", "paddleclas.ppcls")

@@ -10,7 +10,7 @@ from paddle import nn
 from paddle.static import InputSpec
 
 from paddleclas_octconv import registry
-from paddleclas_octconv.errors import OctConvError
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.layers import Octave, OctBatchNorm2D
 
 ALPHAS = (0.125, 0.25, 0.375, 0.5, 0.75)

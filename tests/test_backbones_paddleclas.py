@@ -13,7 +13,7 @@ from paddleclas.ppcls import arch
 from paddleclas.ppcls.utils import ema
 
 from paddleclas_octconv.backbones import FAMILIES
-from paddleclas_octconv.errors import OctConvError
+from paddleclas_octconv.common.errors import OctConvError
 
 WITH_NHWC = [name for name in KINDS if "MobileNetV1" not in name and "DenseNet" not in name]
 

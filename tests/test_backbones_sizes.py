@@ -11,8 +11,8 @@ from backbones import KINDS, NAMES, build, twin
 from conftest import error_line, run_cli
 
 from paddleclas_octconv import registry
-from paddleclas_octconv.complexity import measure
-from paddleclas_octconv.errors import OctConvError
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.measure.complexity import measure
 
 # Parameters in millions and multiply-adds in millions, as published.
 EXACT = [

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from paddleclas_octconv.checkpoints import outputs
 from paddleclas_octconv.cli import job
-from paddleclas_octconv.errors import OctConvError
-from paddleclas_octconv.trainer import launch, outputs, process
+from paddleclas_octconv.common import machine
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.run import process
 
 NAME = "OctMobileNetV1_x0_25"
 
@@ -87,8 +89,8 @@ def test_launcher_stands_before_the_trainer(fetched_trainer, tiny_config, parse,
 def test_cpu_runs_use_all_cores(
     fetched_trainer, tiny_config, parse, runs, monkeypatch, device, gpu, options, user, threads
 ):
-    monkeypatch.setattr(launch, "has_gpu", lambda: gpu)
-    monkeypatch.setattr(launch, "_cpu_count", lambda: 8)
+    monkeypatch.setattr(machine, "has_gpu", lambda: gpu)
+    monkeypatch.setattr(machine, "cpu_count", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     if user:
         monkeypatch.setenv("OMP_NUM_THREADS", user)

@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from paddleclas_octconv.cli import main
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.compare import plan
 from paddleclas_octconv.compare.presets import MODELS, PRESETS, config_names
 from paddleclas_octconv.config import find_config
 from paddleclas_octconv.data.lists import read_list
-from paddleclas_octconv.errors import OctConvError
 
 
 @pytest.fixture

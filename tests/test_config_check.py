@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import CLASS_NUM
 
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.config import check, load_config
-from paddleclas_octconv.errors import OctConvError
 
 
 @pytest.fixture

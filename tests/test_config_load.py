@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.config import find_config, load_config, shipped_configs
-from paddleclas_octconv.errors import OctConvError
 
 DIGITS = "Digits/OctMobileNetV1.yaml"
 

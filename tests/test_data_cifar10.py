@@ -14,8 +14,8 @@ from PIL import Image
 
 from paddleclas_octconv import data
 from paddleclas_octconv.cli import main
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.data import archive, cifar10, lists
-from paddleclas_octconv.errors import OctConvError
 
 TRAIN_PER_CLASS, TEST_PER_CLASS = 5, 1
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from paddleclas_octconv import data
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.data import digits, lists
-from paddleclas_octconv.errors import OctConvError
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.data import cifar10
 from paddleclas_octconv.data.download import download
-from paddleclas_octconv.errors import OctConvError
 
 CONTENT = bytes(range(256)) * 8192
 MD5 = hashlib.md5(CONTENT).hexdigest()

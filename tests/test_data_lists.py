@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.data import lists
-from paddleclas_octconv.errors import OctConvError
 
 
 def entries_of(sizes):

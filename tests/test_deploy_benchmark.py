@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from paddleclas_octconv import cli, complexity
+from paddleclas_octconv import cli
 from paddleclas_octconv.cli.benchmark import parse
-from paddleclas_octconv.deploy import benchmark, kernels, network, program
-from paddleclas_octconv.deploy.benchmark import Contender
-from paddleclas_octconv.deploy.worker import Worker
-from paddleclas_octconv.errors import OctConvError
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.deploy import network
+from paddleclas_octconv.measure import benchmark, complexity, kernels, program
+from paddleclas_octconv.measure.benchmark import Contender
+from paddleclas_octconv.measure.worker import Worker
 
 SMALL = ["--image-size", "32", "--repeats", "2", "--warmup", "1"]
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from paddleclas_octconv.common import machine
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.deploy import export, metadata
-from paddleclas_octconv.errors import OctConvError
 
 FORMAT_OF_FLAG = {"1": "pir", "0": "pdmodel"}
 
@@ -16,7 +17,7 @@ FORMAT_OF_FLAG = {"1": "pir", "0": "pdmodel"}
 def config(tmp_path, monkeypatch):
     """A config with a label map of three classes; the current folder is the test's own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(export, "paddle_writes_pir", lambda: True)
+    monkeypatch.setattr(machine, "paddle_writes_pir", lambda: True)
     Path("labels").write_text("0 cat\n1 sea lion\n2 dog\n", encoding="utf-8")
     return {
         "Global": {"save_inference_dir": "inference/net"},
@@ -122,12 +123,12 @@ def test_an_unusable_target_is_one_clear_error(config, value, said):
 
 
 def test_formats_by_option(monkeypatch):
-    monkeypatch.setattr(export, "paddle_writes_pir", lambda: True)
+    monkeypatch.setattr(machine, "paddle_writes_pir", lambda: True)
     assert export.formats_of(None) == export.formats_of("both") == ("pir", "pdmodel")
     assert export.formats_of("pdmodel") == ("pdmodel",)
     with pytest.raises(OctConvError, match="--format onnx: should be one of"):
         export.formats_of("onnx")
-    monkeypatch.setattr(export, "paddle_writes_pir", lambda: False)
+    monkeypatch.setattr(machine, "paddle_writes_pir", lambda: False)
     assert export.formats_of(None) == ("pdmodel",)
     with pytest.raises(OctConvError, match="--format pir.*needs Paddle 3"):
         export.formats_of("pir")

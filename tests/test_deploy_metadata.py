@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.deploy import metadata
-from paddleclas_octconv.errors import OctConvError
 
 
 def config(**infer):

@@ -4,9 +4,10 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleclas_octconv.deploy import network, program
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.deploy import network
 from paddleclas_octconv.deploy.predictor import create_predictor, run
-from paddleclas_octconv.errors import OctConvError
+from paddleclas_octconv.measure import program
 
 
 def probabilities(net, images):

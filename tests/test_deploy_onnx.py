@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from paddleclas_octconv import cli
+from paddleclas_octconv.common import machine
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.deploy import network, to_onnx
-from paddleclas_octconv.errors import OctConvError
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +73,9 @@ def test_another_model_is_refused(onnxruntime, tmp_path):
 
 def test_what_is_missing_is_one_clear_error(monkeypatch, capsys):
     monkeypatch.setattr(to_onnx, "find_spec", lambda name: None)
-    monkeypatch.setattr(to_onnx, "paddle_writes_pir", lambda: True)
+    monkeypatch.setattr(machine, "paddle_writes_pir", lambda: True)
     assert cli.main(["export", "-c", "Digits/OctMobileNetV1.yaml", "--onnx"]) == 2
     assert "--onnx needs paddle2onnx and onnxruntime: pip install" in capsys.readouterr().err
-    monkeypatch.setattr(to_onnx, "paddle_writes_pir", lambda: False)
+    monkeypatch.setattr(machine, "paddle_writes_pir", lambda: False)
     with pytest.raises(OctConvError, match="--onnx: .* Paddle 3"):
         to_onnx.demand()

@@ -17,13 +17,14 @@ import pytest
 import yaml
 
 from paddleclas_octconv import cli
-from paddleclas_octconv.deploy import export, metadata
+from paddleclas_octconv.common import machine
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.deploy import metadata
 from paddleclas_octconv.deploy.predictor import create_predictor, model_files, run
-from paddleclas_octconv.errors import OctConvError
 
 NAMES = ["cat", "sea lion", "dog"]
 SIZE = 32
-FORMATS = [".json", ".pdmodel"] if export.paddle_writes_pir() else [".pdmodel"]
+FORMATS = [".json", ".pdmodel"] if machine.paddle_writes_pir() else [".pdmodel"]
 
 
 def without_flags() -> dict:

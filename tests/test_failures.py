@@ -15,8 +15,8 @@ import yaml
 from conftest import error_line, run_cli
 from runs import Run, alive, rank_of
 
-from paddleclas_octconv.trainer import checkpoints
-from paddleclas_octconv.trainer.images import IN_A_ROW
+from paddleclas_octconv.checkpoints import whole as checkpoints
+from paddleclas_octconv.child.images import IN_A_ROW
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 

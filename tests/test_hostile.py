@@ -24,9 +24,11 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from paddleclas_octconv.checkpoints import whole as checkpoints
 from paddleclas_octconv.cli import main
-from paddleclas_octconv.errors import OctConvError
-from paddleclas_octconv.trainer import checkpoints, launch, locate
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.run import launch
+from paddleclas_octconv.trainer import locate
 from paddleclas_octconv.weights.safe_load import load_weights
 
 

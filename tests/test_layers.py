@@ -6,7 +6,7 @@ import paddle
 import pytest
 from paddle import nn
 
-from paddleclas_octconv.errors import OctConvError
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.layers import Octave, OctBatchNorm2D, OctConv2D, OctConvBNLayer, join
 from paddleclas_octconv.layers.octave import low_channels, pool2, up2_to
 

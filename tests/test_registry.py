@@ -12,7 +12,7 @@ from backbones import NAMES  # initialises PaddleClas's logger too
 from paddleclas.ppcls.arch.backbone.base.theseus_layer import TheseusLayer
 
 from paddleclas_octconv import backbones, registry
-from paddleclas_octconv.errors import OctConvError
+from paddleclas_octconv.common.errors import OctConvError
 
 
 def test_the_table_of_names_is_that_of_the_families():

@@ -17,8 +17,9 @@ import yaml
 from conftest import error_line, run_cli, run_python
 from runs import Run
 
-from paddleclas_octconv.errors import OctConvError
-from paddleclas_octconv.trainer import checkpoints, manifest, resume
+from paddleclas_octconv.checkpoints import manifest, resume
+from paddleclas_octconv.checkpoints import whole as checkpoints
+from paddleclas_octconv.common.errors import OctConvError
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 

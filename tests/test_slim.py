@@ -9,11 +9,12 @@ import pytest
 import yaml
 from conftest import error_line, run_cli
 
+from paddleclas_octconv.common import machine
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.config import slim
 from paddleclas_octconv.config.slim import check_slim
-from paddleclas_octconv.deploy.export import formats_of, paddle_writes_pir
+from paddleclas_octconv.deploy.export import formats_of
 from paddleclas_octconv.deploy.predictor import create_predictor, run
-from paddleclas_octconv.errors import OctConvError
 
 QUANT = {"quant": {"name": "pact"}}
 PRUNE = {"prune": {"name": "fpgm", "pruned_ratio": 0.3}}
@@ -21,7 +22,7 @@ needs_slim = pytest.mark.skipif(
     find_spec("paddleslim") is None, reason="the extra [slim] is not installed"
 )
 needs_paddle_2 = pytest.mark.skipif(
-    paddle_writes_pir(), reason="PaddleSlim 2.6.0 prunes with Paddle 2 alone"
+    machine.paddle_writes_pir(), reason="PaddleSlim 2.6.0 prunes with Paddle 2 alone"
 )
 
 
@@ -96,7 +97,7 @@ def test_missing_paddleslim_is_one_clear_error(monkeypatch):
 
 
 @needs_slim
-@pytest.mark.skipif(not paddle_writes_pir(), reason="Paddle 2 prunes")
+@pytest.mark.skipif(not machine.paddle_writes_pir(), reason="Paddle 2 prunes")
 def test_pruning_with_paddle_3_is_one_clear_error(slim_config, tmp_path):
     done = run_cli("train", "-c", slim_config(PRUNE), cwd=tmp_path)
     assert done.returncode == 2

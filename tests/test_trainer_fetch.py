@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import error_line, run_cli
 
-from paddleclas_octconv.errors import OctConvError
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.trainer import fetch
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from paddleclas_octconv.errors import OctConvError
-from paddleclas_octconv.trainer import compat, fetch, locate
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.patches import compat
+from paddleclas_octconv.trainer import fetch, locate
 
 
 def make(root: Path, *files: str) -> Path:

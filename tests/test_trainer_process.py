@@ -12,7 +12,7 @@ import psutil
 import pytest
 from runs import alive
 
-from paddleclas_octconv.trainer import process
+from paddleclas_octconv.run import process
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 

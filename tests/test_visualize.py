@@ -11,9 +11,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from paddleclas_octconv import complexity
 from paddleclas_octconv.cli import main
 from paddleclas_octconv.deploy import network
+from paddleclas_octconv.measure import complexity
 from paddleclas_octconv.visualize import branches
 from paddleclas_octconv.visualize.architecture import per_stage
 from paddleclas_octconv.visualize.trace import trace

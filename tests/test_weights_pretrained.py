@@ -15,7 +15,7 @@ from backbones import build, twin
 from paddle.quantization.imperative.qat import ImperativeQuantAware
 from paddleclas.ppcls.utils import download
 
-from paddleclas_octconv.errors import OctConvError
+from paddleclas_octconv.common.errors import OctConvError
 
 NAME = "OctMobileNetV1_x0_25"
 

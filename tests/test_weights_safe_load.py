@@ -13,9 +13,9 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleclas_octconv.errors import OctConvError
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.patches.paddle_load import guard_paddle_load
 from paddleclas_octconv.weights import TRUST_VARIABLE
-from paddleclas_octconv.weights.guard import guard_paddle_load
 from paddleclas_octconv.weights.safe_load import check_weights_file, load_weights
 
 

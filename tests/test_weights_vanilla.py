@@ -7,7 +7,7 @@ import paddle
 import pytest
 from backbones import build, twin
 
-from paddleclas_octconv.errors import OctConvError
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.layers import OctBatchNorm2D, OctConv2D
 from paddleclas_octconv.weights.fit import fit, load_into
 from paddleclas_octconv.weights.vanilla import cut, vanilla_parts

@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 from paddle import nn
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 from ..layers import join
 from ..weights.order import Order
 

@@ -15,7 +15,7 @@ from typing import Callable
 from paddle import ParamAttr, Tensor, nn, transpose
 from paddle.nn.initializer import Uniform
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 from ..layers import ConvBNLayer, OctConvBNLayer, OctSELayer, add, each, join
 from ..weights.order import Order, grouped
 from .base import Backbone, OctBackbone, last_blocks, old_names

@@ -12,9 +12,9 @@ import sys
 from typing import NoReturn, Sequence
 
 from .. import __version__
-from ..errors import OctConvError
-from ..say import say_error
-from ..suggest import suggest
+from ..common.errors import OctConvError
+from ..common.say import say_error
+from ..common.suggest import suggest
 
 COMMANDS = {
     "train": "paddleclas_octconv.cli.train",

@@ -5,20 +5,17 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
-import datetime
 import json
 import os
-import platform
-import shlex
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Sequence
 
 from prettytable import PrettyTable
 
-from ..deploy.benchmark import FORMS, Contender, Row, Settings, as_json, label_of, measure, twin_of
-from ..errors import OctConvError
+from ..common import machine
+from ..common.errors import OctConvError
+from ..measure.benchmark import FORMS, Contender, Row, Settings, as_json, label_of, measure, twin_of
 from ..registry import BACKBONES
 from .options import positive
 
@@ -113,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     if settings.profile:
         print(render_kernels(table))
     if args.json:
-        result = as_json(table, settings, machine())
+        result = as_json(table, settings, machine.describe())
         args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return 0
 
@@ -236,26 +233,6 @@ def _warn_if_busy() -> None:
             "times are not to be trusted, the ratios less than otherwise",
             file=sys.stderr,
         )
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on."""
-    processor = platform.processor()
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        processor = next(line for line in lines if line.startswith("model name")).partition(": ")[2]
-    versions = {}
-    for name in ("paddlepaddle", "paddlepaddle-gpu", "paddleclas", "paddleclas-octconv"):
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return {
-        "processor": processor,
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": versions,
-        "date": datetime.date.today().isoformat(),
-        "command": shlex.join(["paddleclas", *sys.argv[1:]]),
-    }
 
 
 class _Progress:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import data
+from ..common.errors import OctConvError
 from ..config import find_config, load_config
 from ..config.check import check_keys, get
-from ..errors import OctConvError
 from .options import add_config, add_overrides
 
 HELP = "look for missing, broken, mislabelled and shared images in a config's data"

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..compare import plan, runs
 from ..compare.display import Display
 from ..compare.presets import PRESETS
-from ..trainer import launch
+from ..run import launch
 from .options import add_overrides, positive
 
 HELP = "train, evaluate and export several networks, and report on them side by side"

@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
+from ..common.suggest import suggest
 from ..registry import BACKBONES, entry
-from ..suggest import suggest
 from .options import alpha
 
 HELP = "cut a vanilla network's weights into octave weights, or convert PyTorch ones"

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from .. import data
+from ..checkpoints.outputs import best_weights
+from ..child.main import CHECK_ONLY, CHECKED
+from ..common.errors import OctConvError
+from ..common.say import say
 from ..config import check, find_config, load_config
-from ..errors import OctConvError
-from ..say import say
-from ..trainer import launch
-from ..trainer.compat import is_pinned
+from ..patches.compat import is_pinned
+from ..run import launch
+from ..run.report import FOLDER, Report
 from ..trainer.locate import Trainer, locate
-from ..trainer.outputs import best_weights
-from ..trainer.report import FOLDER, Report
-from ..trainer.run import CHECK_ONLY, CHECKED
 from ..weights import TRUST_VARIABLE
 from .options import add_config, add_overrides
 

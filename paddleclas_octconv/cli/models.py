@@ -6,9 +6,9 @@ import argparse
 import json
 from typing import Any, Callable
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
+from ..common.suggest import suggest
 from ..registry import BACKBONES, entry
-from ..suggest import suggest
 from .options import alpha
 
 HELP = "list the OctConv backbones with their parameters and multiply-adds"
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _measure(name: str, options: dict[str, Any], image_size: tuple[int, int]) -> dict[str, Any]:
-    from ..complexity import measure
+    from ..measure.complexity import measure
 
     backbone = entry(name)
     network = _naming(name, backbone.build, **options)

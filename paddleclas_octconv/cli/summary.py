@@ -6,9 +6,9 @@ import argparse
 import warnings
 from typing import Any
 
+from ..common.errors import OctConvError
 from ..config import find_config, load_config
 from ..config.check import get
-from ..errors import OctConvError
 from .options import add_config, add_overrides
 
 HELP = "print a config's network layer by layer"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from ..say import say
-from ..trainer import resume
-from ..trainer.run import ALLOW_NON_FINITE
+from ..checkpoints import resume
+from ..child.main import ALLOW_NON_FINITE
+from ..common.say import say
 from . import job
 
 HELP = "train a network"

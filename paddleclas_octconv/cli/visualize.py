@@ -6,8 +6,8 @@ import argparse
 import warnings
 from pathlib import Path
 
+from ..common.errors import OctConvError
 from ..config import find_config, load_config
-from ..errors import OctConvError
 from .options import add_config, add_overrides
 from .summary import image_shape
 

@@ -13,11 +13,11 @@ from typing import Any, Iterator
 import yaml
 
 from .. import data
+from ..common.errors import OctConvError
+from ..common.files import write_atomically
+from ..common.suggest import suggest
 from ..config import check, find_config, load_config
-from ..data import staging
 from ..data.lists import read_list, stratified_subset, write_list
-from ..errors import OctConvError
-from ..suggest import suggest
 from .presets import PRESETS, config_names
 
 MANIFEST = "comparison.json"
@@ -133,7 +133,7 @@ def write(plan: Plan) -> None:
         }
     manifest["preset"] = plan.options.preset
     text = json.dumps(manifest, indent=2) + "\n"
-    staging.write_atomically(plan.output / MANIFEST, text.encode())
+    write_atomically(plan.output / MANIFEST, text.encode())
 
 
 def read_manifest(folder: Path) -> dict | None:

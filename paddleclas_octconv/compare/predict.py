@@ -9,9 +9,9 @@ import json
 import sys
 from pathlib import Path
 
+from ..common.files import write_atomically
 from ..config import load_config
 from ..data.lists import read_list
-from ..data.staging import write_atomically
 from ..deploy import metadata, predictor
 
 BATCH = 50  # images

@@ -9,7 +9,7 @@ from typing import Any
 
 import jinja2
 
-from ..data.staging import write_atomically
+from ..common.files import write_atomically
 from . import curves, plots, results
 from .plan import load_runs
 from .runs import is_done

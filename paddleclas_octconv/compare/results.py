@@ -14,14 +14,13 @@ from typing import Any, Iterable, Sequence
 
 import numpy as np
 
-from ..cli.benchmark import machine
-from ..data.staging import write_atomically
-from ..deploy.benchmark import Contender, Settings, measure
+from ..common import machine
+from ..common.errors import OctConvError
+from ..common.files import write_atomically
 from ..deploy.metadata import label_list
 from ..deploy.metadata import read as read_export
-from ..deploy.worker import Worker
-from ..errors import OctConvError
-from ..trainer.launch import has_gpu
+from ..measure.benchmark import Contender, Settings, measure
+from ..measure.worker import Worker
 from . import curves, published
 from .plan import Run, load_runs, read_manifest
 from .runs import PREDICTIONS, is_done, read_state
@@ -45,7 +44,7 @@ def collect(folder: Path) -> dict[str, Any]:
     _pair(entries)
     return {
         "preset": read_manifest(folder)["preset"],
-        "machine": machine(),
+        "machine": machine.describe(),
         "date": datetime.date.today().isoformat(),
         "command": shlex.join(["paddleclas", *sys.argv[1:]]),
         "image_root": runs[0].config["DataLoader"]["Eval"]["dataset"]["image_root"],
@@ -139,7 +138,7 @@ def _latencies(folder: Path, runs: Sequence[Run]) -> dict[str, dict]:
     for size in sorted({run.config["Global"]["image_shape"][-1] for run in runs}):
         group = [run for run in runs if run.config["Global"]["image_shape"][-1] == size]
         contenders = [Contender(run.model, folder=str(run.folder / "inference")) for run in group]
-        for row in measure(contenders, Settings(image_size=size, gpu=has_gpu())):
+        for row in measure(contenders, Settings(image_size=size, gpu=machine.has_gpu())):
             latencies[row.label] = {"median_ms": row.median_ms, "minimum_ms": row.minimum_ms}
     content = json.dumps({"of": key, "latencies": latencies}, indent=2)
     write_atomically(kept_file, content.encode())

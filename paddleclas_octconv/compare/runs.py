@@ -16,8 +16,9 @@ from typing import Any, Callable, Sequence
 
 from filelock import FileLock
 
-from ..data.staging import write_atomically
-from ..trainer import checkpoints, launch, process
+from ..checkpoints import whole as checkpoints
+from ..common.files import write_atomically
+from ..run import launch, process
 from .monitor import Monitor, Progress
 from .plan import Run
 

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any, Iterator
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 from ..registry import BACKBONES
 from .lists import check_list_file
 from .slim import check_slim

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 
 
 def check_list_file(

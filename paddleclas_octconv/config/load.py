@@ -13,7 +13,7 @@ from typing import Any, Sequence
 
 import yaml
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:

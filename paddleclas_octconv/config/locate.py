@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import OctConvError
-from ..suggest import suggest
+from ..common.errors import OctConvError
+from ..common.suggest import suggest
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 # In an installed package, and in a checkout or an editable installation.

@@ -6,8 +6,8 @@ from importlib import metadata
 from importlib.util import find_spec
 from typing import Any
 
-from ..deploy.export import paddle_writes_pir
-from ..errors import OctConvError
+from ..common import machine
+from ..common.errors import OctConvError
 
 _INSTALL = "pip install 'paddleclas-octconv[slim]'"
 # PaddleSlim, and what it imports without asking for it.
@@ -36,7 +36,7 @@ def check_slim(slim: Any) -> None:
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise OctConvError(f"Slim: needs {', '.join(missing)}, which is not installed: {_INSTALL}")
-    if prune and paddle_writes_pir():
+    if prune and machine.paddle_writes_pir():
         raise OctConvError(
             f"Slim.prune: PaddleSlim {metadata.version('paddleslim')} prunes with Paddle 2 alone: "
             "pip install paddlepaddle==2.6.2"

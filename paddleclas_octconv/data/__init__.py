@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 from typing import Any, Iterator, Mapping
 
-from ..errors import OctConvError
-from ..suggest import suggest
+from ..common.errors import OctConvError
+from ..common.suggest import suggest
 from . import lists
 
 __all__ = ["DATASETS", "DEFAULT_ROOT", "ensure_for", "lists", "prepare"]

@@ -19,7 +19,7 @@ import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO, Callable, Iterator, NamedTuple
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 
 #: Far above CIFAR-10 in any form (60,000 files, 180 MiB), far below what fills a disk.
 MAX_MEMBERS = 200_000

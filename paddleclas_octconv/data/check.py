@@ -6,14 +6,14 @@ Images are told apart by their content, so that one in both splits is found unde
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
-from ..errors import OctConvError
+from ..common import machine
+from ..common.errors import OctConvError
 
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _TAIL = 4096  # bytes at the end of a JPEG in which its end has to be; some cameras add to it
@@ -161,5 +161,5 @@ def threads_for(asked: int | None) -> int:
         if asked < 1:
             raise OctConvError(f"--threads {asked}: should be a whole number from 1")
         return asked
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cpus = machine.cpu_count()
     return 2 * cpus

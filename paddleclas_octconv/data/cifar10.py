@@ -9,11 +9,12 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any, Iterator
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
+from ..common.files import digest, write_atomically
 from .archive import Member, members
-from .download import download, md5_of
+from .download import download
 from .lists import LABEL_MAP, TRAIN_LIST, VAL_LIST, Entry, write_label_map, write_list
-from .staging import publish, write_atomically
+from .staging import publish
 
 #: In the official order: the index is the label.
 NAMES = (
@@ -89,7 +90,7 @@ def _downloaded(root: Path) -> Path:
 def _build(folder: Path, source: Path, partial: bool) -> None:
     from tqdm import tqdm
 
-    if source.name == ARCHIVE and source.is_file() and md5_of(source) != MD5:
+    if source.name == ARCHIVE and source.is_file() and digest(source, "md5") != MD5:
         raise OctConvError(
             f"--source {source}: its MD5 is not that of the official archive ({MD5}): "
             "remove the file and fetch it again"
@@ -185,7 +186,7 @@ def _load_batch(member: Member, source: Path) -> tuple[Any, list[int]]:
     """The pixels (uint8, N x 3072) and labels of a batch; OctConvError for anything else."""
     import numpy as np
 
-    from ..weights.safe_load import Array, ForbiddenError, load_pickle
+    from ..common.safe_pickle import Array, ForbiddenError, load_pickle
 
     where = f"--source {source}: {member.name}"
     if member.size > _MAX_BATCH_BYTES:

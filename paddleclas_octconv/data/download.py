@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
+from ..common.files import digest
 
 _CHUNK = 1 << 20
 _TRIES = 3
 _TIMEOUT = (10, 60)  # seconds to connect, and between two chunks
-
-
-def md5_of(path: Path) -> str:
-    """The MD5 of a file, in hexadecimal."""
-    digest = hashlib.md5()
-    with open(path, "rb") as file:
-        for chunk in iter(lambda: file.read(_CHUNK), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def download(url: str, target: Path, md5: str) -> None:
@@ -40,7 +31,7 @@ def download(url: str, target: Path, md5: str) -> None:
                     f"cannot download {url} ({_reason(error)}): check the network, "
                     "or name a local copy with --source"
                 ) from None
-    found = md5_of(part)
+    found = digest(part, "md5")
     if found != md5:
         part.unlink()
         raise OctConvError(f"{url} has MD5 {found} instead of {md5}: run the command again")

@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Iterable, Sequence, Tuple
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 
 #: One image: its path relative to ``image_root``, and its class index.
 Entry = Tuple[str, int]

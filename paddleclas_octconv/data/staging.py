@@ -10,7 +10,7 @@ from typing import Callable, ContextManager
 
 from filelock import FileLock, Timeout
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 from .lists import LABEL_MAP, TRAIN_LIST, VAL_LIST
 
 _STAMP = ".source"
@@ -52,13 +52,6 @@ def publish(target: Path, build: Callable[[Path], None], stamp: str) -> bool:
     except OSError as error:
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or error
         raise OctConvError(f"cannot write the data set {target}: {reason}") from None
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is whole whenever it exists."""
-    part = path.with_name(f"{path.name}.tmp")
-    part.write_bytes(content)
-    os.replace(part, path)
 
 
 def _lock(target: Path) -> ContextManager:

@@ -8,18 +8,17 @@ network have the same parameters, byte for byte, and share one ``inference.pdipa
 
 from __future__ import annotations
 
-import contextlib
 import filecmp
 import os
 import shutil
 import tempfile
-from importlib import metadata as distributions
 from pathlib import Path
 from typing import Callable, Iterable, Sequence
 
 import yaml
 
-from ..errors import OctConvError
+from ..common import machine
+from ..common.errors import OctConvError
 from . import metadata
 
 SUFFIX = {"pir": ".json", "pdmodel": ".pdmodel"}
@@ -35,14 +34,6 @@ _KEY = "Global.save_inference_dir"
 RunChild = Callable[[dict, list], int]
 
 
-def paddle_writes_pir() -> bool:
-    """Whether the installed Paddle can write PIR (3.0 or newer); Paddle is not imported."""
-    for name in ("paddlepaddle", "paddlepaddle-gpu"):
-        with contextlib.suppress(distributions.PackageNotFoundError):
-            return not distributions.version(name).startswith(("1.", "2."))
-    return True  # a build under another name: those are newer than 3.0
-
-
 def is_quantized(config: dict) -> bool:
     """Whether a config trains with PaddleSlim's quantisation."""
     return bool((config.get("Slim") or {}).get("quant"))
@@ -53,7 +44,7 @@ def formats_of(choice: str | None, quantized: bool = False) -> tuple[str, ...]:
 
     quantized: PaddleSlim writes pdmodel alone.
     """
-    pir = paddle_writes_pir() and not quantized
+    pir = machine.paddle_writes_pir() and not quantized
     if choice in ("pir", "both") and not pir:
         reason = (
             "with Slim.quant, PaddleSlim"
@@ -135,7 +126,7 @@ def _staging_beside(target: Path) -> Path:
 
 
 def _run(run_child: RunChild, form: str, folder: Path) -> None:
-    flags = {"FLAGS_enable_pir_api": _FLAG[form]} if paddle_writes_pir() else {}
+    flags = {"FLAGS_enable_pir_api": _FLAG[form]} if machine.paddle_writes_pir() else {}
     code = run_child(flags, [f"{_KEY}={folder}"])
     if code:
         raise SystemExit(code)

@@ -13,7 +13,7 @@ from typing import Any, Iterable
 import yaml
 
 from .. import __version__
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 
 CONFIG_FILE = "inference.yml"
 LABELS_FILE = "labels.txt"

@@ -9,8 +9,8 @@ import paddle
 from paddle import nn
 
 from .. import registry
-from ..errors import OctConvError
-from ..suggest import suggest
+from ..common.errors import OctConvError
+from ..common.suggest import suggest
 
 
 def build(name: str, **options: Any) -> nn.Layer:

@@ -5,19 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..errors import OctConvError
+from ..common import machine
+from ..common.errors import OctConvError
 
 PRECISIONS = ("fp32", "fp16", "bf16")
 # How many GB of tensors that are no longer needed Paddle gathers before it frees them; negative:
 # it frees none.
 _GARBAGE_FLAG = "FLAGS_eager_delete_tensor_gb"
-
-
-def reads_pir() -> bool:
-    """Whether the running Paddle reads ``inference.json`` (3.0 or newer)."""
-    import paddle
-
-    return not paddle.__version__.startswith(("1.", "2."))
 
 
 def model_files(
@@ -29,7 +23,7 @@ def model_files(
     A folder without files of that name may hold those of PaddleSlim, ``<prefix>_int8``.
     Raises OctConvError if the folder holds no exported model that this Paddle can read.
     """
-    suffixes = [".json", ".pdmodel"] if reads_pir() else [".pdmodel"]
+    suffixes = [".json", ".pdmodel"] if machine.paddle_writes_pir() else [".pdmodel"]
     for stem in (prefix, f"{prefix}_int8"):
         params = Path(folder, f"{stem}.pdiparams")
         for suffix in suffixes if pir else reversed(suffixes):

@@ -6,9 +6,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Sequence
 
-from ..errors import OctConvError
-from .export import paddle_writes_pir
-from .worker import Worker
+from ..common import machine
+from ..common.errors import OctConvError
+from ..measure.worker import Worker
 
 FILE = "inference.onnx"  # the name that PaddleClas's predictor looks for with use_onnx
 OPSET = 13
@@ -19,7 +19,7 @@ ANY_SIZE = ((224, 224), (97, 131))  # tried where the exported model takes any h
 
 def demand() -> None:
     """Raises OctConvError where the conversion cannot work. Imports nothing."""
-    if not paddle_writes_pir():
+    if not machine.paddle_writes_pir():
         raise OctConvError("--onnx: paddle2onnx converts what Paddle 3 exports, and this is older")
     missing = [name for name in ("paddle2onnx", "onnxruntime") if find_spec(name) is None]
     if missing:

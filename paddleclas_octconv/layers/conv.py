@@ -8,7 +8,7 @@ import math
 from paddle import ParamAttr, Tensor, nn
 from paddle.nn.initializer import Normal
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 from .octave import Feature, Octave, low_channels, pool2, up2_to
 
 

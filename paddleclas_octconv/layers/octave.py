@@ -16,7 +16,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 
 
 class Octave(NamedTuple):

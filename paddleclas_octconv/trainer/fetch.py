@@ -22,8 +22,9 @@ from pathlib import Path
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-from ..errors import OctConvError
-from ..say import say
+from ..common.errors import OctConvError
+from ..common.files import digest
+from ..common.say import say
 
 VERSION = "2.4.2"
 WHEEL = f"paddleclas-{VERSION}-py3-none-any.whl"
@@ -51,7 +52,7 @@ def trainer_root() -> Path:
         with FileLock(str(cache / f"{WHEEL}.lock")):
             if not wheel.exists():
                 _download(wheel)
-            elif _sha256(wheel) != SHA256:
+            elif digest(wheel) != SHA256:
                 raise OctConvError(
                     f"{wheel}: is not the pinned PaddleClas {VERSION} (its SHA-256 is not "
                     f"{SHA256}); delete that file to have it fetched anew"
@@ -83,7 +84,7 @@ def _download(wheel: Path) -> None:
                 f"again; without, copy {WHEEL} to {wheel.parent}, or name a checkout of PaddleClas "
                 f"with --paddleclas"
             )
-        if _sha256(downloaded) != SHA256:
+        if digest(downloaded) != SHA256:
             raise OctConvError(
                 f"pip downloaded a {WHEEL} that is not the pinned one (its SHA-256 is not "
                 f"{SHA256}); it is not used: check the package index pip is set to"
@@ -116,7 +117,7 @@ def _is_whole(unpacked: Path, wheel: Path) -> bool:
             return False
         for name in files:
             path = Path(folder) / name
-            if expected.pop(path.relative_to(unpacked).as_posix(), None) != _sha256(path):
+            if expected.pop(path.relative_to(unpacked).as_posix(), None) != digest(path):
                 return False
     return not expected
 
@@ -127,11 +128,7 @@ def _record(wheel: Path) -> dict[str, str]:
     with zipfile.ZipFile(wheel) as archive:
         content = archive.read(record)
     hashes = {record: hashlib.sha256(content).hexdigest()}
-    for name, digest, _ in csv.reader(io.StringIO(content.decode("utf-8"))):
-        if digest:  # sha256=<base64 without its padding>
-            hashes[name] = base64.urlsafe_b64decode(digest.partition("=")[2] + "==").hex()
+    for name, encoded, _ in csv.reader(io.StringIO(content.decode("utf-8"))):
+        if encoded:  # sha256=<base64 without its padding>
+            hashes[name] = base64.urlsafe_b64decode(encoded.partition("=")[2] + "==").hex()
     return hashes
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

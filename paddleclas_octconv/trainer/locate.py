@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Mapping
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 from . import fetch
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from paddle import nn
 
+from ..checkpoints.outputs import best_weights
+from ..common.errors import OctConvError
 from ..deploy import network
-from ..errors import OctConvError
-from ..trainer.outputs import best_weights
 
 
 def build(config: dict[str, Any]) -> nn.Layer:

@@ -9,7 +9,7 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 from ..layers import OctBatchNorm2D, OctConv2D
 from ..registry import entry
 from .vanilla import cut, vanilla_parts

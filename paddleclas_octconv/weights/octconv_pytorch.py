@@ -13,7 +13,7 @@ from typing import Any, Mapping
 
 import numpy as np
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 from .safe_load import damaged, forbidden, trusted
 
 SUFFIXES = (".pth", ".pt", ".tar")

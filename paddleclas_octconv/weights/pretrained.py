@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 from .fit import fit, load_into, log
 from .safe_load import load_weights
 

@@ -18,7 +18,7 @@ from typing import Callable, Dict, Mapping
 import numpy as np
 from paddle import nn
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 from ..layers import OctBatchNorm2D, OctConv2D
 from .order import Order
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 
 
 def best_weights(config: dict[str, Any]) -> Path:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import paddle
 from paddle import nn
 
-from .layers import Octave, OctConv2D
+from ..layers import Octave, OctConv2D
 
 
 class Complexity(NamedTuple):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from ..say import say, say_error
+from ..common.say import say, say_error
 
 FOLDER = "PADDLECLAS_OCTCONV_REPORT"
 NAMED_IMAGES = 5  # how many of the images that failed are named in the end

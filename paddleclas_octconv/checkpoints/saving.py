@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Callable
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 from . import manifest
 
 

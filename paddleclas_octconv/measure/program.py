@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import paddle
 
-from .predictor import model_files
+from ..deploy.predictor import model_files
 
 
 class Operator(NamedTuple):

@@ -8,12 +8,13 @@ one, and what a killed run has not moved, ``recover`` does.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
 from pathlib import Path
 from typing import Sequence
+
+from ..common.files import digest
 
 SUFFIX = ".manifest.json"
 PART = ".part"
@@ -29,7 +30,7 @@ def read(path: Path) -> dict[str, str] | None:
     """File name to SHA-256; None where there is no manifest, empty where it is damaged."""
     try:
         files = json.loads(path.read_text(encoding="utf-8"))["files"]
-        return {os.path.basename(name): str(digest) for name, digest in files.items()}
+        return {os.path.basename(name): str(digest) for name, sha256 in files.items()}
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -39,7 +40,7 @@ def read(path: Path) -> dict[str, str] | None:
 def commit(prefix: Path, names: Sequence[str]) -> None:
     """Put a checkpoint in its place, of which each file is written, as ``<name>.part``."""
     folder, manifest = prefix.parent, path_of(prefix)
-    files = {name: sha256(folder / (name + PART)) for name in names}
+    files = {name: digest(folder / (name + PART)) for name in names}
     with open(f"{manifest}{PART}", "w", encoding="utf-8") as file:
         json.dump({"files": files}, file, indent=1)
         file.flush()
@@ -59,24 +60,15 @@ def recover(folder: Path) -> None:
                 part.unlink()
 
 
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def _finish(manifest: Path) -> None:
     """Commit a checkpoint if every file of it is there: in its place, or beside it."""
     moves = []
-    for name, digest in (read(manifest) or {}).items():
+    for name, wanted in (read(manifest) or {}).items():
         path = manifest.parent / name
         part = path.with_name(name + PART)
-        if part.is_file() and sha256(part) == digest:
+        if part.is_file() and digest(part) == wanted:
             moves.append((part, path))
-        elif not (path.is_file() and sha256(path) == digest):
+        elif not (path.is_file() and digest(path) == wanted):
             return
     if read(manifest):
         for part, path in (*moves, (manifest, manifest.with_suffix(""))):

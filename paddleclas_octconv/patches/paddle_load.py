@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from .safe_load import check_weights_file
+from ..weights.safe_load import check_weights_file
 
 
 def guard_paddle_load() -> None:

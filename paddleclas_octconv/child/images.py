@@ -9,8 +9,8 @@ import functools
 import re
 import sys
 
-from ..errors import OctConvError
-from . import report
+from ..common.errors import OctConvError
+from ..run import report
 
 IN_A_ROW = 20  # images that cannot be read before it is not the images' fault
 

@@ -36,7 +36,8 @@ def main(argv: list[str]) -> int:
     if package_parent not in sys.path:
         sys.path.append(package_parent)
 
-    from paddleclas_octconv.trainer import endings, report
+    from paddleclas_octconv.child import endings
+    from paddleclas_octconv.run import report
 
     report.begin()
     endings.end_with_parent()
@@ -51,9 +52,9 @@ def main(argv: list[str]) -> int:
 
 def _end(error: BaseException) -> int:
     """Tell of an error that ends this process; returns the exit code."""
-    from paddleclas_octconv.errors import OctConvError
-    from paddleclas_octconv.say import say
-    from paddleclas_octconv.trainer import report
+    from paddleclas_octconv.common.errors import OctConvError
+    from paddleclas_octconv.common.say import say
+    from paddleclas_octconv.run import report
 
     code, message = 1, _one_line(f"{type(error).__name__}: {error}")
     if isinstance(error, KeyboardInterrupt):
@@ -78,10 +79,11 @@ def _one_line(error: object) -> str:
 def _run(mode: str, trainer: Path, argv: list[str]) -> None:
     warnings.filterwarnings("ignore", message="No ccache found")  # of no concern to training
     from paddleclas_octconv import autoload
-    from paddleclas_octconv.say import say
-    from paddleclas_octconv.trainer import compat, resume
-    from paddleclas_octconv.trainer.model_check import check_model
-    from paddleclas_octconv.weights.guard import guard_paddle_load
+    from paddleclas_octconv.checkpoints import resume
+    from paddleclas_octconv.child.model_check import check_model
+    from paddleclas_octconv.common.say import say
+    from paddleclas_octconv.patches import compat
+    from paddleclas_octconv.patches.paddle_load import guard_paddle_load
 
     autoload.install(force=True)
     guard_paddle_load()
@@ -114,8 +116,8 @@ def _run(mode: str, trainer: Path, argv: list[str]) -> None:
 
 def _prepare_engine(mode: str, start) -> None:
     """Have the trainer tell what goes wrong."""
-    from paddleclas_octconv.trainer.engine import explain_setup, prepare_training
-    from paddleclas_octconv.trainer.images import count_unreadable_images
+    from paddleclas_octconv.child.engine import explain_setup, prepare_training
+    from paddleclas_octconv.child.images import count_unreadable_images
 
     logging.raiseExceptions = False  # a full disk shall be told of once, not by every log line
     count_unreadable_images()
@@ -159,7 +161,7 @@ def _without_gpu(argv: list[str], warn: bool) -> list[str]:
     """The override that takes a config for GPUs to the CPU, on a machine without one."""
     import paddle
 
-    from paddleclas_octconv.say import say
+    from paddleclas_octconv.common.say import say
 
     has_gpu = paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
     if _config(argv)["Global"]["device"] != "gpu" or has_gpu:
@@ -171,7 +173,7 @@ def _without_gpu(argv: list[str], warn: bool) -> list[str]:
 
 def _without_sync_bn(argv: list[str], warn: bool) -> list[str]:
     """The override that leaves batch norms as they are: synchronous ones exist on GPUs alone."""
-    from paddleclas_octconv.say import say
+    from paddleclas_octconv.common.say import say
 
     config = _config(argv)
     if config["Global"]["device"] == "gpu" or not config["Arch"].get("use_sync_bn"):

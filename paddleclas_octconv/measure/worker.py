@@ -2,7 +2,7 @@
 
 The parent sends one JSON line, ``[operation, arguments]``, and gets one back,
 ``{"result": …}`` or ``{"error": message}``. ``Worker`` is the parent's end, ``serve`` the
-child's (``python -m paddleclas_octconv.deploy.worker``).
+child's (``python -m paddleclas_octconv.measure.worker``).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
-from .. import cpu
-from ..errors import OctConvError
+from ..common import machine
+from ..common.errors import OctConvError
 
 
 class Worker:
@@ -33,7 +33,7 @@ class Worker:
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
             env={
-                **cpu.environment(),
+                **machine.cpu_environment(),
                 **os.environ,
                 "OMP_NUM_THREADS": str(threads),
                 "GLOG_minloglevel": "2",
@@ -95,8 +95,9 @@ class Operations:
 
     def describe(self, name: str, options: dict, image_size: int) -> dict:
         """Parameters, multiply-adds and the twin's name of a network."""
-        from .. import complexity, registry
-        from . import network
+        from .. import registry
+        from ..deploy import network
+        from . import complexity
 
         counted = complexity.measure(network.build(name, **options), (3, image_size, image_size))
         twin = registry.entry(name).twin if name in registry.BACKBONES else None
@@ -114,7 +115,7 @@ class Operations:
 
     def export(self, name: str, options: dict, image_size: int, deploy: bool, folder: str) -> None:
         """Export a network with random weights."""
-        from . import network
+        from ..deploy import network
 
         net = network.build(name, **options)
         if deploy:
@@ -123,7 +124,7 @@ class Operations:
 
     def to_onnx(self, folder: str, image_shape: list[int]) -> float:
         """Add ``inference.onnx`` to an exported folder; how far it is from Paddle Inference."""
-        from . import to_onnx
+        from ..deploy import to_onnx
 
         return to_onnx.convert(Path(folder), image_shape)
 
@@ -131,7 +132,7 @@ class Operations:
         """Open an exported folder; a step is one prediction, input and output included."""
         import numpy as np
 
-        from . import predictor
+        from ..deploy import predictor
 
         opened = predictor.create_predictor(folder, **options)
         shape = [batch_size, 3, image_size, image_size]
@@ -144,8 +145,8 @@ class Operations:
         """Build a network; a step is forward, backward and an update by Adam."""
         import paddle
 
-        from . import network
-        from .predictor import demand_gpu
+        from ..deploy import network
+        from ..deploy.predictor import demand_gpu
 
         if precision != "fp32" and not gpu:
             raise OctConvError(f"precision {precision!r}: training on a CPU is measured in fp32")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Mapping, Sequence
 
-from .. import cpu
-from ..errors import OctConvError
+from ..common import machine
+from ..common.errors import OctConvError
+from ..trainer.locate import Trainer
 from . import process
-from .locate import Trainer
 
-_RUN = Path(__file__).with_name("run.py")
+_PROGRAM = Path(__file__).resolve().parents[1] / "child" / "main.py"
 
 # Options of ``python -m paddle.distributed.launch`` that are passed on: (name, meaning).
 OPTIONS = (
@@ -55,7 +54,7 @@ def run(
     if launch:
         launcher = ["-m", "paddle.distributed.launch"]
         launcher += [f"--{name.replace('-', '_')}={value}" for name, value in launch.items()]
-    command = [sys.executable, *launcher, str(_RUN), mode, str(trainer.root), *arguments]
+    command = [sys.executable, *launcher, str(_PROGRAM), mode, str(trainer.root), *arguments]
     return process.run(command, environ)
 
 
@@ -77,7 +76,7 @@ def check(launch: Mapping[str, str]) -> None:
         return
     if not all(gpu.strip().isdigit() for gpu in gpus.split(",")):
         raise OctConvError(f"--gpus {gpus}: should be the numbers of GPUs, such as 0,1,2,3")
-    if not has_gpu():
+    if not machine.has_gpu():
         count = len(gpus.split(","))
         raise OctConvError(
             f"--gpus {gpus}: Paddle sees no GPU here; --nproc-per-node {count} runs on the CPU"
@@ -87,32 +86,11 @@ def check(launch: Mapping[str, str]) -> None:
 def environment(device: str, launch: Mapping[str, str]) -> dict[str, str]:
     """The environment for a run on a device, in which a CPU does what it can.
 
-    Paddle uses one thread unless told otherwise. See ``cpu.environment`` for the rest.
+    Paddle uses one thread unless told otherwise. See ``machine.cpu_environment`` for the rest.
     """
-    on_cpu = device == "cpu" or (device == "gpu" and not has_gpu())
+    on_cpu = device == "cpu" or (device == "gpu" and not machine.has_gpu())
     if not on_cpu:
         return dict(os.environ)
     processes = int(launch.get("nproc-per-node", 1))
-    threads = str(max(1, _cpu_count() // processes))
-    return {"OMP_NUM_THREADS": threads, **cpu.environment(), **os.environ}
-
-
-def has_gpu() -> bool:
-    """Whether Paddle can use a GPU, as far as that can be told without importing it."""
-    try:
-        metadata.distribution("paddlepaddle-gpu")
-    except metadata.PackageNotFoundError:
-        return False
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None and visible.strip() in ("", "-1"):
-        return False
-    return not sys.platform.startswith("linux") or any(
-        Path("/dev").glob(name) for name in ("nvidia[0-9]*", "dxg")
-    )
-
-
-def _cpu_count() -> int:
-    """The CPUs this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    threads = str(max(1, machine.cpu_count() // processes))
+    return {"OMP_NUM_THREADS": threads, **machine.cpu_environment(), **os.environ}

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Callable, Sequence
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
 from .kernels import Kernels, profile
 from .worker import Worker
 

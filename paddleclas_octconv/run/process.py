@@ -10,7 +10,7 @@ from typing import IO, Iterator, Mapping, Sequence
 
 import psutil
 
-from .endings import death_with_parent
+from ..child.endings import death_with_parent
 
 PATIENCE = 15.0  # seconds a process and its descendants have to end by themselves
 _TERMINAL = 2.0  # seconds in which the Ctrl-C of a terminal, which reaches the child too, works

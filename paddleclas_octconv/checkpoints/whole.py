@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Mapping
 
-from ..errors import OctConvError
+from ..common.errors import OctConvError
+from ..common.files import digest
 from . import manifest
 
 _PARAMS = re.compile(r"(latest|best_model|epoch_\d+)\.pdparams")
@@ -129,7 +130,7 @@ def read(prefix: Path, ema: bool = False) -> Checkpoint:
             raise BrokenError(f"{path.name} is missing")
         if hashes is None:
             _read_through(path)
-        elif hashes.get(path.name) != manifest.sha256(path):
+        elif hashes.get(path.name) != digest(path):
             raise BrokenError(f"{path.name} is damaged, or of another epoch than its manifest")
     return _read_states(prefix)
 
@@ -149,7 +150,7 @@ def _read_through(path: Path) -> None:
 
 
 def _read_states(prefix: Path) -> Checkpoint:
-    from ..weights.safe_load import Array, ArrayUnpickler
+    from ..common.safe_pickle import Array, ArrayUnpickler
 
     path = _file(prefix, ".pdstates")
     _read_through(path)

@@ -21,9 +21,9 @@ from types import ModuleType
 from typing import Any
 from unittest import mock
 
-from ..errors import OctConvError
-from . import metadata
-from .predictor import keep_intermediate_tensors, model_files
+from ..common.errors import OctConvError
+from ..deploy import metadata
+from ..deploy.predictor import keep_intermediate_tensors, model_files
 
 _TOPK = "PostProcess.Topk.topk"
 _LABELS = "PostProcess.Topk.class_id_map_file"

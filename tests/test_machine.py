@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from paddleclas_octconv import cpu
-from paddleclas_octconv.trainer import launch
+from paddleclas_octconv.common import machine
+from paddleclas_octconv.run import launch
 
 AMD, INTEL = "AuthenticAMD", "GenuineIntel"
 
@@ -22,13 +22,13 @@ def describe(folder, vendor: str, flags: str):
     [(AMD, "avx avx2", "5"), (AMD, "avx", None), (INTEL, "avx avx2", None)],
 )
 def test_mkl_uses_avx2_on_amd(tmp_path, monkeypatch, vendor, flags, kind):
-    monkeypatch.setattr(cpu, "_CPUINFO", describe(tmp_path, vendor, flags))
-    assert cpu.environment().get("MKL_DEBUG_CPU_TYPE") == kind
+    monkeypatch.setattr(machine, "_CPUINFO", describe(tmp_path, vendor, flags))
+    assert machine.cpu_environment().get("MKL_DEBUG_CPU_TYPE") == kind
 
 
 def test_unknown_processor_is_told_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(cpu, "_CPUINFO", tmp_path / "nothing")
-    assert cpu.environment() == {}
+    monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "nothing")
+    assert machine.cpu_environment() == {}
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def test_unknown_processor_is_told_nothing(tmp_path, monkeypatch):
 def test_only_runs_on_a_cpu_are_told_and_the_user_comes_first(
     tmp_path, monkeypatch, gpu, user, kind
 ):
-    monkeypatch.setattr(cpu, "_CPUINFO", describe(tmp_path, AMD, "avx2"))
-    monkeypatch.setattr(launch, "has_gpu", lambda: gpu)
+    monkeypatch.setattr(machine, "_CPUINFO", describe(tmp_path, AMD, "avx2"))
+    monkeypatch.setattr(machine, "has_gpu", lambda: gpu)
     monkeypatch.delenv("MKL_DEBUG_CPU_TYPE", raising=False)
     if user:
         monkeypatch.setenv("MKL_DEBUG_CPU_TYPE", user)

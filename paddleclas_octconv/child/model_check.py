@@ -11,8 +11,8 @@ import logging
 from types import ModuleType
 from typing import Any, Iterator
 
-from ..errors import OctConvError
-from ..suggest import suggest
+from ..common.errors import OctConvError
+from ..common.suggest import suggest
 
 
 def check_model(config: dict[str, Any], mode: str) -> None:

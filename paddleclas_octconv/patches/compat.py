@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from . import fetch
-from .locate import Trainer
+from ..trainer import fetch
+from ..trainer.locate import Trainer
 
 
 def is_pinned(root: Path) -> bool:

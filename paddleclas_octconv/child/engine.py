@@ -13,8 +13,8 @@ import random
 import traceback
 from typing import Callable, Iterator
 
-from ..errors import OctConvError
-from .saving import save_atomically
+from ..checkpoints.saving import save_atomically
+from ..common.errors import OctConvError
 
 # Set to 1: what PaddleClas raises is not told in one line.
 TRACEBACK = "PADDLECLAS_OCTCONV_TRACEBACK"

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import Any, Callable, Mapping, NamedTuple
 
-from . import checkpoints, manifest
+from . import manifest
+from . import whole as checkpoints
 
 # Set to 1: the output folder holds this run, or none. Every start of a process, also by a
 # launcher that restarts what failed, goes on from there.

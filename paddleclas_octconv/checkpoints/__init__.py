@@ -1,0 +1,1 @@
+"""Checkpoints that are whole, and the newest of them."""

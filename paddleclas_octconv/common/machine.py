@@ -1,0 +1,87 @@
+"""Facts about the machine and the installed Paddle, found without importing Paddle."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import platform
+import shlex
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_CPUINFO = Path("/proc/cpuinfo")
+_PADDLES = ("paddlepaddle", "paddlepaddle-gpu")
+
+
+def cpu_environment() -> dict[str, str]:
+    """Variables for a process that runs Paddle on this CPU, so that it uses all of it.
+
+    Paddle's wheels bring an MKL of 2019, which multiplies matrices without AVX on any processor
+    that is not Intel's unless ``MKL_DEBUG_CPU_TYPE`` names the kind to take it for: 5 is one with
+    AVX2. Convolutions are such multiplications wherever oneDNN does not run them, which it does not
+    in training.
+    """
+    try:
+        cpu = _CPUINFO.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
+    except OSError:
+        return {}
+    amd = "AuthenticAMD" in cpu and "avx2" in cpu.split()
+    return {"MKL_DEBUG_CPU_TYPE": "5"} if amd else {}
+
+
+def cpu_count() -> int:
+    """The CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def has_gpu() -> bool:
+    """Whether Paddle can use a GPU, as far as that can be told without importing it."""
+    try:
+        metadata.distribution("paddlepaddle-gpu")
+    except metadata.PackageNotFoundError:
+        return False
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None and visible.strip() in ("", "-1"):
+        return False
+    return not sys.platform.startswith("linux") or any(
+        Path("/dev").glob(name) for name in ("nvidia[0-9]*", "dxg")
+    )
+
+
+def paddle_version() -> str | None:
+    """The version of the installed Paddle; None where no wheel of a known name is installed."""
+    for name in _PADDLES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return metadata.version(name)
+    return None
+
+
+def paddle_writes_pir() -> bool:
+    """Whether the installed Paddle writes and reads PIR, ``inference.json`` (3.0 or newer)."""
+    # A build under another name is newer than 3.0.
+    return not (paddle_version() or "3").startswith(("1.", "2."))
+
+
+def describe() -> dict[str, Any]:
+    """What measured figures depend on: processor, versions, date and command."""
+    processor = platform.processor()
+    with contextlib.suppress(OSError, StopIteration):
+        lines = _CPUINFO.read_text(encoding="utf-8").splitlines()
+        processor = next(line for line in lines if line.startswith("model name")).partition(": ")[2]
+    versions = {}
+    for name in (*_PADDLES, "paddleclas", "paddleclas-octconv"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return {
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "date": datetime.date.today().isoformat(),
+        "command": shlex.join(["paddleclas", *sys.argv[1:]]),
+    }
