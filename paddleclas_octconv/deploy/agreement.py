@@ -1,0 +1,166 @@
+"""Whether two engines compute the same network: the one check of every converted model.
+
+Probabilities do not show it. Where a softmax saturates, as it does in a trained network, its
+outputs are the same to seven digits whatever the kernels are. Their logarithms are the logits up to
+a constant for each image, which cancels in their differences, and a float32 probability has seven
+digits however small it is. So logits are compared, recovered in float64 from the outputs that both
+engines give: nothing is cut off or added to what is checked.
+
+The images are of several kinds, since an error may show in one alone: noise of several scales,
+smooth fields that an octave layer's low branch holds, and real images where there are some.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Iterable, Iterator, NamedTuple, Sequence
+
+import numpy as np
+
+from ..common.errors import OctConvError
+
+#: Images (N, C, H, W), float32, to all outputs of a model.
+Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
+
+TOLERANCE = 1e-4  # of the greatest logit; two engines' float32 kernels stay ten times below it
+BATCHES = (1, 3)  # both are dynamic: the second must not be a repetition of the first
+SCALES = (0.25, 1.0, 4.0)  # standard deviations of noise; normalized images have about 1
+ANY_SIZE = ((224, 224), (97, 131))  # tried where a model takes any height and width
+_LEAST = 1e-30  # probabilities below lose digits in float32, or are flushed to zero
+
+
+class Difference(NamedTuple):
+    """How far two engines are apart, at worst over all kinds of images.
+
+    Attributes:
+        relative: the greatest difference of logits, over the greatest logit of that image.
+        cosine: the least cosine between the logits of an image in the one and the other.
+        inputs: the kind of images that ``relative`` was found on, such as "noise of scale 4".
+    """
+
+    relative: float
+    cosine: float
+    inputs: str
+
+
+def difference(
+    wanted: Forward, given: Forward, kinds: Iterable[tuple[str, np.ndarray]]
+) -> Difference:
+    """Compare the logits that two engines give for the same images.
+
+    Args:
+        wanted: runs the model that is right.
+        given: runs the one that is checked.
+        kinds: names and images (N, C, H, W) to compare on, such as ``inputs`` gives.
+
+    Raises:
+        OctConvError: the two give outputs of different number or shape, or what is no number.
+    """
+    worst = Difference(0.0, 1.0, "")
+    for kind, images in kinds:
+        ours, theirs = list(given(images)), list(wanted(images))
+        shapes, due = ([list(output.shape) for output in outputs] for outputs in (ours, theirs))
+        if shapes != due:
+            raise OctConvError(f"it gives outputs of shapes {shapes}, not {due}")
+        for one, other in zip(ours, theirs):
+            relative, cosine = _compare(one, other)
+            if not np.isfinite(relative):
+                raise OctConvError(f"an output for {kind} is no number")
+            if relative >= worst.relative:
+                worst = worst._replace(relative=relative, inputs=kind)
+            worst = worst._replace(cosine=min(worst.cosine, cosine))
+    return worst
+
+
+def demand(
+    what: str,
+    wanted: Forward,
+    given: Forward,
+    image_shape: Sequence[int],
+    images: np.ndarray | None = None,
+) -> Difference:
+    """The ``difference`` on all kinds of images, which must be within ``TOLERANCE``.
+
+    Args:
+        what: the option and file that an error names, such as ``"--onnx: inference.onnx"``.
+        wanted, given: as in ``difference``.
+        image_shape, images: as in ``inputs``.
+
+    Raises:
+        OctConvError: the model that is checked gives something else.
+    """
+    try:
+        found = difference(wanted, given, inputs(image_shape, images))
+    except OctConvError as error:
+        raise OctConvError(f"{what} differs from Paddle Inference: {error}") from None
+    if found.relative > TOLERANCE:
+        raise OctConvError(
+            f"{what} differs from Paddle Inference by {found.relative:.1e} of the greatest logit "
+            f"on {found.inputs}, more than {TOLERANCE:.0e}"
+        )
+    return found
+
+
+def inputs(
+    image_shape: Sequence[int], images: np.ndarray | None = None
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The kinds of images to compare on: (name, images (N, C, H, W) of float32).
+
+    Args:
+        image_shape: channels, height and width; a size that is not positive stands for any.
+        images: preprocessed real images (N, C, H, W), if there are any.
+    """
+    if images is not None and len(images):
+        yield f"{len(images)} real images", np.ascontiguousarray(images, dtype=np.float32)
+    channels, *size = image_shape
+    random = np.random.RandomState(0)
+    for height, width in [size] if all(side and side > 0 for side in size) else ANY_SIZE:
+        for batch in BATCHES:
+            for scale in SCALES:
+                noise = random.standard_normal((batch, channels, height, width)) * scale
+                yield f"noise of scale {scale:g}", noise.astype(np.float32)
+            yield "smooth fields", _smooth(random, (batch, channels, height, width))
+
+
+def logits(outputs: np.ndarray) -> np.ndarray:
+    """The logits, less their mean for each image, that outputs (N, classes) were made of.
+
+    Outputs that are no probabilities (their rows do not sum to 1) are logits or features already,
+    and stay as they are. What is below 1e-30 counts as that, since float32 holds no more.
+
+    Returns:
+        float64, shaped like the outputs.
+    """
+    values = np.asarray(outputs, dtype=np.float64)
+    if not _are_probabilities(values):
+        return values
+    logarithms = np.log(np.maximum(values, _LEAST))
+    return logarithms - logarithms.mean(-1, keepdims=True)
+
+
+def _are_probabilities(values: np.ndarray) -> bool:
+    is_share = values.ndim > 1 and values.shape[-1] > 1 and bool((values >= 0).all())
+    return is_share and bool(np.allclose(values.sum(-1), 1.0, atol=1e-2))
+
+
+def _compare(given: np.ndarray, wanted: np.ndarray) -> tuple[float, float]:
+    """For the worst image: the difference over the greatest wanted logit, and the cosine."""
+    ours, theirs = logits(given), logits(wanted)
+    ours, theirs = (values.reshape(len(values), -1) for values in (ours, theirs))
+    greatest = np.abs(theirs).max(1)
+    gaps = np.abs(ours - theirs).max(1)
+    relative = np.divide(gaps, greatest, out=gaps.copy(), where=greatest > 0)  # 0 where both are 0
+    norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
+    products = (ours * theirs).sum(1)
+    cosine = np.divide(products, norms, out=np.ones_like(products), where=norms > 0)
+    return float(relative.max()), float(cosine.min())
+
+
+def _smooth(random: np.random.RandomState, shape: tuple[int, int, int, int]) -> np.ndarray:
+    """Waves of a few pixels' length and more, of about unit variance."""
+    *_, height, width = shape
+    rows, columns = np.mgrid[:height, :width]
+    fields = np.zeros(shape)
+    for _ in range(4):
+        across, down = random.uniform(-0.6, 0.6, (2, *shape[:2], 1, 1))
+        fields += np.cos(across * rows + down * columns + random.uniform(0, 6.3)) / np.sqrt(2)
+    return fields.astype(np.float32)

@@ -1,0 +1,121 @@
+"""The check of converted models: it passes what is right and catches what is a thousandth wrong."""
+
+import numpy as np
+import paddle
+import pytest
+
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.deploy import agreement, images, network
+from paddleclas_octconv.layers import OctConv2D
+
+SHAPE = [3, 32, 32]
+
+
+def trained(saturation=1.0):
+    """A network whose softmax saturates as a trained one's does."""
+    net = network.build("OctMobileNetV1_x0_25", class_num=10)
+    net.eval()
+    weights = net.state_dict()
+    (key,) = [key for key, value in weights.items() if list(value.shape) == [256, 10]]
+    weights[key].set_value(weights[key] * saturation)
+    return net
+
+
+def forward(net):
+    def run(batch):
+        with paddle.no_grad():
+            logits = net(paddle.to_tensor(batch))
+        return [paddle.nn.functional.softmax(logits).numpy()]
+
+    return run
+
+
+def paths(net):
+    """The kernels of all octave convolutions' paths, by name."""
+    return {
+        f"{name}.{key}": parameter
+        for name, layer in net.named_sublayers()
+        if isinstance(layer, OctConv2D)
+        for key, parameter in layer.named_parameters()
+        if len(parameter.shape) == 4
+    }
+
+
+def test_the_same_network_agrees():
+    found = agreement.demand("x", forward(trained()), forward(trained()), SHAPE)
+    assert found.relative < 1e-6
+    assert found.cosine == pytest.approx(1)
+
+
+@pytest.mark.parametrize("saturation", [1, 10000])
+def test_a_thousandth_in_one_path_of_one_layer_is_caught(saturation):
+    right, wrong = trained(saturation), trained(saturation)
+    probabilities = forward(right)(np.random.RandomState(0).randn(4, *SHAPE).astype("float32"))[0]
+    assert (probabilities.max() > 0.9999) == (saturation > 1)
+    kernels = paths(wrong)
+    assert len(kernels) > 20
+    for name in list(kernels)[::12]:
+        kernel = kernels[name]
+        before = kernel.numpy()
+        kernel.set_value(before * np.float32(1.001))
+        with pytest.raises(OctConvError, match="--x: file differs from Paddle Inference by"):
+            agreement.demand("--x: file", forward(right), forward(wrong), SHAPE)
+        kernel.set_value(before)
+    agreement.demand("--x: file", forward(right), forward(wrong), SHAPE)
+
+
+def test_what_probabilities_hide_logits_show():
+    sure = np.array([[1.0, 1e-9, 1e-12]], np.float32)
+    other = np.array([[1.0, 1e-9, 2e-12]], np.float32)
+    assert np.abs(sure - other).max() < 1e-11
+    kinds = [("one image", np.zeros((1, 3, 4, 4), np.float32))]
+    found = agreement.difference(lambda _: [sure], lambda _: [other], kinds)
+    assert found.relative > 1e-2
+
+
+def test_outputs_that_are_no_probabilities_are_compared_as_they_are():
+    features = np.array([[-1.0, 2.0, 5.0]], np.float32)
+    assert (agreement.logits(features) == features).all()
+
+
+@pytest.mark.parametrize(
+    "outputs, said",
+    [
+        ([np.zeros((1, 4))], r"shapes \[\[1, 4\]\], not \[\[1, 3\]\]"),
+        ([np.full((1, 3), np.nan)], "no number"),
+        ([], r"shapes \[\], not"),
+    ],
+)
+def test_outputs_of_another_kind_are_refused(outputs, said):
+    wanted = [np.array([[0.2, 0.3, 0.5]])]
+    with pytest.raises(OctConvError, match=said):
+        agreement.demand("x", lambda _: wanted, lambda _: outputs, SHAPE)
+
+
+def test_an_error_that_real_images_alone_show_is_caught():
+    def only_for_bright(batch):
+        wrong = batch.mean() > 5
+        return [np.array([[0.2, 0.8]] if wrong else [[0.3, 0.7]] * len(batch))]
+
+    bright = np.full((1, *SHAPE), 9.0)
+    wanted = lambda batch: [np.array([[0.3, 0.7]] * len(batch))]  # noqa: E731
+    agreement.demand("x", wanted, only_for_bright, SHAPE)
+    with pytest.raises(OctConvError, match="on 1 real images"):
+        agreement.demand("x", wanted, only_for_bright, SHAPE, bright)
+
+
+def test_where_any_size_will_do_an_odd_one_is_tried():
+    sizes = {batch.shape for _, batch in agreement.inputs([3, -1, -1])}
+    assert {shape[2:] for shape in sizes} == set(agreement.ANY_SIZE)
+    assert {shape[0] for shape in sizes} == set(agreement.BATCHES)
+
+
+def test_samples_of_a_config_are_preprocessed(tiny_config):
+    from paddleclas_octconv.config import load_config
+
+    config = load_config(tiny_config)
+    found = images.samples(config, 5)
+    assert found.shape == (5, 3, 32, 32)
+    assert -1 <= found.min() < found.max() <= 1
+    config["DataLoader"]["Eval"]["dataset"]["cls_label_path"] = "nowhere"
+    assert images.samples(config, 5) is None
