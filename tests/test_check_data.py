@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -55,7 +56,8 @@ def jpeg() -> bytes:
         (lambda path: path.write_bytes(b""), "undecodable", "3.png: empty"),
         (lambda path: path.write_text("no image"), "undecodable", "3.png: no image"),
         (lambda path: path.write_bytes(jpeg()[:3000]), "undecodable", "3.png: truncated"),
-        (lambda path: (path.unlink(), path.mkdir()), "missing", "3.png"),
+        (lambda path: (path.unlink(), path.mkdir()), "unreadable", "3.png: is a folder"),
+        (lambda path: (path.unlink(), os.mkfifo(path)), "unreadable", "3.png: is a pipe"),
     ],
 )
 def test_broken_image_is_named_with_its_line(images, capsys, spoil, kind, told):
@@ -105,8 +107,8 @@ def test_many_problems_are_cut_short_unless_all_are_asked_for(images, capsys):
 @pytest.mark.parametrize(
     "options, told",
     [
-        (["--threads", "0"], "--threads 0: should be"),
-        (["-o", "DataLoader.Train.dataset.cls_label_path=gone.txt"], "gone.txt: cannot be read"),
+        (["--threads", "0"], "--threads: '0' should be"),
+        (["-o", "DataLoader.Train.dataset.cls_label_path=gone.txt"], "gone.txt: no such file"),
         (["-o", "DataLoader.Eval.dataset.image_root=None"], "Eval.dataset.image_root: None"),
         (["-o", "DataLoader={}"], "DataLoader"),
     ],

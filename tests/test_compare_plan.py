@@ -14,7 +14,7 @@ from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.compare import plan
 from paddleclas_octconv.compare.presets import MODELS, PRESETS, config_names
 from paddleclas_octconv.config import find_config
-from paddleclas_octconv.data.lists import read_list
+from paddleclas_octconv.data.list_files import read_list
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 
-from paddleclas_octconv.config.locate import shipped_configs
+from paddleclas_octconv.config.find import shipped_configs
 
 CONFIGS = {name: yaml.safe_load(path.read_text()) for name, path in shipped_configs().items()}
 PAIRS = [

@@ -15,7 +15,7 @@ from PIL import Image
 from paddleclas_octconv import data
 from paddleclas_octconv.cli import main
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.data import archive, cifar10, lists
+from paddleclas_octconv.data import archive, cifar10, list_files
 
 TRAIN_PER_CLASS, TEST_PER_CLASS = 5, 1
 
@@ -89,7 +89,7 @@ def write_source(path, kind, files):
 
 
 def prepared(root, name="train_list.txt"):
-    return lists.read_list(root / "cifar10" / name)
+    return list_files.read_list(root / "cifar10" / name)
 
 
 def nothing_left(root):

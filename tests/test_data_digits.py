@@ -10,7 +10,7 @@ from PIL import Image
 
 from paddleclas_octconv import data
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.data import digits, lists
+from paddleclas_octconv.data import digits, list_files
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def folder(tmp_path_factory):
 
 
 def split(folder, name):
-    return lists.read_list(folder / name)
+    return list_files.read_list(folder / name)
 
 
 def test_every_digit_is_there_once(folder):

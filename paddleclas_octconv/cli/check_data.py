@@ -11,19 +11,18 @@ from .. import data
 from ..common.errors import OctConvError
 from ..config import find_config, load_config
 from ..config.check import check_keys, get
-from .options import add_config, add_overrides
+from ..config.data_sets import ONE_LABEL
+from .options import add_config, add_overrides, positive
 
 HELP = "look for missing, broken, mislabelled and shared images in a config's data"
 SHOWN = 10  # lines of each kind, unless --all
-# The names PaddleClas's versions have for a list of images with one label each.
-LISTS = ("ImageNetDataset", "ClsDataset", "ShiTuRecDataset")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_config(parser)
     add_overrides(parser, "set a value of the config; any number of times")
-    parser.add_argument("--threads", type=int, metavar="N", help="images read at once")
+    parser.add_argument("--threads", type=positive, metavar="N", help="images read at once")
     parser.add_argument("--all", action="store_true", help=f"not only {SHOWN} lines of each kind")
 
 
@@ -35,9 +34,9 @@ def run(args: argparse.Namespace) -> int:
     """
     from tqdm import tqdm
 
-    from ..data import check
+    from ..data import survey
 
-    threads = check.threads_for(args.threads)
+    threads = args.threads or survey.default_threads()
     config = load_config(find_config(args.config), args.override)
     check_keys(config, "eval" if get(config, "DataLoader.Train") is None else "train")
     data.ensure_for(config, "train")
@@ -49,19 +48,20 @@ def run(args: argparse.Namespace) -> int:
             # Without a terminal (None) there is no bar.
             return tqdm(lines, desc=name, total=total, unit=" images", disable=None)
 
-        findings = check.check(split, threads, progress)
+        findings = survey.survey(split, threads, progress)
         wrong += _print_findings(findings, shown)
         checked.append(findings)
     for index, one in enumerate(checked):
         for other in checked[index + 1 :]:
-            _print_shared(one, other, check.in_both(one, other), shown)
+            _print_shared(one, other, survey.in_both(one, other), shown)
     if wrong:
         raise OctConvError(f"{wrong} lines have to be mended, see above")
     return 0
 
 
 def _splits(config: dict[str, Any]) -> list:
-    from ..data.check import Split
+    from ..data.list_files import DELIMITER
+    from ..data.survey import Split
 
     class_num = get(config, "Arch.class_num") or get(config, "Global.class_num")
     splits = []
@@ -70,7 +70,7 @@ def _splits(config: dict[str, Any]) -> list:
         if not isinstance(dataset, dict):
             continue
         key = f"DataLoader.{name}.dataset"
-        if dataset.get("name") not in LISTS:
+        if dataset.get("name") not in ONE_LABEL:
             print(f"{name}: {key}.name: {dataset.get('name')} is not one that is checked")
             continue
         for required in ("image_root", "cls_label_path"):
@@ -79,7 +79,7 @@ def _splits(config: dict[str, Any]) -> list:
         # Retrieval has other classes when it evaluates.
         known = None if dataset.get("relabel") or "." in name else class_num
         root, path = Path(dataset["image_root"]), Path(dataset["cls_label_path"])
-        splits.append(Split(name, path, root, known, dataset.get("delimiter") or " "))
+        splits.append(Split(name, path, root, known, dataset.get("delimiter") or DELIMITER))
     if not splits:
         raise OctConvError("DataLoader: no data set to check: neither Train nor Eval has a list")
     return splits

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from ..common.numbers import whole
+
 
 def add_config(
     parser: argparse.ArgumentParser, help: str = "a YAML file, or a shipped config"
@@ -21,9 +23,10 @@ def add_overrides(parser: argparse.ArgumentParser, help: str) -> None:
 
 def positive(text: str) -> int:
     """The value of an option that counts something."""
-    if not text.isdigit() or int(text) < 1:
+    value = whole(text)
+    if value is None or value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} should be a whole number from 1")
-    return int(text)
+    return value
 
 
 def alpha(text: str) -> float | list[float]:

@@ -6,6 +6,9 @@ import argparse
 from pathlib import Path
 
 from .. import data
+from ..data import list_files
+from ..data.subsets import write_subset
+from .options import positive
 
 HELP = "prepare a data set: digits, cifar10"
 
@@ -29,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--subset",
-        type=int,
+        type=positive,
         metavar="N",
         help="also write train_list_N.txt (and val_list_N.txt where there are as many images): "
         "N images with the classes in equal shares",
@@ -39,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     made = data.prepare(args.dataset, args.source, args.root, args.partial)
     folder = args.root / args.dataset
-    train, val = folder / data.lists.TRAIN_LIST, folder / data.lists.VAL_LIST
-    counts = [len(data.lists.read_list(path)) for path in (train, val)]
+    train, val = folder / list_files.TRAIN_LIST, folder / list_files.VAL_LIST
+    counts = [len(list_files.read_list(path)) for path in (train, val)]
     print(
         f"{folder}: {counts[0]:,} training and {counts[1]:,} validation images"
         f"{'' if made else ' (prepared before)'}"
@@ -48,5 +51,5 @@ def run(args: argparse.Namespace) -> int:
     if args.subset is not None:
         for path, count in zip((train, val), counts):
             if path == train or args.subset <= count:
-                print(f"wrote {data.lists.write_subset(path, args.subset)}")
+                print(f"wrote {write_subset(path, args.subset)}")
     return 0

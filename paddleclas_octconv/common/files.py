@@ -1,19 +1,156 @@
-"""Files that are whole whenever they exist, and their hashes."""
+"""Files: read only where they are files, whole whenever they exist, and their hashes.
+
+Every command that takes the path of a file reads and writes it through here, so that whatever a
+path turns out to be (a pipe, a device, a folder, something that may not be read, a full disk) ends
+in one line that names the option or key.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
+import stat
+import uuid
 from pathlib import Path
+from typing import Iterator
+
+from .errors import OctConvError
 
 _BLOCK = 1 << 20
+MOST_TEXT = 64 << 20  # bytes of a text file that anybody has written
+
+_KINDS = (
+    (stat.S_ISDIR, "is a folder"),
+    (stat.S_ISFIFO, "is a pipe"),
+    (stat.S_ISSOCK, "is a socket"),
+    (stat.S_ISCHR, "is a device"),
+    (stat.S_ISBLK, "is a device"),
+)
+
+
+def why_no_file(path: str | os.PathLike) -> str | None:
+    """Why a path cannot be read as a file: "no such file", "is a pipe", …; None if it can.
+
+    Nothing is opened: a pipe would wait for its other end.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return "no such file"
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        return f"cannot be read: {reason(error)}"
+    if not stat.S_ISREG(mode):
+        kind = next((what for test, what in _KINDS if test(mode)), "is something else")
+        return f"{kind}, not a file"
+    if not os.access(path, os.R_OK):
+        return "cannot be read: Permission denied"
+    return None
+
+
+def why_no_folder(path: str | os.PathLike) -> str | None:
+    """Why a path cannot be read as a folder; None if it can."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return "no such folder"
+    except (OSError, ValueError) as error:
+        return f"cannot be read: {reason(error)}"
+    if not stat.S_ISDIR(mode):
+        return "is not a folder"
+    if not os.access(path, os.R_OK | os.X_OK):
+        return "cannot be read: Permission denied"
+    return None
+
+
+def read_bytes(path: Path, name: str, most: int = MOST_TEXT) -> bytes:
+    """The content of a file.
+
+    Args:
+        path: the file.
+        name: the option or key that names it, for messages.
+        most: bytes that it may have.
+
+    Raises:
+        OctConvError: it is none, cannot be read, or is larger.
+    """
+    wrong = why_no_file(path)
+    if wrong:
+        raise OctConvError(f"{name} {path}: {wrong}")
+    try:
+        with open(path, "rb") as file:
+            content = file.read(most + 1)  # files of /proc have no size
+    except OSError as error:
+        raise OctConvError(f"{name} {path}: cannot be read: {reason(error)}") from None
+    if len(content) > most:
+        raise OctConvError(f"{name} {path}: has more than {most >> 20} MiB")
+    return content
+
+
+def read_text(path: Path, name: str, most: int = MOST_TEXT) -> str:
+    """The content of a text file, its line ends as ``\\n``; see `read_bytes`.
+
+    Raises:
+        OctConvError: as `read_bytes`, or it is not UTF-8.
+    """
+    content = read_bytes(path, name, most)
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise OctConvError(f"{name} {path}: should be UTF-8 text") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is whole whenever it exists."""
-    part = path.with_name(f"{path.name}.tmp")
-    part.write_bytes(content)
-    os.replace(part, path)
+    """Write a file that is whole whenever it exists; what is written half is removed.
+
+    A device or a pipe is written into, not replaced; of a link, what it leads to.
+
+    Raises:
+        OSError: it cannot be written; `writing` tells of that in one line.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
+    part = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
+
+
+@contextlib.contextmanager
+def writing(name: str, path: str | os.PathLike) -> Iterator[None]:
+    """What fails inside, because a file or folder cannot be written, is told in one line.
+
+    Args:
+        name: the option or key that names it, such as ``--json``.
+        path: the file or folder.
+
+    Raises:
+        OctConvError: instead of any OSError, naming both and the reason.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OctConvError(f"{name} {path}: cannot be written: {reason(error)}") from None
+
+
+def reason(error: Exception) -> str:
+    """Why the system has refused something, in its words."""
+    if isinstance(error, OSError):
+        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
+            return "the disk is full"
+        if error.strerror:
+            return error.strerror
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def digest(path: Path, algorithm: str = "sha256") -> str:

@@ -8,7 +8,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, NamedTuple
 
 import yaml
 
@@ -17,7 +17,8 @@ from ..common.errors import OctConvError
 from ..common.files import write_atomically
 from ..common.suggest import suggest
 from ..config import check, find_config, load_config
-from ..data.lists import read_list, stratified_subset, write_list
+from ..data.list_files import DELIMITER, Entry, read_dataset, write_list
+from ..data.subsets import stratified_subset
 from .presets import PRESETS, config_names
 
 MANIFEST = "comparison.json"
@@ -70,14 +71,21 @@ class Run:
         return self.config["Global"]["epochs"]
 
 
+class Drawn(NamedTuple):
+    """The entries of a list file, and what stands between an image and its label."""
+
+    entries: list[Entry]
+    delimiter: str
+
+
 @dataclass
 class Plan:
-    """runs: in the order to run them. lists: list files to write, with their entries."""
+    """runs: in the order to run them. lists: list files to write, with what goes into them."""
 
     options: Options
     output: Path
     runs: list[Run]
-    lists: dict[Path, list]
+    lists: dict[Path, Drawn]
 
 
 def make(options: Options) -> Plan:
@@ -115,9 +123,9 @@ def make(options: Options) -> Plan:
 def write(plan: Plan) -> None:
     """Write the lists, the configs, and the manifest that makes the folder this comparison's."""
     plan.output.mkdir(parents=True, exist_ok=True)
-    for path, entries in plan.lists.items():
+    for path, drawn in plan.lists.items():
         path.parent.mkdir(exist_ok=True)
-        write_list(path, entries)
+        write_list(path, drawn.entries, drawn.delimiter)
     manifest = read_manifest(plan.output) or {"runs": {}}
     for run in plan.runs:
         run.folder.mkdir(parents=True, exist_ok=True)
@@ -234,19 +242,20 @@ def _changed(config: dict, plan: Plan) -> dict:
 def _draw(config: dict, plan: Plan, part: str, size: int | None, option: str) -> int:
     """Let a part of the data be a stratified subset of it; the size of the whole."""
     key = _LIST.format(part)
-    source = Path(check.get(config, key) or "")
-    if not source.is_file():
-        raise OctConvError(f"{key}: {source}: no such file")
-    entries = read_list(source)
+    dataset = config["DataLoader"][part]["dataset"]
+    if not isinstance(dataset.get("cls_label_path"), str):
+        raise OctConvError(f"{key}: {dataset.get('cls_label_path')!r} should be a list file")
+    entries = read_dataset(dataset, key.rpartition(".")[0])
     if size is None:
         return len(entries)
     target = plan.output / "lists" / f"{part.lower()}_{size}.txt"
     if target not in plan.lists:
         try:
-            plan.lists[target] = stratified_subset(entries, size)
+            drawn = stratified_subset(entries, size)
         except OctConvError as error:
             raise OctConvError(f"{option} {size}: {error}") from None
-    config["DataLoader"][part]["dataset"]["cls_label_path"] = str(target)
+        plan.lists[target] = Drawn(drawn, dataset.get("delimiter") or DELIMITER)
+    dataset["cls_label_path"] = str(target)
     return len(entries)
 
 
@@ -274,8 +283,10 @@ def _run(plan: Plan, run_name: str, model: str, seed: int, config: dict, world: 
     config = copy.deepcopy(config)
     counts = {}
     for part in ("Train", "Eval"):
-        path = Path(check.get(config, _LIST.format(part)))
-        counts[part] = len(plan.lists.get(path) or read_list(path))
+        dataset = config["DataLoader"][part]["dataset"]
+        drawn = plan.lists.get(Path(dataset["cls_label_path"]))
+        entries = drawn.entries if drawn else read_dataset(dataset, f"DataLoader.{part}.dataset")
+        counts[part] = len(entries)
     sampler = config["DataLoader"]["Train"]["sampler"]
     share = counts["Train"] / world / sampler["batch_size"]
     steps = int(share) if sampler.get("drop_last") else math.ceil(share)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..common.files import write_atomically
 from ..config import load_config
-from ..data.lists import read_list
+from ..data.list_files import read_dataset
 from ..deploy import metadata, predictor
 
 BATCH = 50  # images
@@ -26,7 +26,7 @@ def main(folder: Path) -> None:
     from tqdm import tqdm
 
     dataset = load_config(folder / "config.yaml")["DataLoader"]["Eval"]["dataset"]
-    entries = read_list(Path(dataset["cls_label_path"]))
+    entries = read_dataset(dataset, "DataLoader.Eval.dataset")
     ops = create_operators(metadata.read(folder / "inference")["PreProcess"]["transform_ops"])
     network = predictor.create_predictor(folder / "inference", gpu=_has_gpu())
     predicted, confidence = [], []

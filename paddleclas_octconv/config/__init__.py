@@ -1,6 +1,6 @@
 """PaddleClas configs: finding, reading, overriding and checking them, without importing Paddle."""
 
+from .find import find_config, shipped_configs
 from .load import load_config
-from .locate import find_config, shipped_configs
 
 __all__ = ["find_config", "load_config", "shipped_configs"]

@@ -6,16 +6,17 @@ Cheap, without Paddle. What needs the model is checked in ``trainer/model_check.
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 from ..common.errors import OctConvError
 from ..registry import BACKBONES
-from .lists import check_list_file
+from .data_sets import check_data_sets, check_images
+from .dotted import get, has
 from .slim import check_slim
 
+__all__ = ["REQUIRED", "check_files", "check_images", "check_keys", "get"]
+
 DEVICES = ("cpu", "gpu", "xpu", "npu", "mlu", "ascend", "intel_gpu", "mps")
-IMAGE_SUFFIXES = ("jpg", "png", "jpeg", "JPEG", "JPG", "bmp")  # those that PaddleClas reads
 
 # Keys without which PaddleClas's trainer stops with a KeyError.
 _ALWAYS = (
@@ -70,22 +71,7 @@ def check_files(config: dict[str, Any], mode: str) -> None:
     """
     _check_weights(config, mode)
     if mode in ("train", "eval"):
-        for key, dataset in _datasets(config, mode):
-            _check_dataset(config, key, dataset)
-
-
-def has(config: dict, key: str) -> bool:
-    """Whether the config has a dotted key, be its value null or not."""
-    parent, _, last = key.rpartition(".")
-    node = get(config, parent) if parent else config
-    return isinstance(node, dict) and last in node
-
-
-def get(config: Any, key: str) -> Any:
-    """The value under a dotted key; None where the key is missing."""
-    for name in key.split("."):
-        config = config.get(name) if isinstance(config, dict) else None
-    return config
+        check_data_sets(config, mode)
 
 
 def _check_arch(arch: dict) -> None:
@@ -121,61 +107,3 @@ def _check_weights(config: dict, mode: str) -> None:
         for suffix in needed:
             if not os.path.isfile(prefix + suffix):
                 raise OctConvError(f"{key}: {weights}: no such file: {prefix}{suffix}")
-
-
-def _datasets(config: dict, mode: str) -> Iterator[tuple[str, dict]]:
-    """The data sets a mode reads: (dotted key, ``dataset`` mapping)."""
-    sections = {"eval": ["Eval"], "train": ["Train"]}[mode]
-    if mode == "train" and get(config, "Global.eval_during_train"):
-        sections.append("Eval")
-    for section in sections:
-        key = f"DataLoader.{section}"
-        if get(config, key) is None:
-            raise OctConvError(f"{key}: missing from the config")
-        # Retrieval evaluates two data sets, Query and Gallery.
-        for name in (key, f"{key}.Query", f"{key}.Gallery"):
-            dataset = get(config, f"{name}.dataset")
-            if isinstance(dataset, dict):
-                yield f"{name}.dataset", dataset
-
-
-def _check_dataset(config: dict, key: str, dataset: dict) -> None:
-    root, labels = dataset.get("image_root"), dataset.get("cls_label_path")
-    if isinstance(root, str) and not os.path.isdir(root):
-        raise OctConvError(f"{key}.image_root: {root}: no such folder")
-    if isinstance(labels, str) and not os.path.isfile(labels):
-        raise OctConvError(f"{key}.cls_label_path: {labels}: no such file")
-    if dataset.get("name") == "ImageNetDataset":
-        if not isinstance(root, str) or not isinstance(labels, str):
-            raise OctConvError(f"{key}: an ImageNetDataset needs image_root and cls_label_path")
-        class_num = get(config, "Arch.class_num") or get(config, "Global.class_num")
-        check_list_file(
-            Path(labels),
-            f"{key}.cls_label_path",
-            root,
-            None if dataset.get("relabel") else class_num,
-            dataset.get("delimiter") or " ",
-        )
-
-
-def check_images(config: dict[str, Any], nested: bool) -> None:
-    """Check that ``Infer.infer_imgs`` is an image, or a folder of images.
-
-    Args:
-        nested: whether the trainer looks into folders in that folder.
-
-    Raises:
-        OctConvError: it is neither.
-    """
-    images = config["Infer"]["infer_imgs"]
-    if not isinstance(images, str) or not os.path.exists(images):
-        raise OctConvError(f"Infer.infer_imgs: {images}: no such image or folder")
-    found = Path(images).rglob("*") if nested else Path(images).glob("*")
-    if not any(_is_image(path) for path in ([Path(images)] if os.path.isfile(images) else found)):
-        raise OctConvError(
-            f"Infer.infer_imgs: {images}: no image ({', '.join(IMAGE_SUFFIXES)}) there"
-        )
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix[1:] in IMAGE_SUFFIXES and path.is_file()

@@ -11,9 +11,9 @@ from typing import Any, Iterator, Mapping
 
 from ..common.errors import OctConvError
 from ..common.suggest import suggest
-from . import lists
+from . import list_files
 
-__all__ = ["DATASETS", "DEFAULT_ROOT", "ensure_for", "lists", "prepare"]
+__all__ = ["DATASETS", "DEFAULT_ROOT", "ensure_for", "list_files", "prepare"]
 
 DATASETS = ("digits", "cifar10")
 DEFAULT_ROOT = Path("dataset")

@@ -13,7 +13,7 @@ from ..common.errors import OctConvError
 from ..common.files import digest, write_atomically
 from .archive import Member, members
 from .download import download
-from .lists import LABEL_MAP, TRAIN_LIST, VAL_LIST, Entry, write_label_map, write_list
+from .list_files import LABEL_MAP, TRAIN_LIST, VAL_LIST, Entry, write_label_map, write_list
 from .staging import publish
 
 #: In the official order: the index is the label.

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .lists import (
-    LABEL_MAP,
-    TRAIN_LIST,
-    VAL_LIST,
-    Entry,
-    stratified_subset,
-    write_label_map,
-    write_list,
-)
+from .list_files import LABEL_MAP, TRAIN_LIST, VAL_LIST, Entry, write_label_map, write_list
 from .staging import publish
+from .subsets import stratified_subset
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 IMAGE_SIZE = 32

@@ -11,7 +11,7 @@ from typing import Callable, ContextManager
 from filelock import FileLock, Timeout
 
 from ..common.errors import OctConvError
-from .lists import LABEL_MAP, TRAIN_LIST, VAL_LIST
+from .list_files import LABEL_MAP, TRAIN_LIST, VAL_LIST
 
 _STAMP = ".source"
 

@@ -10,21 +10,16 @@ from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import NamedTuple
 
 from ..common import machine
 from ..common.errors import OctConvError
+from ..common.files import read_bytes, why_no_file
+from .list_files import DELIMITER, Line, read_lines
 
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+MOST_IMAGE = 1 << 30  # bytes
 _TAIL = 4096  # bytes at the end of a JPEG in which its end has to be; some cameras add to it
-
-
-class Line(NamedTuple):
-    """A line of a list file; label None: it has none."""
-
-    number: int
-    image: str
-    label: int | None
 
 
 class Split(NamedTuple):
@@ -42,7 +37,7 @@ class Split(NamedTuple):
     path: Path
     image_root: Path
     class_num: int | None
-    delimiter: str = " "
+    delimiter: str = DELIMITER
 
 
 @dataclass
@@ -68,7 +63,7 @@ class Findings:
         return [label for label in range(self.split.class_num or 0) if label not in self.classes]
 
 
-def check(split: Split, threads: int, progress=lambda lines, total: lines) -> Findings:
+def survey(split: Split, threads: int, progress=lambda lines, total: lines) -> Findings:
     """Read and decode every image of a split.
 
     Args:
@@ -78,7 +73,9 @@ def check(split: Split, threads: int, progress=lambda lines, total: lines) -> Fi
     Raises:
         OctConvError: the list file cannot be read.
     """
-    lines = list(_lines(split))
+    lines = read_lines(
+        split.path, f"DataLoader.{split.name}.dataset.cls_label_path:", split.delimiter
+    )
     findings = Findings(split, len(lines))
     with ThreadPoolExecutor(threads) as pool:
         looked_at = pool.map(lambda line: _look(split, line), lines)
@@ -101,28 +98,18 @@ def in_both(one: Findings, other: Findings) -> list[tuple[int, int]]:
     return sorted((one.contents[content][0], other.contents[content][0]) for content in shared)
 
 
-def _lines(split: Split) -> Iterator[Line]:
-    try:
-        with open(split.path, encoding="utf-8") as file:
-            for number, text in enumerate(file, 1):
-                image, *rest = text.strip().split(split.delimiter)
-                is_label = rest and rest[0].lstrip("-").isdecimal()
-                yield Line(number, image, int(rest[0]) if is_label else None)
-    except UnicodeDecodeError:
-        raise OctConvError(f"{split.path}: should be UTF-8 text") from None
-    except OSError as error:
-        raise OctConvError(f"{split.path}: cannot be read: {error.strerror}") from None
-
-
 def _look(split: Split, line: Line) -> tuple[str | None, object]:
     """(what is wrong, how exactly), or (None, the hash of the content)."""
     path = split.image_root / line.image
-    try:
-        content = path.read_bytes()
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+    wrong = why_no_file(path)
+    if wrong == "no such file":
         return "missing", path
-    except (OSError, ValueError) as error:
-        return "unreadable", f"{path}: {error}"
+    if wrong:
+        return "unreadable", f"{path}: {wrong}"
+    try:
+        content = read_bytes(path, split.name, MOST_IMAGE)
+    except OctConvError as error:
+        return "unreadable", error
     problem = _problem_of(content)
     if problem:
         return "undecodable", f"{path}: {problem}"
@@ -149,17 +136,12 @@ def _problem_of(content: bytes) -> str | None:
 
 def _wrong_label(split: Split, line: Line) -> str | None:
     if line.label is None:
-        return f"should be <image>{split.delimiter}<label>"
+        return line.wrong(split.delimiter)
     if split.class_num is not None and not 0 <= line.label < split.class_num:
         return f"{line.label} is not from 0 to {split.class_num - 1} (class_num {split.class_num})"
     return None
 
 
-def threads_for(asked: int | None) -> int:
+def default_threads() -> int:
     """The number of threads: twice the CPUs that this process may use, for reading takes time."""
-    if asked is not None:
-        if asked < 1:
-            raise OctConvError(f"--threads {asked}: should be a whole number from 1")
-        return asked
-    cpus = machine.cpu_count()
-    return 2 * cpus
+    return 2 * machine.cpu_count()

@@ -1,0 +1,31 @@
+"""Numbers in text, as everybody writes them: ASCII digits, of a size that means something."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+MOST_DIGITS = 18  # fits into 64 bits
+_WHOLE = re.compile(rf"[+-]?[0-9]{{1,{MOST_DIGITS}}}")
+
+
+def whole(text: str) -> int | None:
+    """The whole number that a text is; None where it is none, or one beyond 18 digits.
+
+    Unlike ``int``, it takes no digits of other scripts and no underscores; unlike ``str.isdigit``,
+    what passes can be converted.
+    """
+    return int(text) if _WHOLE.fullmatch(text) else None
+
+
+def is_whole(value: Any, least: int | None = None, most: int | None = None) -> bool:
+    """Whether a value is a whole number in a range; True and False are none."""
+    return (
+        type(value) is int and (least is None or value >= least) and (most is None or value <= most)
+    )
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number; True and False are none."""
+    return type(value) in (int, float) and math.isfinite(value)
