@@ -75,7 +75,7 @@ def difference(folder: Path, image_shape: Sequence[int]) -> float:
     from . import predictor
 
     session = onnxruntime.InferenceSession(str(folder / FILE), providers=["CPUExecutionProvider"])
-    paddle_predictor = predictor.create_predictor(folder)
+    paddle_predictor = predictor.create_predictor(folder, engine="paddle")
     channels, *size = image_shape
     sizes = [tuple(size)] if all(side and side > 0 for side in size) else ANY_SIZE
     greatest = 0.0

@@ -1,0 +1,30 @@
+"""The engines that run an exported folder, one a file, behind one kind of predictor."""
+
+from __future__ import annotations
+
+from ...common.errors import OctConvError
+from ...common.suggest import suggest
+from .base import PRECISIONS, Engine, Predictor, precision_of
+from .onnx_runtime import ONNXRuntime
+from .openvino_runtime import OpenVINO
+from .paddle_inference import PaddleInference
+
+# The fastest on a CPU first (docs/performance.md).
+ENGINES: dict[str, Engine] = {
+    engine.name: engine for engine in (OpenVINO(), ONNXRuntime(), PaddleInference())
+}
+AUTO = "auto"
+CHOICES = (AUTO, *ENGINES)
+
+
+def engine_of(name: str) -> Engine:
+    """The engine of a name. Raises OctConvError if there is none."""
+    if name not in ENGINES:
+        raise OctConvError(
+            f"the engine {name!r} should be one of {', '.join(CHOICES)}{suggest(name, CHOICES)}"
+        )
+    return ENGINES[name]
+
+
+__all__ = ["AUTO", "CHOICES", "ENGINES", "PRECISIONS", "Engine", "Predictor", "engine_of",
+           "precision_of"]  # fmt: skip

@@ -1,0 +1,105 @@
+"""What every engine gives: one predictor over an exported folder, whatever runs it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...common.errors import OctConvError
+
+PRECISIONS = ("fp32", "fp16", "bf16", "int8")
+_ALIASES = {"f32": "fp32", "float32": "fp32", "f16": "fp16", "float16": "fp16", "bfloat16": "bf16"}
+
+
+class Predictor(ABC):
+    """An exported network, ready to run.
+
+    Attributes:
+        engine: the name of its engine, such as "openvino".
+        precision: one of ``PRECISIONS``.
+        model: the file it was read from.
+    """
+
+    def __init__(self, engine: str, precision: str, model: Path) -> None:
+        self.engine, self.precision, self.model = engine, precision, model
+
+    @abstractmethod
+    def outputs(self, images: np.ndarray) -> list[np.ndarray]:
+        """All outputs for float32 images (N, 3, H, W), each float32 and (N, …)."""
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """The first output, (N, classes), for float32 images (N, 3, H, W)."""
+        return self.outputs(images)[0]
+
+
+class Engine(ABC):
+    """A library that runs exported networks.
+
+    Attributes:
+        name: how it is called in options.
+        module: the Python module it is.
+        extra: the extra of this package that installs it.
+        precisions: what it can compute in, some of ``PRECISIONS``, if the processor can.
+    """
+
+    name: ClassVar[str]
+    module: ClassVar[str]
+    extra: ClassVar[str]
+    precisions: ClassVar[tuple[str, ...]]
+
+    def is_installed(self) -> bool:
+        """Whether the library is there. Imports nothing."""
+        return find_spec(self.module) is not None
+
+    @abstractmethod
+    def find(self, folder: Path, precision: str) -> Path | None:
+        """The model file for a precision in an exported folder; None if the folder has none."""
+
+    @abstractmethod
+    def wanted(self, precision: str) -> str:
+        """What to do so that ``find`` finds one, for the error that it does not."""
+
+    @abstractmethod
+    def open(self, model: Path, precision: str, threads: int, **options: Any) -> Predictor:
+        """A predictor for a model file.
+
+        Raises:
+            OctConvError: the processor lacks the precision, the file is not a model, or the
+                engine has no such option.
+        """
+
+    def demand(self) -> None:
+        """Raises OctConvError, with what to install, where the library is missing."""
+        if not self.is_installed():
+            raise OctConvError(
+                f"the engine {self.name} is not installed: "
+                f"pip install 'paddleclas-octconv[{self.extra}]'{self.note()}"
+            )
+
+    def note(self) -> str:
+        """What else whoever lacks the library should know."""
+        return ""
+
+    def demand_precision(self, precision: str) -> None:
+        """Raises OctConvError where the engine never computes in a precision."""
+        if precision not in self.precisions:
+            raise OctConvError(
+                f"precision {precision!r}: the engine {self.name} has {', '.join(self.precisions)}"
+            )
+
+    def refuse_options(self, options: dict[str, Any]) -> None:
+        """Raises OctConvError if there are options, for an engine without any."""
+        if options:
+            raise OctConvError(f"the engine {self.name} has no option {next(iter(options))!r}")
+
+
+def precision_of(text: str) -> str:
+    """One of ``PRECISIONS``, also by another of its names (f32). Raises OctConvError."""
+    precision = _ALIASES.get(text, text)
+    if precision not in PRECISIONS:
+        raise OctConvError(f"precision {text!r} should be one of {', '.join(PRECISIONS)}")
+    return precision

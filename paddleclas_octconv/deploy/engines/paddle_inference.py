@@ -1,0 +1,170 @@
+"""Paddle Inference, which reads what PaddleClas's exporter writes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...common import machine
+from ...common.errors import OctConvError
+from .base import Engine, Predictor
+
+# How many GB of tensors that are no longer needed Paddle gathers before it frees them; negative:
+# it frees none.
+_GARBAGE_FLAG = "FLAGS_eager_delete_tensor_gb"
+_QUANTIZED = "_int8"  # PaddleSlim's exports are named inference_int8
+
+
+class PaddleInference(Engine):
+    """Options of ``open``:
+
+    onednn: use oneDNN on the CPU; gpu: run on GPU 0 instead.
+    memory_optim: let tensors that are never in use together share memory.
+    keep_tensors: on the CPU, keep the memory of intermediate tensors for the next prediction:
+        faster, since Paddle otherwise wakes a thread after each operator to free them, for more
+        memory. Set for the whole process, by ``FLAGS_eager_delete_tensor_gb``; that variable in
+        the environment wins.
+    """
+
+    name = "paddle"
+    module = "paddle"
+    extra = "cpu"
+    precisions = ("fp32", "fp16", "bf16", "int8")
+
+    def find(self, folder: Path, precision: str) -> Path | None:
+        try:
+            model, _ = model_files(folder)
+        except OctConvError:
+            return None
+        # A network that PaddleSlim has quantised computes in INT8 whatever is asked for.
+        is_quantized = model.stem.endswith(_QUANTIZED)
+        return None if precision == "int8" and not is_quantized else model
+
+    def wanted(self, precision: str) -> str:
+        if precision == "int8":
+            return "a network trained with Slim.quant, whose export is inference_int8.*"
+        return "exported model that this Paddle reads: inference.json or .pdmodel, with .pdiparams"
+
+    def open(
+        self,
+        model: Path,
+        precision: str,
+        threads: int,
+        *,
+        onednn: bool = True,
+        gpu: bool = False,
+        memory_optim: bool = True,
+        keep_tensors: bool = True,
+        **unknown: Any,
+    ) -> Predictor:
+        self.refuse_options(unknown)
+        from paddle import inference
+
+        config = inference.Config(str(model), str(model.with_suffix(".pdiparams")))
+        config.disable_glog_info()
+        if gpu:
+            demand_gpu()
+            kinds = {
+                "fp32": inference.PrecisionType.Float32,
+                "fp16": inference.PrecisionType.Half,
+                "bf16": inference.PrecisionType.Bfloat16,
+                "int8": inference.PrecisionType.Float32,  # its quantisation is in the model
+            }
+            config.enable_use_gpu(256, 0, kinds[precision])
+        else:
+            config.disable_gpu()
+            if keep_tensors:
+                keep_intermediate_tensors()
+            config.set_cpu_math_library_num_threads(threads)
+            if onednn:
+                config.enable_mkldnn()
+            elif hasattr(config, "disable_mkldnn"):
+                config.disable_mkldnn()  # Paddle 3 has it on by default
+            if precision == "bf16" and onednn:
+                _demand_bfloat16()
+                config.enable_mkldnn_bfloat16()
+            elif precision in ("fp16", "bf16"):
+                raise OctConvError(f"precision {precision!r} on a CPU: fp32, or bf16 with oneDNN")
+        if memory_optim:
+            if model.suffix == ".json":
+                # Under PIR the pass that enable_memory_optim asks for runs in this executor only.
+                config.enable_new_executor()
+            config.enable_memory_optim()
+        return PaddlePredictor(inference.create_predictor(config), precision, model)
+
+
+class PaddlePredictor(Predictor):
+    """A predictor of Paddle Inference, whose own methods (``get_input_handle``, …) it has too.
+
+    Args:
+        raw: a ``paddle.inference.Predictor``.
+    """
+
+    def __init__(self, raw: Any, precision: str, model: Path) -> None:
+        super().__init__(PaddleInference.name, precision, model)
+        self.raw = raw
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "raw":  # not set yet
+            raise AttributeError(name)
+        return getattr(self.raw, name)
+
+    def outputs(self, images: np.ndarray) -> list[np.ndarray]:
+        return raw_outputs(self.raw, images)
+
+
+def raw_outputs(raw: Any, images: np.ndarray) -> list[np.ndarray]:
+    """All outputs of a ``paddle.inference.Predictor`` for float32 images (N, 3, H, W)."""
+    handle = raw.get_input_handle(raw.get_input_names()[0])
+    handle.copy_from_cpu(np.ascontiguousarray(images))
+    raw.run()
+    return [raw.get_output_handle(name).copy_to_cpu() for name in raw.get_output_names()]
+
+
+def model_files(
+    folder: str | Path, prefix: str = "inference", pir: bool = True
+) -> tuple[Path, Path]:
+    """The model and parameter files that the running Paddle reads fastest from a folder.
+
+    pir: False prefers ``.pdmodel`` where both formats are there.
+    A folder without files of that name may hold those of PaddleSlim, ``<prefix>_int8``.
+    Raises OctConvError if the folder holds no exported model that this Paddle can read.
+    """
+    suffixes = [".json", ".pdmodel"] if machine.paddle_writes_pir() else [".pdmodel"]
+    for stem in (prefix, prefix + _QUANTIZED):
+        params = Path(folder, f"{stem}.pdiparams")
+        for suffix in suffixes if pir else reversed(suffixes):
+            model = params.with_suffix(suffix)
+            if model.is_file() and params.is_file():
+                return model, params
+    names = " or ".join(prefix + suffix for suffix in suffixes)
+    raise OctConvError(
+        f"{folder} holds no exported model: {names}, with {prefix}.pdiparams "
+        "(paddleclas export writes them)"
+    )
+
+
+def demand_gpu() -> None:
+    """Raises OctConvError where Paddle has no GPU to run on."""
+    import paddle
+
+    if not paddle.is_compiled_with_cuda() or paddle.device.cuda.device_count() == 0:
+        raise OctConvError("the device gpu: Paddle sees no GPU here")
+
+
+def keep_intermediate_tensors() -> None:
+    """Let predictors created from now on keep the memory of their intermediate tensors."""
+    import paddle
+
+    if _GARBAGE_FLAG not in os.environ:
+        paddle.set_flags({_GARBAGE_FLAG: -1.0})
+
+
+def _demand_bfloat16() -> None:
+    from paddle.base import core
+
+    if not core.supports_bfloat16():
+        raise OctConvError("precision 'bf16': this processor has none (it lacks AVX-512)")
