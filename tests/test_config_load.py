@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -89,7 +92,9 @@ def test_strings_that_are_literals_are_read_as_paddleclas_does(write):
     [
         ("Global.epochs", "should be KEY.KEY=VALUE"),
         ("=3", "should be KEY.KEY=VALUE"),
-        ("A.b=c=d", "with one '='"),
+        ("A..b=c", "should be KEY.KEY=VALUE"),
+        ("Metric.Eval.²=2", "an index from 0 to 0"),
+        ("Metric.Eval.-1=2", "an index from 0 to 0"),
         ("Metric.Eval.1.x=2", "an index from 0 to 0"),
         ("Metric.Eval.first=2", "an index from 0 to 0"),
         ("Global.epochs.more=2", "not of a mapping"),
@@ -127,6 +132,109 @@ def test_broken_yaml_is_told_with_its_line(write, text, message):
     assert message in str(error.value)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_value_may_hold_an_equals_sign_and_brackets():
+    path = find_config(DIGITS)
+    config = load_config(path, ["Global.output_dir=runs/lr=0.1 [a](b)"])
+    assert config["Global"]["output_dir"] == "runs/lr=0.1 [a](b)"
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("2**10", 1024),
+        ("-(1+2)*3/4", -2.25),
+        ("7//2 + 7%4", 6),
+        ("2**-1", 0.5),
+        ("[1, (2, 3), {'a': 4}]", [1, (2, 3), {"a": 4}]),
+        ("'a'*3", "'a'*3"),
+        ("1/0", "1/0"),
+        ("abs(-1)", "abs(-1)"),
+        ("print", "print"),
+        ("[x for x in (1, 2)]", "[x for x in (1, 2)]"),
+        ("(-1)**0.5", "(-1)**0.5"),
+        ("{**{}}", "{**{}}"),
+        ("²", "²"),
+        ("--1", 1),
+        ("(" * 500, "(" * 500),
+        ("-" * 9_000 + "1", "-" * 9_000 + "1"),
+        ("[" * 20_000, "[" * 20_000),
+    ],
+)
+def test_literals_and_arithmetic_are_evaluated_and_nothing_else(text, value):
+    config = {}
+    config = load_config(find_config(DIGITS), [f"Arch.x={text}"])
+    assert config["Arch"]["x"] == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9**9**9",
+        "9**9**9**9",
+        "10**18",
+        "(10**9)*(10**9)",
+        "10**17*10**17*10**17",
+        "1" * 19,
+        "-" + "9" * 5000,
+        "[[7**64]]",
+    ],
+)
+def test_a_number_beyond_all_bounds_is_refused_at_once(text):
+    with pytest.raises(OctConvError, match=r"-o Global.epochs: .*too large a number"):
+        load_config(find_config(DIGITS), [f"Global.epochs={text}"])
+
+
+BOMB = "a: &a [1, 2, 3]\n" + "".join(
+    f"{x}: &{x} [{', '.join(['*' + y] * 9)}]\n" for y, x in zip("abcdefgh", "bcdefghi")
+)
+MERGES = "a: &a {x: 1}\n" + "".join(
+    f"{x}: &{x} {{<<: [{', '.join(['*' + y] * 9)}]}}\n" for y, x in zip("abcdefgh", "bcdefghi")
+)
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        (BOMB, "values, with its aliases written out"),
+        (MERGES, "values, with its aliases written out"),
+        ("a: &a\n  b: *a\n", "line 1, column 4: YAML syntax error: this part of the config holds"),
+        ("- &a [*a]", "holds itself"),
+        ("a: " + "[" * 100 + "]" * 100, "nested deeper than 64"),
+        ("a: " + "[" * 5000, "nested"),
+        ("a: " + "9" * 5000, "line 1, column 4: YAML syntax error: 9999"),
+        ("a: '" + "9" * 5000 + "'", "a: 9999"),
+        ("a: 2024-13-45", "2024-13-45 is no date that exists"),
+        ("a: 2024-02-30 10:00:00", "is no date that exists"),
+        ("a: {[1, 2]: 3}", "line 1"),
+    ],
+)
+def test_what_a_file_asks_for_is_bounded(write, text, told):
+    with pytest.raises(OctConvError) as error:
+        load_config(write(text))
+    assert told in str(error.value)
+    assert len(str(error.value)) < 400
+
+
+def test_aliases_that_are_written_out_once_are_kept_apart(write):
+    config = load_config(write("a: &a {b: 1}\nc: *a\n"), ["a.b=2"])
+    assert config == {"a": {"b": 2}, "c": {"b": 1}}
+
+
+@pytest.mark.parametrize("make", ["fifo", "folder", "large", "device"])
+def test_a_path_that_is_no_config_is_told_and_not_waited_for(tmp_path, make):
+    path = tmp_path / "config.yaml"
+    if make == "fifo":
+        os.mkfifo(path)
+    elif make == "folder":
+        path.mkdir()
+    elif make == "large":
+        path.write_bytes(b"a" * (2 << 20))
+    else:
+        path = Path("/dev/zero")
+    with pytest.raises(OctConvError, match="-c .*(is a pipe|is a folder|more than|is a device)"):
+        load_config(path)
 
 
 def test_binary_file_is_no_config(tmp_path):
