@@ -15,7 +15,7 @@ Every interpreter pays for this module: it imports nothing that ``site`` has not
 import os
 import sys
 
-BACKBONES = ("ppcls.arch.backbone", "paddleclas.ppcls.arch.backbone")
+BACKBONE_MODULES = ("ppcls.arch.backbone", "paddleclas.ppcls.arch.backbone")
 PACKAGE = "paddleclas"
 PREDICTOR = "paddleclas.paddleclas"
 
@@ -40,7 +40,7 @@ class _Finder:
     serves_command = True
 
     def find_spec(self, name, path=None, target=None):
-        if name in BACKBONES:
+        if name in BACKBONE_MODULES:
             return self._find_then(_register, name, path, target)
         if name in (PACKAGE, PREDICTOR) and self.serves_command and _is_sub_command():
             from .cli import console

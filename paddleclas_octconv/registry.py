@@ -1,4 +1,4 @@
-"""Puts the OctConv backbones into PaddleClas's architecture registry.
+"""Puts the OctConv backbones into PaddleClas's architecture registry, and builds networks from it.
 
 PaddleClas looks names up in the namespace of its ``arch`` package. Two copies of it can be loaded
 at once: a checkout's ``ppcls`` and a wheel's ``paddleclas.ppcls``. They are different modules,
@@ -8,18 +8,48 @@ each with its own ``TheseusLayer``, so each gets backbones that are layers of it
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 import warnings
-from inspect import signature
 from types import ModuleType
-from typing import Callable
+from typing import TYPE_CHECKING, Any, Callable
 
-from .backbones import FAMILIES
+from .backbones.catalogue import CATALOGUE
 from .common.errors import OctConvError
 from .common.suggest import suggest
 
-BACKBONES: tuple[str, ...] = tuple(name for names in FAMILIES.values() for name in names)
+if TYPE_CHECKING:
+    from paddle import nn
+
 COPIES = ("ppcls", "paddleclas.ppcls")
+# Keys of Arch that PaddleClas's exporter reads there, and its own networks ignore.
+_NOT_FOR_THE_NETWORK = ("infer_add_softmax",)
+
+
+def build(name: str, **options: Any) -> nn.Layer:
+    """A network of PaddleClas or of this package, with random weights, the same at every call.
+
+    Args:
+        name: as in ``Arch.name``.
+        options: the other keys of ``Arch``.
+
+    Raises:
+        OctConvError: there is no such network, or it does not take an option.
+    """
+    import paddle
+    from paddleclas.ppcls.arch import backbone
+
+    register()
+    function = getattr(backbone, name, None)
+    if name not in backbone.__all__ or function is None:
+        raise OctConvError(f"{name}: no such network{suggest(name, backbone.__all__)}")
+    paddle.seed(0)
+    try:
+        return function(**options)
+    except TypeError as error:
+        if "unexpected keyword argument" in str(error):
+            raise OctConvError(f"{name} takes no {str(error).rpartition(' ')[2]}") from None
+        raise
 
 
 def register() -> None:
@@ -54,25 +84,20 @@ def register_into(backbone: ModuleType) -> None:
             )
 
 
-def entry(name: str):
-    """The ``Backbone`` that stands behind a registered name (imports paddle)."""
-    family = next(family for family, names in FAMILIES.items() if name in names)
-    return importlib.import_module(f"{__package__}.backbones.{family}").BACKBONES[name]
-
-
 def _add(importer: ModuleType, backbone: ModuleType) -> None:
-    for name in BACKBONES:
+    for name in CATALOGUE:
         function = getattr(backbone, name)
         if getattr(importer, name, None) is None and hasattr(function, "octconv"):
             setattr(importer, name, function)
 
 
-def _bind_all(backbone: ModuleType) -> dict[str, Callable]:
+def _bind_all(backbone: ModuleType) -> dict[str, Callable[..., nn.Layer]]:
+    """A function for every name, whose networks are layers of one copy of PaddleClas."""
     theseus = importlib.import_module(f"{backbone.__name__}.base.theseus_layer").TheseusLayer
     bound: dict[type, type] = {}
     functions = {}
-    for name in BACKBONES:
-        network = entry(name).network
+    for name, entry in CATALOGUE.items():
+        network = entry.load()
         if network not in bound:
             bound[network] = type(
                 network.__name__,
@@ -83,17 +108,18 @@ def _bind_all(backbone: ModuleType) -> dict[str, Callable]:
     return functions
 
 
-def _bind(name: str, network: type, backbone: ModuleType) -> Callable:
-    options = entry(name).options
-    accepted = [option for option in signature(network.__init__).parameters if option != "self"]
+def _bind(name: str, network: type, backbone: ModuleType) -> Callable[..., nn.Layer]:
+    options = CATALOGUE[name].options
+    accepted = list(inspect.signature(network).parameters)
 
     def build(pretrained: bool | str = False, use_ssld: bool = False, **kwargs):
         from .weights.pretrained import load_pretrained
 
-        for option in kwargs:
+        given = {key: kwargs[key] for key in kwargs if key not in _NOT_FOR_THE_NETWORK}
+        for option in given:
             if option not in accepted:
                 raise OctConvError(f"{name} has no option {option!r}{suggest(option, accepted)}")
-        model = network(**{**options, **kwargs})
+        model = network(**{**options, **given})
         model.arch_name = name
         load_pretrained(model, pretrained, backbone.__name__.partition(".arch.")[0])
         return model
@@ -108,5 +134,5 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable:
         use_ssld: there for PaddleClas's signature; no distilled OctConv weights are published.
         **kwargs: those of ``{network.__name__}``: alpha, conv_bias, class_num, return_stages, …
     """
-    build.octconv = entry(name)
+    build.__dict__["octconv"] = CATALOGUE[name]
     return build

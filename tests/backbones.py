@@ -9,12 +9,12 @@ from paddle import nn
 from paddleclas.ppcls.utils import logger
 
 from paddleclas_octconv import registry
-from paddleclas_octconv.backbones import FAMILIES
+from paddleclas_octconv.backbones.catalogue import CATALOGUE
 
 logger.init_logger()
 registry.register()
 
-NAMES = registry.BACKBONES
+NAMES = tuple(CATALOGUE)
 # One a family: for tests that take long and in which the depth of the network plays no part.
 KINDS = (
     "OctResNet26",
@@ -34,9 +34,8 @@ def build(name: str, **options) -> nn.Layer:
 
 def few_blocks(name: str) -> dict:
     """The options that make a deep network shallow."""
-    if name in FAMILIES["oct_resnet"]:
-        return {"block_depth": [2, 1, 1, 1]}
-    return {"block_config": [2, 1, 1, 1]} if name in FAMILIES["oct_densenet"] else {}
+    depth = {"block_depth", "block_config"} & set(CATALOGUE[name].options)
+    return {option: [2, 1, 1, 1] for option in depth}
 
 
 def shallow(name: str, **options) -> nn.Layer:
@@ -48,7 +47,7 @@ def twin(name: str, **options) -> nn.Layer:
     """The vanilla network of PaddleClas."""
     paddle.seed(0)
     with paddle.utils.unique_name.guard():  # some twins name their parameters: build them twice
-        return getattr(zoo, registry.entry(name).twin)(**{"class_num": 10, **options})
+        return getattr(zoo, CATALOGUE[name].twin)(**{"class_num": 10, **options})
 
 
 def images(*shape: int, dtype: str = "float32") -> paddle.Tensor:

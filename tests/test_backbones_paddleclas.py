@@ -12,7 +12,6 @@ from paddle import nn
 from paddleclas.ppcls import arch
 from paddleclas.ppcls.utils import ema
 
-from paddleclas_octconv.backbones import FAMILIES
 from paddleclas_octconv.common.errors import OctConvError
 
 WITH_NHWC = [name for name in KINDS if "MobileNetV1" not in name and "DenseNet" not in name]
@@ -20,12 +19,6 @@ WITH_NHWC = [name for name in KINDS if "MobileNetV1" not in name and "DenseNet" 
 
 def trainable(network):
     return {key: p for key, p in network.named_parameters() if p.trainable}
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_the_names_of_a_family_are_those_of_its_file(family):
-    module = __import__(f"paddleclas_octconv.backbones.{family}", fromlist=["BACKBONES"])
-    assert set(module.BACKBONES) == set(FAMILIES[family])
 
 
 # Stages

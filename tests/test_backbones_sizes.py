@@ -10,7 +10,7 @@ import pytest
 from backbones import KINDS, NAMES, build, twin
 from conftest import error_line, run_cli
 
-from paddleclas_octconv import registry
+from paddleclas_octconv.backbones.catalogue import CATALOGUE
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.measure.complexity import measure
 
@@ -55,7 +55,7 @@ def test_total_parameters_are_those_paddle_summary_counts(name, total):
     assert paddle.summary(network, (1, 3, 32, 32))["total_params"] == total
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if registry.entry(name).twin])
+@pytest.mark.parametrize("name", [name for name in NAMES if CATALOGUE[name].twin])
 def test_vanilla_sizes_are_those_of_the_twin(name):
     ours = measure(build(name), (3, 65, 96))
     theirs = measure(twin(name), (3, 65, 96))
@@ -84,7 +84,7 @@ def test_measuring_leaves_the_network_as_it_was():
 
 @pytest.mark.parametrize("name", KINDS)
 def test_alpha_takes_a_number_or_one_per_stage(name):
-    network = registry.entry(name).network
+    network = CATALOGUE[name].load()
     octave, plain = network.octave_stages, network.plain_stages
     assert network.stage_alphas(0.25) == [0.25] * octave + [0.0] * plain
     each = [0.125] * (octave + plain)
@@ -95,7 +95,8 @@ def test_alpha_takes_a_number_or_one_per_stage(name):
 @pytest.mark.parametrize("alpha", [[0.5] * 3, [0.5] * 6, [], [0.5, "a", 0, 0], "0.5", None, True])
 @pytest.mark.parametrize("name", KINDS)
 def test_other_alphas_are_refused(name, alpha):
-    stages = registry.entry(name).network.octave_stages + registry.entry(name).network.plain_stages
+    network = CATALOGUE[name].load()
+    stages = network.octave_stages + network.plain_stages
     with pytest.raises(OctConvError) as error:
         build(name, alpha=alpha)
     assert str(error.value) == (

@@ -4,8 +4,9 @@ import numpy as np
 import paddle
 import pytest
 
+from paddleclas_octconv import registry
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.deploy import agreement, images, network
+from paddleclas_octconv.deploy import agreement, images
 from paddleclas_octconv.layers import OctConv2D
 
 SHAPE = [3, 32, 32]
@@ -13,7 +14,7 @@ SHAPE = [3, 32, 32]
 
 def trained(saturation=1.0):
     """A network whose softmax saturates as a trained one's does."""
-    net = network.build("OctMobileNetV1_x0_25", class_num=10)
+    net = registry.build("OctMobileNetV1_x0_25", class_num=10)
     net.eval()
     weights = net.state_dict()
     (key,) = [key for key, value in weights.items() if list(value.shape) == [256, 10]]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from paddleclas_octconv import cli
+from paddleclas_octconv import cli, registry
 from paddleclas_octconv.cli.benchmark import parse
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.deploy import network
@@ -49,7 +49,7 @@ def test_network_in_both_forms_beside_its_twin(result):
     assert len(rows) == 3
     assert (deploy["form"], plain["form"]) == ("deploy", "plain")
     assert deploy["vs"] == plain["vs"] == twin["label"]
-    counted = complexity.measure(network.build("OctMobileNetV1_x0_25"), (3, 32, 32))
+    counted = complexity.measure(registry.build("OctMobileNetV1_x0_25"), (3, 32, 32))
     assert deploy["multiply_adds"] == plain["multiply_adds"] == counted.multiply_adds
     assert twin["multiply_adds"] == counted.vanilla_multiply_adds
     assert deploy["promised"] == counted.vanilla_multiply_adds / counted.multiply_adds
@@ -66,13 +66,13 @@ def test_figures_come_with_what_they_depend_on(result):
 
 def test_exported_folders_are_compared_as_asked(tmp_path, capsys):
     for name in ("a", "b"):
-        net = network.build("MobileNetV1_x0_25", class_num=10)
+        net = registry.build("MobileNetV1_x0_25", class_num=10)
         network.save(net, tmp_path / name, [3, 32, 32])
     a, b = str(tmp_path / "a"), str(tmp_path / "b")
     file = tmp_path / "result.json"
     assert cli.main(["benchmark", a, "--vs", b, "--json", str(file), *SMALL]) == 0
     row, reference = json.loads(file.read_text(encoding="utf-8"))["networks"]
-    counted = complexity.measure(network.build("MobileNetV1_x0_25", class_num=10), (3, 32, 32))
+    counted = complexity.measure(registry.build("MobileNetV1_x0_25", class_num=10), (3, 32, 32))
     assert (row["label"], row["vs"], reference["label"]) == (a, b, b)
     assert row["multiply_adds"] == counted.multiply_adds
     assert row["total_parameters"] == counted.total_parameters
@@ -131,7 +131,7 @@ def test_bad_input_is_one_clear_line(arguments, said, capsys):
 
 
 def test_an_exported_folder_cannot_train(tmp_path, capsys):
-    network.save(network.build("MobileNetV1_x0_25"), tmp_path, [3, 32, 32])
+    network.save(registry.build("MobileNetV1_x0_25"), tmp_path, [3, 32, 32])
     assert cli.main(["benchmark", str(tmp_path), "--train-step", *SMALL]) == 2
     assert "is an exported folder; it cannot train" in capsys.readouterr().err
 
@@ -144,7 +144,7 @@ def test_a_worker_that_dies_says_so():
 
 
 def test_an_exported_program_is_counted(tmp_path):
-    net = network.build("MobileNetV1_x0_25", class_num=10)
+    net = registry.build("MobileNetV1_x0_25", class_num=10)
     network.save(net, tmp_path, [3, 32, 32])
     loaded = program.load(tmp_path)
     counted = complexity.measure(net, (3, 32, 32))
@@ -155,7 +155,7 @@ def test_an_exported_program_is_counted(tmp_path):
 
 
 def test_multiply_adds_of_a_model_of_any_size_are_unknown(tmp_path):
-    network.save(network.build("MobileNetV1_x0_25", class_num=10), tmp_path, [3, None, None])
+    network.save(registry.build("MobileNetV1_x0_25", class_num=10), tmp_path, [3, None, None])
     assert program.load(tmp_path).multiply_adds() is None
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import paddle
 import pytest
 
+from paddleclas_octconv import registry
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.deploy import network
 from paddleclas_octconv.deploy.predictor import create_predictor, run
@@ -21,7 +22,7 @@ def probabilities(net, images):
     ((75, 97), [(75, 97)]),
 ])  # fmt: skip
 def test_exported_agrees_with_eager_on_any_size(tmp_path, exported, sizes, deploy):
-    net = network.build("OctMobileNetV1_x0_25", class_num=10)
+    net = registry.build("OctMobileNetV1_x0_25", class_num=10)
     net.eval()
     images = [np.random.RandomState(0).randn(2, 3, *size).astype("float32") for size in sizes]
     expected = [probabilities(net, batch) for batch in images]
@@ -36,7 +37,7 @@ def test_exported_agrees_with_eager_on_any_size(tmp_path, exported, sizes, deplo
 
 def test_an_octave_network_shows_on_images_of_odd_size(tmp_path):
     """The outputs above differ with the image by far more than they may from eager."""
-    net = network.build("OctMobileNetV1_x0_25", class_num=10)
+    net = registry.build("OctMobileNetV1_x0_25", class_num=10)
     net.eval()
     one, other = (
         probabilities(net, np.random.RandomState(i).randn(1, 3, 75, 97).astype("float32"))
@@ -46,16 +47,16 @@ def test_an_octave_network_shows_on_images_of_odd_size(tmp_path):
 
 
 def test_random_weights_are_the_same_every_time():
-    one, other = (network.build("OctMobileNetV1_x0_25").state_dict() for _ in range(2))
+    one, other = (registry.build("OctMobileNetV1_x0_25").state_dict() for _ in range(2))
     assert all((one[key] == other[key]).all() for key in one)
 
 
 def test_an_exported_program_of_any_size_can_be_read(tmp_path):
-    network.save(network.build("OctMobileNetV1_x0_25"), tmp_path, [3, None, None])
+    network.save(registry.build("OctMobileNetV1_x0_25"), tmp_path, [3, None, None])
     counts = program.load(tmp_path).counts()
     assert counts["nearest_interp"] + counts["nearest_interp_v2"] > 0  # of Paddle 3, of Paddle 2
 
 
 def test_a_mistyped_option_is_one_clear_error():
     with pytest.raises(OctConvError, match="class_nun"):
-        network.build("MobileNetV1", class_nun=10)
+        registry.build("MobileNetV1", class_nun=10)

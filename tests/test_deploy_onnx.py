@@ -5,7 +5,7 @@ import paddle
 import pytest
 import yaml
 
-from paddleclas_octconv import cli
+from paddleclas_octconv import cli, registry
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.deploy import network, to_onnx
@@ -29,7 +29,7 @@ def session(onnxruntime, folder):
 def test_export_writes_a_model_that_agrees(onnxruntime, tiny_config, fetched_trainer, tmp_path):
     config = yaml.safe_load(tiny_config.read_text())
     paddle.seed(2)
-    net = network.build(**config["Arch"])
+    net = registry.build(**config["Arch"])
     paddle.save(net.state_dict(), str(tmp_path / "weights.pdparams"))
     overrides = [f"Global.pretrained_model={tmp_path}/weights"]
     overrides += [f"Global.save_inference_dir={tmp_path}/inference"]
@@ -54,7 +54,7 @@ def test_export_writes_a_model_that_agrees(onnxruntime, tiny_config, fetched_tra
     ],
 )
 def test_octave_networks_of_any_size(onnxruntime, tmp_path, name, size):
-    net = network.build(name, class_num=10)
+    net = registry.build(name, class_num=10)
     net.eval()
     network.re_parameterize(net)
     network.save(net, tmp_path, [3, *size])
@@ -64,7 +64,7 @@ def test_octave_networks_of_any_size(onnxruntime, tmp_path, name, size):
 
 def test_another_model_is_refused(onnxruntime, tmp_path):
     for folder, alpha in ((tmp_path / "a", 0.5), (tmp_path / "b", 0.25)):
-        network.save(network.build("OctMobileNetV1_x0_25", alpha=alpha), folder, [3, 32, 32])
+        network.save(registry.build("OctMobileNetV1_x0_25", alpha=alpha), folder, [3, 32, 32])
     to_onnx.convert(tmp_path / "b", [3, 32, 32])
     (tmp_path / "b" / "inference.onnx").rename(tmp_path / "a" / "inference.onnx")
     with pytest.raises(OctConvError, match=r"differs from Paddle Inference by .* more than 1e-04"):

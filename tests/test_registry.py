@@ -8,17 +8,13 @@ import types
 import paddleclas
 import paddleclas.ppcls.arch as arch
 import pytest
-from backbones import NAMES  # initialises PaddleClas's logger too
+from backbones import NAMES, few_blocks  # initialises PaddleClas's logger too
+from conftest import run_python
 from paddleclas.ppcls.arch.backbone.base.theseus_layer import TheseusLayer
 
-from paddleclas_octconv import backbones, registry
+from paddleclas_octconv import registry
+from paddleclas_octconv.backbones.catalogue import CATALOGUE
 from paddleclas_octconv.common.errors import OctConvError
-
-
-def test_the_table_of_names_is_that_of_the_families():
-    for family, names in backbones.FAMILIES.items():
-        module = importlib.import_module(f"paddleclas_octconv.backbones.{family}")
-        assert set(module.BACKBONES) == set(names)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -56,7 +52,7 @@ def test_a_name_that_is_taken_stays_and_is_told_of(monkeypatch):
     with pytest.warns(UserWarning, match="taken.arch.backbone has a OctResNet50 already; it stays"):
         registry.register_into(module)
     assert module.OctResNet50 is theirs
-    assert module.OctResNet101.octconv is registry.entry("OctResNet101")
+    assert module.OctResNet101.octconv is CATALOGUE["OctResNet101"]
 
 
 def test_a_mistyped_option_is_named():
@@ -64,3 +60,14 @@ def test_a_mistyped_option_is_named():
         OctConvError, match="OctResNet50 has no option 'alhpa'; did you mean alpha?"
     ):
         paddleclas.OctResNet50(alhpa=0.5)
+
+
+def test_listing_the_names_needs_no_paddle():
+    code = "import sys, paddleclas_octconv.backbones.catalogue; print('paddle' in sys.modules)"
+    assert run_python("-c", code).stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_network_knows_its_name_and_its_classes(name):
+    network = getattr(paddleclas, name)(class_num=3, **few_blocks(name))
+    assert (network.arch_name, network.class_num) == (name, 3)

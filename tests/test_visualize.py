@@ -11,8 +11,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from paddleclas_octconv import registry
 from paddleclas_octconv.cli import main
-from paddleclas_octconv.deploy import network
 from paddleclas_octconv.measure import complexity
 from paddleclas_octconv.visualize import branches
 from paddleclas_octconv.visualize.architecture import per_stage
@@ -23,7 +23,7 @@ NETWORKS = ["OctMobileNetV1_x0_25", "OctResNet26", "OctMobileNetV2_x0_5", "ResNe
 
 def build(name: str) -> paddle.nn.Layer:
     options = {"alpha": 0.5} if name.startswith("Oct") else {}
-    return network.build(name, class_num=10, **options)
+    return registry.build(name, class_num=10, **options)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -56,7 +56,7 @@ def test_pairs_are_shown_as_pairs():
 def test_summary_prints_what_paddle_summary_counts(tiny_config, capsys):
     assert main(["summary", "-c", str(tiny_config)]) == 0
     printed = capsys.readouterr().out
-    model = network.build("OctMobileNetV1_x0_25", class_num=4, alpha=0.5)
+    model = registry.build("OctMobileNetV1_x0_25", class_num=4, alpha=0.5)
     with contextlib.redirect_stdout(io.StringIO()):
         counted = paddle.summary(model, (1, 3, 32, 32))
     assert f"Total params: {counted['total_params']:,}\n" in printed
@@ -83,7 +83,7 @@ def test_a_stage_holds_what_its_last_pair_does():
 def trained(tiny_config, tmp_path, monkeypatch):
     """Arguments that name weights and an image."""
     monkeypatch.chdir(tmp_path)
-    model = network.build("OctMobileNetV1_x0_25", class_num=4, alpha=0.5)
+    model = registry.build("OctMobileNetV1_x0_25", class_num=4, alpha=0.5)
     paddle.save(model.state_dict(), "weights.pdparams")
     pixels = np.random.default_rng(0).integers(0, 255, (20, 30, 3), dtype=np.uint8)
     Image.fromarray(pixels).save("image.png")
@@ -124,7 +124,7 @@ def test_a_vanilla_network_has_nothing_to_show(trained, tiny_config, tmp_path, c
     config = yaml.safe_load(tiny_config.read_text())
     config["Arch"] = {"name": "MobileNetV1_x0_25", "class_num": 4}
     (tmp_path / "vanilla.yaml").write_text(yaml.safe_dump(config))
-    model = network.build("MobileNetV1_x0_25", class_num=4)
+    model = registry.build("MobileNetV1_x0_25", class_num=4)
     paddle.save(model.state_dict(), "weights.pdparams")
     arguments = ["-c", "vanilla.yaml", *trained[2:], *WEIGHTS]
     assert main(["visualize", *arguments]) == 2

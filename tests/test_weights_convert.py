@@ -13,7 +13,6 @@ import pytest
 from backbones import build, twin
 
 from paddleclas_octconv.cli import main
-from paddleclas_octconv.registry import entry
 from paddleclas_octconv.weights.octconv_pytorch import from_octconv_pytorch
 from paddleclas_octconv.weights.safe_load import load_weights
 
@@ -235,7 +234,7 @@ def test_gives_the_outputs_of_octconv_pytorch(convert, tmp_path, monkeypatch, ar
     torch.save(theirs.state_dict(), tmp_path / "oct.pth")
 
     assert convert("oct.pth", arch=arch)[0] == 0
-    ours = entry(arch).build()
+    ours = build(arch, class_num=1000)
     ours.set_state_dict(paddle.load(str(tmp_path / "out.pdparams")))
     ours.eval()
     with paddle.no_grad():

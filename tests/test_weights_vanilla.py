@@ -9,7 +9,7 @@ from backbones import build, twin
 
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.layers import OctBatchNorm2D, OctConv2D
-from paddleclas_octconv.weights.fit import fit, load_into
+from paddleclas_octconv.weights.match import load_into, match_weights
 from paddleclas_octconv.weights.vanilla import cut, vanilla_parts
 
 
@@ -52,7 +52,8 @@ def test_equals_the_vanilla_network_on_constant_images(name, options):
     vanilla, octave = twin(name), build(name, **options)
     randomise(vanilla)
     octave.eval()
-    fitted = fit(octave, {key: v.numpy() for key, v in vanilla.state_dict().items()}, "weights")
+    state = {key: value.numpy() for key, value in vanilla.state_dict().items()}
+    fitted = match_weights(octave, state, "weights")
     assert fitted.vanilla
     assert set(fitted.weights) == set(octave.state_dict())
     load_into(octave, fitted.weights)
@@ -63,9 +64,26 @@ def test_equals_the_vanilla_network_on_constant_images(name, options):
     np.testing.assert_allclose(got, expected, atol=2e-5 * np.abs(expected).max())
 
 
+def test_the_names_of_the_twin_follow_the_depth_of_the_network():
+    depth = {"block_depth": [1, 2, 1, 1]}
+    keys = [*build("OctResNeXt50_32x4d", **depth).state_dict()]
+    found = {build("OctResNeXt50_32x4d", **depth).twin_key(key).split(".")[0] for key in keys}
+    assert found == {"conv", "bb_0_0", "bb_1_0", "bb_1_1", "bb_2_0", "bb_3_0", "out"}
+
+
+class Alone(paddle.nn.Sequential):
+    """Layers that are called alike in the vanilla network."""
+
+    def twin_key(self, key):
+        return key
+
+    def twin_orders(self):
+        return {}
+
+
 def cut_kernel(kernel, out_channels, in_channels, **options):
     layer = OctConv2D(in_channels, out_channels, kernel.shape[-1], bias_attr=False, **options)
-    parts = vanilla_parts(paddle.nn.Sequential(layer), str, {})
+    parts = vanilla_parts(Alone(layer))
     weights = cut(parts, {"0.weight": kernel})
     assert {key: list(value.shape) for key, value in weights.items()} == {
         f"0.{key}": value.shape for key, value in layer.state_dict().items()
@@ -97,8 +115,8 @@ def test_one_frequency_and_depthwise():
 
 
 def test_batch_norm_and_biases():
-    network = paddle.nn.Sequential(OctConv2D(4, 6, 1, alpha_in=0.5), OctBatchNorm2D(6, 0.5))
-    parts = vanilla_parts(network, str, {})
+    network = Alone(OctConv2D(4, 6, 1, alpha_in=0.5), OctBatchNorm2D(6, 0.5))
+    parts = vanilla_parts(network)
     arrays = {key: np.random.rand(*part.shape).astype(np.float32) for key, part in parts.items()}
     assert sorted(arrays) == ["0.bias", "0.weight", "1._mean", "1._variance", "1.bias", "1.weight"]
     weights = cut(parts, arrays)

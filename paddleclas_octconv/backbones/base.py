@@ -4,41 +4,13 @@ from __future__ import annotations
 
 from itertools import accumulate
 from numbers import Real
-from typing import Any, Callable
 
 from paddle import nn
 
 from ..common.errors import OctConvError
 from ..layers import join
+from ..weights.match import cut_if_vanilla
 from ..weights.order import Order
-
-
-class Backbone:
-    """A registered name.
-
-    Attributes:
-        network: the class.
-        twin: the vanilla network's name in PaddleClas; None where PaddleClas has none.
-        options: arguments of ``network``.
-        twin_key: turns a key of our state dict, the branch left out of it, into the twin's:
-            "blocks.3.conv0.conv.weight" (of hh, hl, lh and ll) -> "bb_1_0.conv0._conv.weight".
-    """
-
-    def __init__(
-        self,
-        network: type[OctBackbone],
-        twin: str | None,
-        twin_key: Callable[[str], str] = str,
-        **options: Any,
-    ) -> None:
-        self.network = network
-        self.twin = twin
-        self.twin_key = twin_key
-        self.options = options
-
-    def build(self, **options: Any) -> OctBackbone:
-        """The network; ``options`` go before its own."""
-        return self.network(**{**self.options, **options})
 
 
 class OctBackbone(nn.Layer):
@@ -46,11 +18,19 @@ class OctBackbone(nn.Layer):
 
     With that layer behind it in the method resolution order, ``update_res``, ``stop_after``,
     ``freeze_befor`` and ``upgrade_sublayer`` are PaddleClas's own.
+
+    Attributes:
+        arch_name: what messages call it: the registered name it was built by, or its class's.
+        class_num: classes that it tells apart; PaddleClas's heads read it.
     """
 
-    arch_name: str | None = None  # the registered name it was built by
     data_format = "NCHW"
     octave_stages, plain_stages = 3, 1
+
+    def __init__(self, class_num: int) -> None:
+        super().__init__()
+        self.arch_name = type(self).__name__
+        self.class_num = class_num
 
     @classmethod
     def stage_alphas(cls, alpha) -> list[float]:
@@ -111,6 +91,15 @@ class OctBackbone(nn.Layer):
             )
         return super().__call__(x, *args, **kwargs)
 
+    def twin_key(self, key: str) -> str:
+        """The vanilla twin's name of a tensor.
+
+        Args:
+            key: of our state dict, the path or branch of an octave layer left out of it:
+                "blocks.3.conv0.conv.weight" for the kernels of hh, hl, lh and ll.
+        """
+        return key
+
     def twin_orders(self) -> dict[str, Order]:
         """The layers whose channels are not those of the vanilla twin in the twin's order."""
         return {}
@@ -118,8 +107,6 @@ class OctBackbone(nn.Layer):
     def set_state_dict(self, state_dict, use_structured_name: bool = True):
         """As Paddle's; a state dict of the vanilla twin is cut into octave weights first."""
         if use_structured_name:
-            from ..weights.fit import cut_if_vanilla
-
             state_dict = cut_if_vanilla(self, state_dict)
         return super().set_state_dict(state_dict, use_structured_name)
 

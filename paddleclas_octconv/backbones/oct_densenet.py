@@ -24,7 +24,7 @@ from ..layers import (
 )
 from ..layers.octave import low_channels
 from ..weights.order import Order
-from .base import Backbone, OctBackbone, old_names
+from .base import OctBackbone, old_names
 
 
 class DenseLayer(Reparameterizable):
@@ -111,7 +111,7 @@ class OctDenseNet(OctBackbone):
         return_patterns=None,
         return_stages=None,
     ) -> None:
-        super().__init__()
+        super().__init__(class_num)
         self.conv1_func = ConvBNLayer(
             3, num_init_features, 7, stride=2, act="relu", conv_bias=conv_bias
         )
@@ -162,6 +162,18 @@ class OctDenseNet(OctBackbone):
             return_stages,
         )
 
+    def twin_key(self, key: str) -> str:
+        """PaddleClas's: "blocks.2.0.….conv.weight" -> "db_conv_3.conv3_1.…._conv.weight"."""
+        if key.startswith("blocks."):
+            _, index, rest = key.split(".", 2)
+            stage = int(index) // 2 + 2
+            if int(index) % 2:
+                key = f"tr_conv{stage}_blk.{rest}"
+            else:
+                layer, rest = rest.split(".", 1)
+                key = f"db_conv_{stage}.conv{stage}_{int(layer) + 1}.{rest}"
+        return old_names(key)
+
     def twin_orders(self) -> dict[str, Order]:
         """What a layer adds goes to the end of both branches."""
         orders = {}
@@ -199,21 +211,3 @@ class OctDenseNet(OctBackbone):
         x = self.pool2d_avg(x)
         x = self.flatten(x)
         return self.out(x)
-
-
-def twin_key(key: str) -> str:
-    """PaddleClas's: "blocks.2.0.….conv.weight" -> "db_conv_3.conv3_1.…._conv.weight"."""
-    if key.startswith("blocks."):
-        _, index, rest = key.split(".", 2)
-        stage = int(index) // 2 + 2
-        if int(index) % 2:
-            key = f"tr_conv{stage}_blk.{rest}"
-        else:
-            layer, rest = rest.split(".", 1)
-            key = f"db_conv_{stage}.conv{stage}_{int(layer) + 1}.{rest}"
-    return old_names(key)
-
-
-BACKBONES = {
-    "OctDenseNet121": Backbone(OctDenseNet, "DenseNet121", twin_key, block_config=[6, 12, 24, 16]),
-}

@@ -10,7 +10,7 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn.initializer import KaimingNormal
 
 from ..layers import ConvBNLayer, OctConvBNLayer, join
-from .base import Backbone, OctBackbone, last_blocks
+from .base import OctBackbone, last_blocks
 
 # Out-channels and stride of the depthwise separable blocks.
 BLOCKS = [
@@ -95,7 +95,7 @@ class OctMobileNet(OctBackbone):
         return_patterns=None,
         return_stages=None,
     ) -> None:
-        super().__init__()
+        super().__init__(class_num)
         num_channels = int(32 * scale)
         self.conv = ConvBNLayer(3, num_channels, 3, stride=2, act="relu", conv_bias=conv_bias)
 
@@ -128,11 +128,3 @@ class OctMobileNet(OctBackbone):
         x = self.avg_pool(join(x))
         x = self.flatten(x)
         return self.fc(x)
-
-
-BACKBONES = {
-    "OctMobileNetV1": Backbone(OctMobileNet, "MobileNetV1"),
-    "OctMobileNetV1_x0_75": Backbone(OctMobileNet, "MobileNetV1_x0_75", scale=0.75),
-    "OctMobileNetV1_x0_5": Backbone(OctMobileNet, "MobileNetV1_x0_5", scale=0.5),
-    "OctMobileNetV1_x0_25": Backbone(OctMobileNet, "MobileNetV1_x0_25", scale=0.25),
-}

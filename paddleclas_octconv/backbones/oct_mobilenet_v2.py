@@ -9,7 +9,7 @@ from __future__ import annotations
 from paddle import Tensor, nn, transpose
 
 from ..layers import ConvBNLayer, OctConvBNLayer
-from .base import Backbone, OctBackbone, last_blocks, old_names
+from .base import OctBackbone, last_blocks, old_names
 
 # Expansion, out-channels, number of blocks, stride of the first.
 BLOCKS = [
@@ -22,6 +22,13 @@ BLOCKS = [
     (6, 320, 1, 1),
 ]
 STAGE_DEPTH = [1, 2, 3, 7, 4]  # blocks at one resolution
+
+# What PaddleClas calls the blocks.
+UNITS = [
+    f"conv{stage}._first_block" if index == 0 else f"conv{stage}.conv{stage}_{index + 1}"
+    for stage, (_, _, depth, _) in enumerate(BLOCKS, 2)
+    for index in range(depth)
+]
 
 
 class InvertedResidualUnit(nn.Layer):
@@ -92,7 +99,7 @@ class OctMobileNetV2(OctBackbone):
         return_patterns=None,
         return_stages=None,
     ) -> None:
-        super().__init__()
+        super().__init__(class_num)
         self.data_format = data_format
         options = dict(conv_bias=conv_bias, data_format=data_format)
         num_channels = int(32 * scale)
@@ -127,6 +134,13 @@ class OctMobileNetV2(OctBackbone):
         self.out = nn.Linear(out_channels, class_num)
         self.init_stages(last_blocks(STAGE_DEPTH), return_patterns, return_stages)
 
+    def twin_key(self, key: str) -> str:
+        """PaddleClas's: "blocks.2.….bn.bias" -> "conv3.conv3_2._…._batch_norm.bias"."""
+        if key.startswith("blocks."):
+            _, index, layer, rest = key.split(".", 3)
+            key = f"{UNITS[int(index)]}._{layer}.{rest}"
+        return old_names(key)
+
     def forward(self, x: Tensor) -> Tensor:
         if self.data_format == "NHWC":
             x = transpose(x, [0, 2, 3, 1])
@@ -136,26 +150,3 @@ class OctMobileNetV2(OctBackbone):
         x = self.pool2d_avg(x)
         x = self.flatten(x)
         return self.out(x)
-
-
-UNITS = [
-    f"conv{stage}._first_block" if index == 0 else f"conv{stage}.conv{stage}_{index + 1}"
-    for stage, (_, _, depth, _) in enumerate(BLOCKS, 2)
-    for index in range(depth)
-]
-
-
-def twin_key(key: str) -> str:
-    """PaddleClas's: "blocks.2.….bn.bias" -> "conv3.conv3_2._…._batch_norm.bias"."""
-    if key.startswith("blocks."):
-        _, index, layer, rest = key.split(".", 3)
-        key = f"{UNITS[int(index)]}._{layer}.{rest}"
-    return old_names(key)
-
-
-BACKBONES = {
-    "OctMobileNetV2_x0_5": Backbone(OctMobileNetV2, "MobileNetV2_x0_5", twin_key, scale=0.5),
-    "OctMobileNetV2_x0_75": Backbone(OctMobileNetV2, "MobileNetV2_x0_75", twin_key, scale=0.75),
-    "OctMobileNetV2": Backbone(OctMobileNetV2, "MobileNetV2", twin_key),
-    "OctMobileNetV2_x1_125": Backbone(OctMobileNetV2, None, twin_key, scale=1.125),
-}

@@ -10,7 +10,6 @@ shortcut of stage 1 take alpha from 0 to its value, those of stage 4 take it bac
 from __future__ import annotations
 
 import math
-from typing import Callable
 
 from paddle import ParamAttr, Tensor, nn, transpose
 from paddle.nn.initializer import Uniform
@@ -18,7 +17,7 @@ from paddle.nn.initializer import Uniform
 from ..common.errors import OctConvError
 from ..layers import ConvBNLayer, OctConvBNLayer, OctSELayer, add, each, join
 from ..weights.order import Order, grouped
-from .base import Backbone, OctBackbone, last_blocks, old_names
+from .base import OctBackbone, last_blocks, old_names
 
 
 class BottleneckBlock(nn.Layer):
@@ -103,7 +102,8 @@ class OctResNet(OctBackbone):
         return_patterns=None,
         return_stages=None,
     ) -> None:
-        super().__init__()
+        super().__init__(class_num)
+        self.block_depth, self.cardinality = block_depth, cardinality
         for name, values in (("lr_mult_list", lr_mult_list), ("stride_list", stride_list)):
             if not isinstance(values, (list, tuple)) or len(values) != 5:
                 raise OctConvError(
@@ -158,6 +158,20 @@ class OctResNet(OctBackbone):
         )
         self.init_stages(last_blocks(block_depth), return_patterns, return_stages)
 
+    def twin_key(self, key: str) -> str:
+        """ResNeXt's own: "blocks.3.conv0.conv.weight" -> "bb_1_0.conv0._conv.weight"."""
+        if self.cardinality == 1:
+            return key
+        if key.startswith("blocks."):
+            _, index, rest = key.split(".", 2)
+            names = [
+                f"bb_{stage}_{number}"
+                for stage, depth in enumerate(self.block_depth)
+                for number in range(depth)
+            ]
+            key = f"{names[int(index)]}.{rest}"
+        return old_names(key.replace("stem.0.", "conv.").replace("fc.", "out."))
+
     def twin_orders(self) -> dict[str, Order]:
         """Every group of a grouped convolution has a high and a low part."""
         orders = {}
@@ -181,51 +195,3 @@ class OctResNet(OctBackbone):
         x = self.avg_pool(join(x, self.data_format))
         x = self.flatten(x)
         return self.fc(x)
-
-
-def resnext_key(block_depth: list[int]) -> Callable[[str], str]:
-    """Those of the vanilla ResNeXt: "blocks.3.conv0.conv.weight" -> "bb_1_0.conv0._conv.weight"."""
-    names = [f"bb_{stage}_{i}" for stage, depth in enumerate(block_depth) for i in range(depth)]
-
-    def twin_key(key: str) -> str:
-        if key.startswith("blocks."):
-            _, index, rest = key.split(".", 2)
-            key = f"{names[int(index)]}.{rest}"
-        return old_names(key.replace("stem.0.", "conv.").replace("fc.", "out."))
-
-    return twin_key
-
-
-DEPTHS = {
-    26: [2, 2, 2, 2],
-    50: [3, 4, 6, 3],
-    101: [3, 4, 23, 3],
-    152: [3, 8, 36, 3],
-    200: [3, 24, 36, 3],
-}
-
-BACKBONES = {
-    "OctResNet26": Backbone(OctResNet, None, block_depth=DEPTHS[26]),
-    "OctResNet50": Backbone(OctResNet, "ResNet50", block_depth=DEPTHS[50]),
-    "OctResNet101": Backbone(OctResNet, "ResNet101", block_depth=DEPTHS[101]),
-    "OctResNet152": Backbone(OctResNet, "ResNet152", block_depth=DEPTHS[152]),
-    "OctResNet200": Backbone(OctResNet, None, block_depth=DEPTHS[200]),
-    "OctResNeXt50_32x4d": Backbone(
-        OctResNet,
-        "ResNeXt50_32x4d",
-        resnext_key(DEPTHS[50]),
-        block_depth=DEPTHS[50],
-        cardinality=32,
-        group_width=4,
-    ),
-    "OctResNeXt101_32x4d": Backbone(
-        OctResNet,
-        "ResNeXt101_32x4d",
-        resnext_key(DEPTHS[101]),
-        block_depth=DEPTHS[101],
-        cardinality=32,
-        group_width=4,
-    ),
-    "OctSE_ResNet50": Backbone(OctResNet, None, block_depth=DEPTHS[50], reduction_ratio=16),
-    "OctSE_ResNet152": Backbone(OctResNet, None, block_depth=DEPTHS[152], reduction_ratio=16),
-}

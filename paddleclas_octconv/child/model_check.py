@@ -88,7 +88,7 @@ def _without_pretrained(arch: Any) -> None:
 
 def _check_weights(key: str, path: str, model, arch: dict, mode: str) -> None:
     from ..backbones.base import OctBackbone
-    from ..weights.fit import fit
+    from ..weights.match import match_weights
     from ..weights.safe_load import load_weights
 
     file = path if path.endswith(".pdparams") else f"{path}.pdparams"
@@ -98,7 +98,7 @@ def _check_weights(key: str, path: str, model, arch: dict, mode: str) -> None:
     except OctConvError as error:
         raise OctConvError(f"{key}: {error}") from None
     if isinstance(model, OctBackbone):
-        fitted = fit(model, weights, f"{key}: {file}", new_classes=fine_tuning)
+        fitted = match_weights(model, weights, f"{key}: {file}", new_classes=fine_tuning)
         if fitted.vanilla and key == "Global.checkpoints":
             raise OctConvError(
                 f"{key}: {file} holds weights of {arch['name']}'s vanilla twin, not a checkpoint; "

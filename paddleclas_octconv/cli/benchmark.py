@@ -13,10 +13,10 @@ from typing import Any, Sequence
 
 from prettytable import PrettyTable
 
+from ..backbones.catalogue import CATALOGUE
 from ..common import machine
 from ..common.errors import OctConvError
 from ..measure.benchmark import FORMS, Contender, Row, Settings, as_json, label_of, measure, twin_of
-from ..registry import BACKBONES
 from .options import positive
 
 HELP = "measure networks in Paddle Inference, in turns"
@@ -180,7 +180,7 @@ def render_kernels(table: Sequence[Row]) -> str:
 
 def parse(text: str) -> Contender:
     """``NAME``, ``NAME:KEY=VALUE,…`` or the path of an exported folder (``./NAME``)."""
-    is_name = text in BACKBONES or f"Oct{text}" in BACKBONES
+    is_name = text in CATALOGUE or f"Oct{text}" in CATALOGUE
     if os.path.isdir(text) and not is_name:
         return Contender(text, folder=text)
     name, _, rest = text.partition(":")

@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from ..backbones.catalogue import CATALOGUE
 from ..common.errors import OctConvError
 from ..common.suggest import suggest
-from ..registry import BACKBONES, entry
 from .options import alpha
 
 HELP = "cut a vanilla network's weights into octave weights, or convert PyTorch ones"
@@ -44,9 +44,9 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         OctConvError: SOURCE is not safe to load or does not fit, or OUT cannot be written.
     """
-    if args.arch not in BACKBONES:
+    if args.arch not in CATALOGUE:
         raise OctConvError(
-            f"--arch: {args.arch}: no such OctConv network{suggest(args.arch, BACKBONES)}"
+            f"--arch: {args.arch}: no such OctConv network{suggest(args.arch, CATALOGUE)}"
         )
     if args.out.suffix != ".pdparams":
         raise OctConvError(f"OUT: {args.out} should end in .pdparams")
@@ -75,24 +75,19 @@ def _convert(source: Path, arch: str, options: dict, trust: bool) -> tuple[dict,
 
     import paddle
 
-    from ..weights.fit import class_num, fit, load_into
+    from .. import registry
+    from ..weights.match import class_num, load_into, match_weights
 
     paddle.set_device("cpu")
-    model = _build(arch, options)
+    model = registry.build(arch, **options)
     classes = class_num(model, weights)
     if classes is not None:
-        model = _build(arch, {"class_num": classes, **options})
-    fitted = fit(model, weights, str(source), new_classes=False)
+        model = registry.build(arch, **{"class_num": classes, **options})
+    fitted = match_weights(model, weights, str(source), new_classes=False)
     if not fitted.vanilla and not pytorch:
         raise OctConvError(f"SOURCE: {source} holds weights of {arch} itself: nothing to convert")
     load_into(model, fitted.weights)
     return model.state_dict(), "from octconv.pytorch" if pytorch else fitted.note
-
-
-def _build(arch: str, options: dict):
-    model = entry(arch).build(**options)
-    model.arch_name = arch
-    return model
 
 
 def _save(weights: dict, out: Path) -> None:

@@ -6,9 +6,9 @@ import argparse
 import json
 from typing import Any, Callable
 
+from ..backbones.catalogue import CATALOGUE
 from ..common.errors import OctConvError
 from ..common.suggest import suggest
-from ..registry import BACKBONES, entry
 from .options import alpha
 
 HELP = "list the OctConv backbones with their parameters and multiply-adds"
@@ -34,13 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print one line a backbone, as soon as it is measured, or one JSON list."""
     for name in args.name:
-        if name not in BACKBONES:
-            raise OctConvError(f"unknown backbone {name!r}{suggest(name, BACKBONES)}")
-    names = args.name or BACKBONES
+        if name not in CATALOGUE:
+            raise OctConvError(f"unknown backbone {name!r}{suggest(name, CATALOGUE)}")
+    names = args.name or CATALOGUE
     options = {} if args.alpha is None else {"alpha": args.alpha}
     if options:
         for name in names:
-            _naming(name, entry(name).network.stage_alphas, args.alpha)
+            _naming(name, CATALOGUE[name].load().stage_alphas, args.alpha)
     rows = (_measure(name, options, args.image_size) for name in names)
     if args.json:
         print(json.dumps(list(rows), indent=2))
@@ -63,14 +63,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _measure(name: str, options: dict[str, Any], image_size: tuple[int, int]) -> dict[str, Any]:
+    from .. import registry
     from ..measure.complexity import measure
 
-    backbone = entry(name)
-    network = _naming(name, backbone.build, **options)
+    network = _naming(name, registry.build, name, **options)
     complexity = _naming(name, measure, network, (3, *image_size))
     return {
         "name": name,
-        "twin": backbone.twin,
+        "twin": CATALOGUE[name].twin,
         **complexity._asdict(),
         "ratio": round(complexity.multiply_adds / complexity.vanilla_multiply_adds, 4),
     }

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ..backbones.catalogue import CATALOGUE
 from ..common.errors import OctConvError
-from ..registry import BACKBONES
 from .data_sets import check_data_sets, check_images
 from .dotted import get, has
 from .slim import check_slim
@@ -80,7 +80,7 @@ def _check_arch(arch: dict) -> None:
     class_num = arch.get("class_num")
     if class_num is not None and (type(class_num) is not int or class_num < 1):
         raise OctConvError(f"Arch.class_num: {class_num!r} should be a whole number above 0")
-    if arch["name"] in BACKBONES and "alpha" in arch:
+    if arch["name"] in CATALOGUE and "alpha" in arch:
         _check_alpha(arch["alpha"])
 
 

@@ -4,7 +4,7 @@ from .bn_act_conv import OctBNActConvLayer
 from .branchwise import concat, each
 from .conv import OctConv2D
 from .conv_bn import ConvBNLayer, OctConvBNLayer, add
-from .deploy import Reparameterizable
+from .folding import Reparameterizable
 from .norm import OctBatchNorm2D
 from .octave import Octave, join
 from .pool import OctAvgPool2D

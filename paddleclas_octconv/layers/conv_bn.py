@@ -6,7 +6,7 @@ from paddle import ParamAttr, Tensor, nn
 
 from .branchwise import each
 from .conv import OctConv2D
-from .deploy import FoldedOctConv2D, Reparameterizable, fold_batch_norm, foldable, foldable_unit
+from .folding import FoldedOctConv2D, Reparameterizable, fold_batch_norm, foldable, foldable_unit
 from .norm import OctBatchNorm2D
 from .octave import Feature, Octave
 

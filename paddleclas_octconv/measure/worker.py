@@ -96,11 +96,11 @@ class Operations:
     def describe(self, name: str, options: dict, image_size: int) -> dict:
         """Parameters, multiply-adds and the twin's name of a network."""
         from .. import registry
-        from ..deploy import network
+        from ..backbones.catalogue import CATALOGUE
         from . import complexity
 
-        counted = complexity.measure(network.build(name, **options), (3, image_size, image_size))
-        twin = registry.entry(name).twin if name in registry.BACKBONES else None
+        counted = complexity.measure(registry.build(name, **options), (3, image_size, image_size))
+        twin = CATALOGUE[name].twin if name in CATALOGUE else None
         return {**counted._asdict(), "twin": twin}
 
     def describe_folder(self, folder: str) -> dict:
@@ -115,9 +115,10 @@ class Operations:
 
     def export(self, name: str, options: dict, image_size: int, deploy: bool, folder: str) -> None:
         """Export a network with random weights."""
+        from .. import registry
         from ..deploy import network
 
-        net = network.build(name, **options)
+        net = registry.build(name, **options)
         if deploy:
             network.re_parameterize(net)
         network.save(net, folder, [3, image_size, image_size])
@@ -145,7 +146,7 @@ class Operations:
         """Build a network; a step is forward, backward and an update by Adam."""
         import paddle
 
-        from ..deploy import network
+        from .. import registry
         from ..deploy.predictor import demand_gpu
 
         if precision != "fp32" and not gpu:
@@ -153,7 +154,7 @@ class Operations:
         if gpu:
             demand_gpu()
         paddle.set_device("gpu" if gpu else "cpu")
-        net = network.build(name, **options)
+        net = registry.build(name, **options)
         net.train()
         optimizer = paddle.optimizer.Adam(0.001, parameters=net.parameters())
         paddle.seed(0)

@@ -7,9 +7,11 @@ from typing import Any
 
 from paddle import nn
 
+from .. import registry
 from ..checkpoints.outputs import best_weights
 from ..common.errors import OctConvError
-from ..deploy import network
+from ..weights.match import load_into, match_weights
+from ..weights.safe_load import load_weights
 
 
 def build(config: dict[str, Any]) -> nn.Layer:
@@ -22,7 +24,7 @@ def build(config: dict[str, Any]) -> nn.Layer:
     if not isinstance(arch, dict) or not isinstance(arch.get("name"), str):
         raise OctConvError("Arch.name: missing from the config")
     options = {key: value for key, value in arch.items() if key not in ("name", "pretrained")}
-    return network.build(arch["name"], **options)
+    return registry.build(arch["name"], **options)
 
 
 def load_trained(model: nn.Layer, config: dict[str, Any]) -> Path:
@@ -31,14 +33,11 @@ def load_trained(model: nn.Layer, config: dict[str, Any]) -> Path:
     Raises:
         OctConvError: there are none, or they do not fit.
     """
-    from ..weights.fit import fit, load_into
-    from ..weights.safe_load import load_weights
-
     given = (config.get("Global") or {}).get("pretrained_model")
     path = Path(given) if given else best_weights(config)
     if path.suffix != ".pdparams":
         path = path.with_name(f"{path.name}.pdparams")
     if not path.is_file():
         raise OctConvError(f"Global.pretrained_model: {path}: no such file")
-    load_into(model, fit(model, load_weights(path), str(path), new_classes=False).weights)
+    load_into(model, match_weights(model, load_weights(path), str(path), new_classes=False).weights)
     return path

@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 
 from ..common.errors import OctConvError
-from .fit import fit, load_into, log
+from .match import load_into, log, match_weights
 from .safe_load import load_weights
 
 SUFFIX = ".pdparams"
@@ -39,7 +39,7 @@ def load_pretrained(model, pretrained, copy: str = "ppcls") -> None:
         weights = load_weights(path)
     except OctConvError as error:
         raise OctConvError(f"pretrained: {error}") from None
-    fitted = fit(model, weights, f"pretrained: {path}")
+    fitted = match_weights(model, weights, f"pretrained: {path}")
     load_into(model, fitted.weights)
     log(f"{model.arch_name}: loaded {path}: {fitted.note}")
 

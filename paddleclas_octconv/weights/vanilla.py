@@ -40,10 +40,9 @@ class Part:
     optional: bool = False
 
 
-def vanilla_parts(
-    model: nn.Layer, twin_key: Callable[[str], str], orders: Mapping[str, Order]
-) -> dict[str, Part]:
+def vanilla_parts(model) -> dict[str, Part]:
     """The tensors of the vanilla twin of ``model``, by their names there."""
+    orders = model.twin_orders()
     parts: dict[str, Part] = {}
     layers = dict(model.named_sublayers(include_self=True))
     for key, value in model.state_dict().items():
@@ -59,7 +58,7 @@ def vanilla_parts(
                 _reordered(key, value.shape, orders.get(name, Order())),
                 optional=parameter == "bias" and isinstance(layers[name], nn.Conv2D),
             )
-    return {twin_key(key): part for key, part in parts.items()}
+    return {model.twin_key(key): part for key, part in parts.items()}
 
 
 def cut(parts: Mapping[str, Part], weights: Mapping[str, np.ndarray]) -> Arrays:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Callable, Mapping, NamedTuple, Sequence
+from typing import Any, Mapping, NamedTuple, Sequence
 
 import numpy as np
 import paddle
@@ -11,13 +11,12 @@ from paddle import nn
 
 from ..common.errors import OctConvError
 from ..layers import OctBatchNorm2D, OctConv2D
-from ..registry import entry
 from .vanilla import cut, vanilla_parts
 
 NAMED_KEYS = 3  # how many of the keys that differ a message names
 
 
-class Fitted(NamedTuple):
+class Match(NamedTuple):
     """Weights that a network can load.
 
     Attributes:
@@ -31,7 +30,9 @@ class Fitted(NamedTuple):
     note: str
 
 
-def fit(model, weights: Mapping[str, np.ndarray], source: str, new_classes: bool = True) -> Fitted:
+def match_weights(
+    model, weights: Mapping[str, np.ndarray], source: str, new_classes: bool = True
+) -> Match:
     """Make weights of ``model`` out of its own weights or of its vanilla twin's.
 
     Args:
@@ -42,14 +43,14 @@ def fit(model, weights: Mapping[str, np.ndarray], source: str, new_classes: bool
     Raises:
         OctConvError: they fit neither; the message names the first keys that differ.
     """
-    name, twin_key = _identity(model)
+    name = model.arch_name
     classifier = _classifier(model)
-    vanilla = _are_vanilla(model, twin_key, weights)
+    vanilla = _are_vanilla(model, weights)
     if vanilla:
-        parts = vanilla_parts(model, twin_key, model.twin_orders())
+        parts = vanilla_parts(model)
         wanted = {key: list(part.shape) for key, part in parts.items()}
         optional = {key for key, part in parts.items() if part.optional}
-        classifier = [twin_key(key) for key in classifier]
+        classifier = [model.twin_key(key) for key in classifier]
         network = f"the vanilla twin of {name}"
         note = "kernels and batch norms cut from those of the vanilla twin"
     else:
@@ -70,14 +71,13 @@ def fit(model, weights: Mapping[str, np.ndarray], source: str, new_classes: bool
         note += f"; {layer} starts anew: {classes} classes, not {given}"
     if unused:
         note += f"; nothing here uses {_list(unused)}"
-    return Fitted(cut(parts, kept) if vanilla else kept, vanilla, note)
+    return Match(cut(parts, kept) if vanilla else kept, vanilla, note)
 
 
 def class_num(model, weights: Mapping[str, np.ndarray]) -> int | None:
     """The number of classes that weights of ``model`` or of its vanilla twin are for."""
-    twin_key = _identity(model)[1]
     for key in _classifier(model):
-        for name in (key, twin_key(key)):
+        for name in (key, model.twin_key(key)):
             if name in weights:
                 return np.shape(weights[name])[-1]
     return None
@@ -96,16 +96,15 @@ def cut_if_vanilla(model, state_dict: Mapping[str, Any]) -> Mapping[str, Any]:
     Raises:
         OctConvError: it is the twin's, but not all of it, or of other shapes.
     """
-    name, twin_key = _identity(model)
-    if not _are_vanilla(model, twin_key, state_dict):
+    if not _are_vanilla(model, state_dict):
         return state_dict
     arrays = {key: _to_array(value) for key, value in state_dict.items()}
-    fitted = fit(model, arrays, "the state dict")
-    log(f"{name}: weights loaded: {fitted.note}")
+    found = match_weights(model, arrays, "the state dict")
+    log(f"{model.arch_name}: weights loaded: {found.note}")
     own = model.state_dict()
     return {
         key: paddle.to_tensor(value).astype(own[key].dtype) if key in own else value
-        for key, value in fitted.weights.items()
+        for key, value in found.weights.items()
     }
 
 
@@ -114,14 +113,7 @@ def log(message: str) -> None:
     logging.getLogger("ppcls").info(message)
 
 
-def _identity(model) -> tuple[str, Callable[[str], str]]:
-    """What to call a network, and how its vanilla twin calls its layers."""
-    if model.arch_name is None:
-        return type(model).__name__, str
-    return model.arch_name, entry(model.arch_name).twin_key
-
-
-def _are_vanilla(model, twin_key: Callable[[str], str], weights: Mapping[str, Any]) -> bool:
+def _are_vanilla(model, weights: Mapping[str, Any]) -> bool:
     """Whether an octave layer is there as only the twin has it, and none as only we have it."""
     octave = [
         name
@@ -131,7 +123,7 @@ def _are_vanilla(model, twin_key: Callable[[str], str], weights: Mapping[str, An
     prefixes = tuple(f"{name}." for name in octave)
     if any(key in weights for key in model.state_dict() if key.startswith(prefixes)):
         return False
-    return any(twin_key(f"{name}.weight") in weights for name in octave)
+    return any(model.twin_key(f"{name}.weight") in weights for name in octave)
 
 
 def _classifier(model: nn.Layer) -> list[str]:
