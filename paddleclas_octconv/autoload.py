@@ -6,7 +6,8 @@ front of ``sys.meta_path``, which acts on four names and passes over all others:
 * ``ppcls.arch.backbone`` and ``paddleclas.ppcls.arch.backbone``: registers the OctConv backbones
   right after the module ran, so that whatever imports from it later finds them.
 * ``paddleclas.paddleclas``: makes PaddleClas's predictor read exported folders in any format.
-* ``paddleclas`` in the process of the ``paddleclas`` command: gives that command its sub-commands.
+* ``paddleclas`` in the process of the ``paddleclas`` command: gives that command its sub-commands;
+  anywhere, where it is not installed: the release that ``trainer.fetch`` names is fetched.
 
 Every interpreter pays for this module: it imports nothing that ``site`` has not loaded already.
 ``PADDLECLAS_OCTCONV_AUTOLOAD=0`` switches it off.
@@ -42,22 +43,29 @@ class _Finder:
     def find_spec(self, name, path=None, target=None):
         if name in BACKBONE_MODULES:
             return self._find_then(_register, name, path, target)
-        if name in (PACKAGE, PREDICTOR) and self.serves_command and _is_sub_command():
+        if name in (PACKAGE, PREDICTOR) and self.serves_command and is_sub_command():
             from .cli import console
 
             return console.stub(name)
         if name == PREDICTOR:
             return self._find_then(_adapt, name, path, target)
+        if name == PACKAGE:
+            return self._find(name, path, target) or _fetched(name)
         return None
 
     def _find_then(self, act, name, path, target):
         """The spec that the other finders give, its loader made to call ``act(module)`` at last."""
+        spec = self._find(name, path, target)
+        if spec is not None and hasattr(spec.loader, "exec_module"):
+            spec.loader = _LoaderThen(spec.loader, act)
+        return spec
+
+    def _find(self, name, path, target):
+        """The spec that the other finders give."""
         for finder in sys.meta_path:
             find_spec = getattr(finder, "find_spec", None)
             spec = find_spec(name, path, target) if find_spec and finder is not self else None
             if spec is not None:
-                if hasattr(spec.loader, "exec_module"):
-                    spec.loader = _LoaderThen(spec.loader, act)
                 return spec
         return None
 
@@ -92,6 +100,17 @@ class _LoaderThen:
 _FINDER = _Finder()
 
 
+def _fetched(name):
+    """The spec of the package where it is not installed."""
+    from importlib.machinery import PathFinder
+
+    from .trainer.fetch import library_root
+
+    root = str(library_root())
+    sys.path.append(root)
+    return PathFinder.find_spec(name, [root])
+
+
 def _register(backbone):
     from .patches.compat import give_cpu_a_device_id
     from .registry import register_into
@@ -119,6 +138,6 @@ def _is_command():
     return name == "paddleclas"
 
 
-def _is_sub_command():
+def is_sub_command():
     """PaddleClas's own command takes options only: a word names one of our sub-commands."""
     return _is_command() and len(sys.argv) > 1 and not sys.argv[1].startswith("-")

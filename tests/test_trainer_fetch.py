@@ -19,7 +19,7 @@ def index(fetched_trainer, tmp_path, monkeypatch) -> Path:
     """A folder of wheels, as pip's only source."""
     folder = tmp_path / "index"
     folder.mkdir()
-    shutil.copy(fetched_trainer.parent.parent / fetch.WHEEL, folder)
+    shutil.copy(fetched_trainer.parent.parent / fetch.TRAINER.name, folder)
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
@@ -44,14 +44,14 @@ def no_pip(monkeypatch):
 
 
 def leftovers(cache: Path) -> set[str]:
-    return {path.name for path in cache.iterdir()} - {f"{fetch.WHEEL}.lock"}
+    return {path.name for path in cache.iterdir()} - {f"{fetch.TRAINER.name}.lock"}
 
 
 def test_fetched_once_through_pips_own_configuration_then_offline(cache, index, capfd):
     root = fetch.trainer_root()
     assert (root / "ppcls" / "engine" / "engine.py").is_file()
     assert "fetching" in capfd.readouterr().err
-    assert leftovers(cache) == {fetch.WHEEL, "paddleclas-2.4.2"}
+    assert leftovers(cache) == {fetch.TRAINER.name, "paddleclas-2.4.2"}
     shutil.rmtree(index)
     assert fetch.trainer_root() == root
     assert capfd.readouterr().err == ""
@@ -72,7 +72,7 @@ def test_two_processes_at_once_download_once(cache):
 
 def test_wheel_put_there_by_hand_is_taken(cache, index, no_pip):
     cache.mkdir()
-    shutil.copy(index / fetch.WHEEL, cache)
+    shutil.copy(index / fetch.TRAINER.name, cache)
     assert fetch.trainer_root().is_dir()
 
 
@@ -94,7 +94,7 @@ def test_unpacked_files_cannot_be_swapped_unnoticed(cache, change, capfd):
     assert "was changed or damaged" in capfd.readouterr().err
     assert engine.read_bytes() == original
     assert not (root / "numpy.py").exists() and not (root / "evil").exists()
-    assert leftovers(cache) == {fetch.WHEEL, "paddleclas-2.4.2"}
+    assert leftovers(cache) == {fetch.TRAINER.name, "paddleclas-2.4.2"}
     fetch.trainer_root()
     assert capfd.readouterr().err == ""
 
@@ -109,13 +109,13 @@ def test_compiled_code_is_not_trusted(cache):
 
 def test_wheel_of_another_content_is_refused_and_left(cache, no_pip):
     cache.mkdir()
-    wheel = cache / fetch.WHEEL
+    wheel = cache / fetch.TRAINER.name
     wheel.write_bytes(b"evil")
     with pytest.raises(OctConvError) as error:
         fetch.trainer_root()
     assert f"{wheel}: is not the pinned" in str(error.value)
     assert "delete that file" in str(error.value)
-    assert leftovers(cache) == {fetch.WHEEL}
+    assert leftovers(cache) == {fetch.TRAINER.name}
 
 
 def test_download_of_another_content_is_not_kept(cache, index, monkeypatch):
@@ -126,7 +126,7 @@ def test_download_of_another_content_is_not_kept(cache, index, monkeypatch):
 
 
 def test_no_network_and_no_cache_is_one_line(cache, index, tiny_config, tmp_path):
-    (index / fetch.WHEEL).unlink()
+    (index / fetch.TRAINER.name).unlink()
     result = run_cli("train", "-c", tiny_config, cwd=tmp_path)
     assert result.returncode == 2
     line = error_line(result.stderr)

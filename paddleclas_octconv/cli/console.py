@@ -35,6 +35,15 @@ def _main() -> int:
     return main()
 
 
+def paddleclas() -> int:
+    """The ``paddleclas`` script of this package, for where PaddleClas's own is not installed."""
+    if autoload.is_sub_command():
+        return _main()
+    from paddleclas.paddleclas import main as predict
+
+    return predict()
+
+
 def extend_help(predictor: types.ModuleType) -> None:
     """Let ``paddleclas --help`` name the sub-commands in its last line."""
     if "-h" in sys.argv or "--help" in sys.argv:

@@ -11,7 +11,7 @@ from ..trainer.locate import Trainer
 
 def is_pinned(root: Path) -> bool:
     """Whether a trainer is the pinned version, wherever it is installed."""
-    return Trainer(root, "").version == fetch.VERSION
+    return Trainer(root, "").version == fetch.TRAINER.version
 
 
 # Versions of Paddle with which every mode of every trainer is tested (docs/compatibility.md).

@@ -1,8 +1,8 @@
-"""The pinned trainer: the newest PaddleClas wheel that has a whole one.
+"""Wheels of PaddleClas that are fetched, not installed: the library, and the pinned trainer.
 
-Its dependencies are pinned to packages that today's Pythons cannot install, so it is not
-installed but unpacked in the user's cache folder, and put on ``sys.path`` from there. At every
-use the wheel is checked against the hash below, and the unpacked files against the wheel.
+Both pin their dependencies to packages that today's Pythons cannot install. So they are unpacked
+in the user's cache folder, and put on ``sys.path`` from there. At every use a wheel is checked
+against its hash below, and the unpacked files against the wheel.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
@@ -26,9 +27,43 @@ from ..common.errors import OctConvError
 from ..common.files import digest
 from ..common.say import say
 
-VERSION = "2.4.2"
-WHEEL = f"paddleclas-{VERSION}-py3-none-any.whl"
-SHA256 = "5e290e9c171a53658862c675d971f127bc3419fb8861575cfd6f230325cb0633"
+
+@dataclass(frozen=True)
+class Wheel:
+    """A release of PaddleClas on the package index.
+
+    Attributes:
+        version: of the release.
+        sha256: of its wheel, hexadecimal.
+        what: what messages call it.
+        instead: what a user can do where it cannot be fetched.
+    """
+
+    version: str
+    sha256: str
+    what: str
+    instead: str
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return f"paddleclas-{self.version}-py3-none-any.whl"
+
+
+#: The newest release, without a trainer: networks, predictor, command.
+LIBRARY = Wheel(
+    "2.6.0",
+    "3c12fd8994d95ed1b4fd60017cdbc12bb0e77a41a7921b022e9a6fb5d287fe8a",
+    "PaddleClas",
+    "pip install --no-deps paddleclas==2.6.0",
+)
+#: The newest release that has a whole trainer.
+TRAINER = Wheel(
+    "2.4.2",
+    "5e290e9c171a53658862c675d971f127bc3419fb8861575cfd6f230325cb0633",
+    "PaddleClas's trainer",
+    "name a checkout of PaddleClas with --paddleclas",
+)
 
 
 def cache_folder() -> Path:
@@ -40,56 +75,73 @@ def cache_folder() -> Path:
 def trainer_root() -> Path:
     """The folder that holds the pinned trainer's ``ppcls``; fetches and unpacks it if needed.
 
+    Raises:
+        OctConvError: as in ``unpacked``.
+    """
+    return unpacked(TRAINER) / "paddleclas"
+
+
+def library_root() -> Path:
+    """The folder that holds the package ``paddleclas``; fetches and unpacks it if needed.
+
+    Raises:
+        OctConvError: as in ``unpacked``.
+    """
+    return unpacked(LIBRARY)
+
+
+def unpacked(wheel: Wheel) -> Path:
+    """The folder a wheel is unpacked in; fetches and unpacks it if needed.
+
     Safe to call from several processes at once: one of them does the work.
 
     Raises:
         OctConvError: the wheel can neither be found nor downloaded, or is not the pinned one.
     """
     cache = cache_folder()
-    wheel, unpacked = cache / WHEEL, cache / f"paddleclas-{VERSION}"
+    file, folder = cache / wheel.name, cache / f"paddleclas-{wheel.version}"
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(str(cache / f"{WHEEL}.lock")):
-            if not wheel.exists():
-                _download(wheel)
-            elif digest(wheel) != SHA256:
+        with FileLock(str(cache / f"{wheel.name}.lock")):
+            if not file.exists():
+                _download(wheel, file)
+            elif digest(file) != wheel.sha256:
                 raise OctConvError(
-                    f"{wheel}: is not the pinned PaddleClas {VERSION} (its SHA-256 is not "
-                    f"{SHA256}); delete that file to have it fetched anew"
+                    f"{file}: is not the pinned PaddleClas {wheel.version} (its SHA-256 is not "
+                    f"{wheel.sha256}); delete that file to have it fetched anew"
                 )
-            if not _is_whole(unpacked, wheel):
-                _unpack(wheel, unpacked)
+            if not _is_whole(folder, file, wheel.version):
+                _unpack(file, folder)
     except OSError as error:
-        raise OctConvError(f"{cache}: cannot hold PaddleClas's trainer: {error}") from None
-    return unpacked / "paddleclas"
+        raise OctConvError(f"{cache}: cannot hold {wheel.what}: {error}") from None
+    return folder
 
 
-def _download(wheel: Path) -> None:
-    """Download the wheel through the user's own pip configuration."""
-    say(f"fetching PaddleClas's trainer, paddleclas=={VERSION}, once (0.5 MB)")
-    with tempfile.TemporaryDirectory(dir=wheel.parent, prefix=".download-") as folder:
+def _download(wheel: Wheel, target: Path) -> None:
+    """Download a wheel through the user's own pip configuration."""
+    say(f"fetching {wheel.what}, paddleclas=={wheel.version}, once (0.5 MB)")
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
         command = ["download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", folder]
         pip = subprocess.run(
-            [sys.executable, "-m", "pip", *command, f"paddleclas=={VERSION}"],
+            [sys.executable, "-m", "pip", *command, f"paddleclas=={wheel.version}"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
-        downloaded = Path(folder) / WHEEL
+        downloaded = Path(folder) / wheel.name
         if pip.returncode or not downloaded.is_file():
             reason = pip.stderr.strip().splitlines()
             raise OctConvError(
-                f"PaddleClas's trainer is not here yet and pip cannot download it "
+                f"{wheel.what} is not here yet and pip cannot download it "
                 f"({reason[-1] if reason else 'no reason given'}): with a network, run this "
-                f"again; without, copy {WHEEL} to {wheel.parent}, or name a checkout of PaddleClas "
-                f"with --paddleclas"
+                f"again; without, copy {wheel.name} to {target.parent}, or {wheel.instead}"
             )
-        if digest(downloaded) != SHA256:
+        if digest(downloaded) != wheel.sha256:
             raise OctConvError(
-                f"pip downloaded a {WHEEL} that is not the pinned one (its SHA-256 is not "
-                f"{SHA256}); it is not used: check the package index pip is set to"
+                f"pip downloaded a {wheel.name} that is not the pinned one (its SHA-256 is not "
+                f"{wheel.sha256}); it is not used: check the package index pip is set to"
             )
-        os.replace(downloaded, wheel)
+        os.replace(downloaded, target)
 
 
 def _unpack(wheel: Path, target: Path) -> None:
@@ -104,11 +156,11 @@ def _unpack(wheel: Path, target: Path) -> None:
         os.replace(new, target)
 
 
-def _is_whole(unpacked: Path, wheel: Path) -> bool:
+def _is_whole(unpacked: Path, wheel: Path, version: str) -> bool:
     """Whether a folder holds exactly the files of a (verified) wheel."""
     if not unpacked.is_dir():
         return False
-    expected = _record(wheel)
+    expected = _record(wheel, version)
     for folder, folders, files in os.walk(unpacked):
         if "__pycache__" in folders:  # could hold code that no hash vouches for
             folders.remove("__pycache__")
@@ -122,9 +174,9 @@ def _is_whole(unpacked: Path, wheel: Path) -> bool:
     return not expected
 
 
-def _record(wheel: Path) -> dict[str, str]:
+def _record(wheel: Path, version: str) -> dict[str, str]:
     """The wheel's files: name to SHA-256 (hexadecimal)."""
-    record = f"paddleclas-{VERSION}.dist-info/RECORD"
+    record = f"paddleclas-{version}.dist-info/RECORD"
     with zipfile.ZipFile(wheel) as archive:
         content = archive.read(record)
     hashes = {record: hashlib.sha256(content).hexdigest()}
