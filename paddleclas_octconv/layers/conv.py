@@ -83,7 +83,7 @@ class OctConv2D(nn.Layer):
                 kernel_size,
                 padding=padding,
                 dilation=dilation,
-                groups=source if depthwise else math.gcd(groups, source, target),
+                groups=source if depthwise else math.gcd(math.gcd(groups, source), target),
                 weight_attr=attr,
                 bias_attr=bias_attr,
                 data_format=data_format,
