@@ -4,29 +4,57 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
 from ..common.errors import OctConvError
-from ..data.lists import read_list
+from ..common.numbers import is_number
+from ..common.suggest import suggest
+from ..data.list_files import read_dataset
 from . import metadata
+
+# The steps of PaddleClas that trainer and predictor have in common, which do the same in both, to
+# the bit. None of the others is built: an inference.yml may come from anybody.
+STEPS = ("ResizeImage", "CropImage", "NormalizeImage", "ToCHWImage")
+_OPS = "PreProcess.transform_ops"
 
 
 class Preprocess:
-    """The steps of an ``inference.yml``, as PaddleClas's predictor does them."""
+    """The steps of an ``inference.yml``, as PaddleClas's trainer and predictor do them.
 
-    def __init__(self, transform_ops: Sequence[dict[str, Any]]) -> None:
-        """
-        Args:
-            transform_ops: ``PreProcess.transform_ops`` of a folder, or ``metadata.transform_ops``.
-        """
+    Args:
+        transform_ops: ``PreProcess.transform_ops`` of a folder, or ``metadata.transform_ops``.
+        decode_image: the options of ``DecodeImage``, as of ``metadata.decode_image``.
+
+    Raises:
+        OctConvError: a step is none of ``STEPS``, or its options are not what it takes.
+    """
+
+    def __init__(
+        self,
+        transform_ops: Sequence[Mapping[str, Any]],
+        decode_image: Mapping[str, Any] | None = None,
+    ) -> None:
         from paddleclas.deploy.python.preprocess import create_operators
 
-        self._steps: list[Callable] = create_operators([dict(op) for op in transform_ops])
+        decode_image = decode_image or {}
+        self._to_rgb = bool(decode_image.get("to_rgb", True))
+        self._channel_first = bool(decode_image.get("channel_first", False))
+        self._steps: list[Callable] = []
+        for op in transform_ops:
+            name, options = _checked(op)
+            try:
+                self._steps += create_operators([{name: options}])
+            except Exception as error:  # whatever options it dislikes
+                raise OctConvError(f"{_OPS}: {name}: {error}") from None
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """A decoded image (H, W, 3), RGB, as the network takes it, (C, H, W), float32."""
+        if not self._to_rgb:
+            pixels = pixels[:, :, ::-1]
+        if self._channel_first:
+            pixels = pixels.transpose(2, 0, 1)
         for step in self._steps:
             pixels = step(pixels)
         return np.asarray(pixels, dtype=np.float32)
@@ -35,9 +63,75 @@ class Preprocess:
         """A file's image as the network takes it, (C, H, W), float32.
 
         Raises:
-            OctConvError: the file cannot be read as an image.
+            OctConvError: the file cannot be read as an image, or is too small for a step.
         """
-        return self(decode(path))
+        pixels = decode(path)
+        try:
+            return self(pixels)
+        except Exception as error:  # PaddleClas's steps raise that
+            raise OctConvError(f"{path}: cannot be preprocessed: {error}") from None
+
+
+class Listed(NamedTuple):
+    """The images of a config's list, in its order.
+
+    Attributes:
+        paths: the files.
+        labels: the class of each.
+    """
+
+    paths: list[Path]
+    labels: list[int]
+
+    def spread(self, count: int) -> Listed:
+        """At most so many of them, from all over the list."""
+        if count >= len(self.paths):
+            return self
+        chosen = [index * len(self.paths) // count for index in range(count)]
+        return Listed([self.paths[i] for i in chosen], [self.labels[i] for i in chosen])
+
+
+def listed(config: Mapping[str, Any], section: str) -> Listed:
+    """The images that a config trains ("Train") or evaluates ("Eval") on.
+
+    Raises:
+        OctConvError: the config has no such list, or the list is not there, malformed or empty.
+    """
+    key = f"DataLoader.{section}.dataset"
+    dataset = ((config.get("DataLoader") or {}).get(section) or {}).get("dataset")
+    if not isinstance(dataset, Mapping) or not all(
+        isinstance(dataset.get(name), str) for name in ("image_root", "cls_label_path")
+    ):
+        raise OctConvError(f"{key} should have an image_root and a cls_label_path")
+    entries = read_dataset(dataset, key)
+    if not entries:
+        raise OctConvError(f"{key}.cls_label_path: {dataset['cls_label_path']} lists no images")
+    root = Path(dataset["image_root"])
+    return Listed([root / name for name, _ in entries], [label for _, label in entries])
+
+
+def preprocess_of(config: Mapping[str, Any]) -> Preprocess:
+    """The steps that a config's exported network wants."""
+    return Preprocess(metadata.transform_ops(dict(config)), metadata.decode_image(config))
+
+
+def batches(
+    paths: Sequence[Path], preprocess: Preprocess, size: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Images in batches (N, C, H, W) of one size each, with the index of the first of them.
+
+    Raises:
+        OctConvError: an image cannot be read.
+    """
+    pending: list[np.ndarray] = []
+    for index, path in enumerate(paths):
+        image = preprocess.read(path)
+        if pending and (len(pending) == size or image.shape != pending[0].shape):
+            yield index - len(pending), np.stack(pending)
+            pending = []
+        pending.append(image)
+    if pending:
+        yield len(paths) - len(pending), np.stack(pending)
 
 
 def decode(path: Path) -> np.ndarray:
@@ -54,7 +148,10 @@ def decode(path: Path) -> np.ndarray:
         content = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
         raise OctConvError(f"{path}: cannot be read: {error.strerror}") from None
-    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    try:
+        image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    except cv2.error:  # more pixels than it takes
+        image = None
     if image is None:
         raise OctConvError(f"{path}: cannot be read as an image")
     return image[:, :, ::-1]
@@ -73,11 +170,27 @@ def samples(config: dict[str, Any], count: int) -> np.ndarray | None:
     """
     with contextlib.suppress(OctConvError, KeyError, TypeError, AttributeError):
         evaluation = config["DataLoader"]["Eval"]
-        dataset = (evaluation.get("Query") or evaluation)["dataset"]
-        entries = read_list(Path(dataset["cls_label_path"]))
-        chosen = entries[:: max(1, len(entries) // count)][:count]
-        preprocess = Preprocess(metadata.transform_ops(config))
-        images = [preprocess.read(Path(dataset["image_root"], name)) for name, _ in chosen]
-        if images and len({image.shape for image in images}) == 1:
+        config = {**config, "DataLoader": {"Eval": evaluation.get("Query") or evaluation}}
+        preprocess = preprocess_of(config)
+        images = [preprocess.read(path) for path in listed(config, "Eval").spread(count).paths]
+        if len({image.shape for image in images}) == 1:
             return np.stack(images)
     return None
+
+
+def _checked(op: Any) -> tuple[str, dict[str, Any]]:
+    """The name and the options of a step that is known, and whose options are plain values."""
+    if not isinstance(op, Mapping) or len(op) != 1:
+        raise OctConvError(f"{_OPS}: {op!r} should be one step, such as ToCHWImage: null")
+    ((name, options),) = op.items()
+    if name not in STEPS:
+        raise OctConvError(
+            f"{_OPS}: {name!r} should be one of {', '.join(STEPS)}{suggest(str(name), STEPS)}"
+        )
+    options = options or {}
+    if not isinstance(options, Mapping) or not all(isinstance(key, str) for key in options):
+        raise OctConvError(f"{_OPS}: {name}: {options!r} should be options by name")
+    # PaddleClas evaluates a text as Python.
+    if options.get("scale") is not None and not is_number(options["scale"]):
+        raise OctConvError(f"{_OPS}: {name}.scale: {options['scale']!r} should be a number")
+    return name, dict(options)

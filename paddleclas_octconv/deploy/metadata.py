@@ -8,7 +8,7 @@ the trainer. ``Global.exporter`` marks the folder as ours, so that prediction ad
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any, Iterable, Mapping
 
 import yaml
 
@@ -34,6 +34,9 @@ def describe(config: dict, roots: Iterable[Path] = ()) -> dict[str, Any]:
         "Global": {"model_name": arch.get("name"), "exporter": f"{EXPORTER} {__version__}"},
         "PreProcess": {"transform_ops": transform_ops(config)},
     }
+    decoded = decode_image(config)
+    if decoded:
+        described["Global"]["decode_image"] = decoded
     post = dict((config.get("Infer") or {}).get("PostProcess") or {})
     name = post.pop("name", None)
     map_file = post.pop("class_id_map_file", None)
@@ -118,13 +121,22 @@ def _find(map_file: str, roots: Iterable[Path]) -> Path:
 
 def transform_ops(config: dict) -> list[dict]:
     """The preprocessing that a predictor applies to a decoded RGB image."""
+    return [_plain(op) for op in _all_ops(config) if "DecodeImage" not in op]
+
+
+def decode_image(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of ``DecodeImage``, of those that are not as PaddleClas's predictor has them."""
+    usual = {"to_rgb": True, "channel_first": False}
+    options = next((op["DecodeImage"] or {} for op in _all_ops(config) if "DecodeImage" in op), {})
+    return {key: options[key] for key, value in usual.items() if options.get(key, value) != value}
+
+
+def _all_ops(config: Mapping[str, Any]) -> list[dict]:
     if config.get("Infer"):
-        ops = config["Infer"].get("transforms") or []
-    else:
-        evaluation = (config.get("DataLoader") or {}).get("Eval") or {}
-        dataset = (evaluation.get("Query") or evaluation).get("dataset") or {}
-        ops = [*(dataset.get("transform_ops") or []), {"ToCHWImage": None}]
-    return [_plain(op) for op in ops if "DecodeImage" not in op]
+        return config["Infer"].get("transforms") or []
+    evaluation = (config.get("DataLoader") or {}).get("Eval") or {}
+    dataset = (evaluation.get("Query") or evaluation).get("dataset") or {}
+    return [*(dataset.get("transform_ops") or []), {"ToCHWImage": None}]
 
 
 def _plain(op: dict) -> dict:
