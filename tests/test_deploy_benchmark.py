@@ -6,11 +6,9 @@ import pytest
 
 from paddleclas_octconv import cli, registry
 from paddleclas_octconv.cli.benchmark import parse
-from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.deploy import network
 from paddleclas_octconv.measure import benchmark, complexity, kernels, program
 from paddleclas_octconv.measure.benchmark import Contender
-from paddleclas_octconv.measure.worker import Worker
 
 SMALL = ["--image-size", "32", "--repeats", "2", "--warmup", "1"]
 
@@ -134,13 +132,6 @@ def test_an_exported_folder_cannot_train(tmp_path, capsys):
     network.save(registry.build("MobileNetV1_x0_25"), tmp_path, [3, 32, 32])
     assert cli.main(["benchmark", str(tmp_path), "--train-step", *SMALL]) == 2
     assert "is an exported folder; it cannot train" in capsys.readouterr().err
-
-
-def test_a_worker_that_dies_says_so():
-    with Worker(threads=1) as worker:
-        worker._process.kill()
-        with pytest.raises(OctConvError, match="memory: its process ended with code -9"):
-            worker.call("memory", gpu=False)
 
 
 def test_an_exported_program_is_counted(tmp_path):

@@ -1,5 +1,7 @@
 """``paddleclas export --onnx``: the ONNX model gives what Paddle Inference gives."""
 
+import shutil
+
 import numpy as np
 import paddle
 import pytest
@@ -8,7 +10,7 @@ import yaml
 from paddleclas_octconv import cli, registry
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.deploy import network, to_onnx
+from paddleclas_octconv.deploy import agreement, network, to_onnx
 
 
 @pytest.fixture(scope="module")
@@ -58,17 +60,36 @@ def test_octave_networks_of_any_size(onnxruntime, tmp_path, name, size):
     net.eval()
     network.re_parameterize(net)
     network.save(net, tmp_path, [3, *size])
-    assert to_onnx.add(tmp_path, [3, *size]) <= to_onnx.TOLERANCE
+    assert to_onnx.add(tmp_path, [3, *size]) <= agreement.TOLERANCE
     assert (tmp_path / "inference.onnx").is_file()
 
 
-def test_another_model_is_refused(onnxruntime, tmp_path):
-    for folder, alpha in ((tmp_path / "a", 0.5), (tmp_path / "b", 0.25)):
-        network.save(registry.build("OctMobileNetV1_x0_25", alpha=alpha), folder, [3, 32, 32])
-    to_onnx.convert(tmp_path / "b", [3, 32, 32])
-    (tmp_path / "b" / "inference.onnx").rename(tmp_path / "a" / "inference.onnx")
-    with pytest.raises(OctConvError, match=r"differs from Paddle Inference by .* more than 1e-04"):
-        to_onnx.difference(tmp_path / "a", [3, 32, 32])
+@pytest.fixture(scope="module")
+def converted(onnxruntime, tmp_path_factory):
+    """A folder with a model and its conversion."""
+    folder = tmp_path_factory.mktemp("onnx")
+    net = registry.build("OctMobileNetV1_x0_25", class_num=10)
+    network.re_parameterize(net)
+    network.save(net, folder, [3, 32, 32])
+    assert to_onnx.add(folder, [3, 32, 32]) <= agreement.TOLERANCE
+    return folder
+
+
+def test_a_thousandth_in_one_kernel_of_the_file_is_refused(converted, tmp_path):
+    import onnx
+
+    folder = shutil.copytree(converted, tmp_path / "inference")
+    model = onnx.load(str(folder / to_onnx.FILE))
+    kernels = [tensor for tensor in model.graph.initializer if len(tensor.dims) == 4]
+    assert len(kernels) > 20
+    for kernel in kernels[::9]:
+        before = kernel.SerializeToString()
+        values = onnx.numpy_helper.to_array(kernel) * np.float32(1.001)
+        kernel.CopyFrom(onnx.numpy_helper.from_array(values, kernel.name))
+        onnx.save(model, str(folder / to_onnx.FILE))
+        with pytest.raises(OctConvError, match=r"differs from Paddle Inference by .* than 1e-04"):
+            to_onnx.check(folder, [3, 32, 32])
+        kernel.ParseFromString(before)
 
 
 def test_what_is_missing_is_one_clear_error(monkeypatch, capsys):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..deploy import export, to_onnx
+from ..deploy import export, images, to_onnx
 from . import job
 
 HELP = "export a trained network for inference"
@@ -37,7 +37,8 @@ def run(args: argparse.Namespace) -> int:
 
     def finish(folder: Path) -> None:
         if args.onnx:
-            difference = to_onnx.add(folder, task.config["Global"]["image_shape"])
+            samples = images.samples(task.config, count=8)
+            difference = to_onnx.add(folder, task.config["Global"]["image_shape"], samples)
             print(f"paddleclas: {to_onnx.FILE} agrees with Paddle Inference to {difference:.1e}")
 
     folder = export.export(task.run, task.config, formats, [task.trainer.root], finish)

@@ -17,10 +17,11 @@ import numpy as np
 from ..common import machine
 from ..common.errors import OctConvError
 from ..common.files import write_atomically
+from ..common.worker import Worker
 from ..deploy.metadata import label_list
 from ..deploy.metadata import read as read_export
 from ..measure.benchmark import Contender, Settings, measure
-from ..measure.worker import Worker
+from ..measure.operations import Operations
 from . import curves, published
 from .plan import Run, load_runs, read_manifest
 from .runs import PREDICTIONS, is_done, read_state
@@ -117,7 +118,7 @@ def _count(run: Run) -> dict[str, Any]:
     options = {k: v for k, v in run.config["Arch"].items() if k not in ("name", "pretrained")}
     network = dict(name=run.config["Arch"]["name"], options=options)
     try:
-        with Worker(threads=1) as worker:
+        with Worker(Operations) as worker:
             size = run.config["Global"]["image_shape"][-1]
             return worker.call("describe", image_size=size, **network)
     except OctConvError:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Sequence
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Sequence
 
 from ..common import machine
 from ..common.errors import OctConvError
-from ..measure.worker import Worker
+from ..common.worker import Worker
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FILE = "inference.onnx"  # the name that PaddleClas's predictor looks for with use_onnx
 OPSET = 13
-TOLERANCE = 1e-4  # of the greatest output
-BATCHES = (1, 3)
-ANY_SIZE = ((224, 224), (97, 131))  # tried where the exported model takes any height and width
 
 
 def demand() -> None:
-    """Raises OctConvError where the conversion cannot work. Imports nothing."""
+    """Check that the conversion can work here. Imports nothing.
+
+    Raises:
+        OctConvError: Paddle is too old, or a package is missing.
+    """
     if not machine.paddle_writes_pir():
         raise OctConvError("--onnx: paddle2onnx converts what Paddle 3 exports, and this is older")
     missing = [name for name in ("paddle2onnx", "onnxruntime") if find_spec(name) is None]
@@ -28,20 +33,72 @@ def demand() -> None:
         )
 
 
-def add(folder: Path, image_shape: Sequence[int]) -> float:
-    """Write ``inference.onnx`` into an exported folder; returns how far it is from Paddle.
+def add(folder: Path, image_shape: Sequence[int], images: np.ndarray | None = None) -> float:
+    """Write ``inference.onnx`` into an exported folder.
 
-    That is the greatest difference of outputs, relative to the greatest output. The work is
-    done in a process of its own: the converter can end the one it runs in.
+    The work is done in a process of its own: the converter can end the one it runs in.
 
-    Raises OctConvError if the model cannot be converted or gives something else.
+    Args:
+        folder: holds the exported model.
+        image_shape: channels, height and width; a size that is not positive stands for any.
+        images: preprocessed real images (N, C, H, W) to compare on, if there are any.
+
+    Returns:
+        How far it is from Paddle Inference, as ``agreement.Difference.relative``.
+
+    Raises:
+        OctConvError: the model cannot be converted or gives something else.
     """
-    with Worker(threads=1) as worker:
-        return worker.call("to_onnx", folder=str(folder), image_shape=list(image_shape))
+    import numpy as np
+
+    with TemporaryDirectory(prefix="onnx-") as scratch, Worker(Conversion) as worker:
+        file = None
+        if images is not None:
+            file = str(Path(scratch, "images.npy"))
+            np.save(file, images)
+        return worker.call(
+            "convert", folder=str(folder), image_shape=list(image_shape), images=file
+        )
 
 
-def convert(folder: Path, image_shape: Sequence[int]) -> float:
-    """What ``add`` does, in this process."""
+class Conversion:
+    """What the process does."""
+
+    def convert(self, folder: str, image_shape: list[int], images: str | None = None) -> float:
+        """Convert and check, as ``add`` says; ``images`` is the path of a ``.npy`` file."""
+        import numpy as np
+
+        content = _converted(Path(folder))
+        try:
+            Path(folder, FILE).write_bytes(content)
+        except OSError as error:
+            raise OctConvError(f"--onnx: {FILE} cannot be written: {error.strerror}") from None
+        return check(Path(folder), image_shape, np.load(images) if images else None)
+
+
+def check(folder: Path, image_shape: Sequence[int], images: np.ndarray | None = None) -> float:
+    """Compare an ``inference.onnx`` with the Paddle model beside it; arguments as of ``add``.
+
+    Raises:
+        OctConvError: they give something else.
+    """
+    import onnxruntime
+
+    from . import agreement, predictor
+
+    session = onnxruntime.InferenceSession(str(folder / FILE), providers=["CPUExecutionProvider"])
+    opened = predictor.create_predictor(folder, engine="paddle")
+    name = session.get_inputs()[0].name
+    return agreement.demand(
+        f"--onnx: {FILE}",
+        lambda batch: predictor.outputs(opened, batch),
+        lambda batch: session.run(None, {name: batch}),
+        image_shape,
+        images,
+    ).relative
+
+
+def _converted(folder: Path) -> bytes:
     import onnx
     import onnxoptimizer
     import paddle2onnx
@@ -60,36 +117,4 @@ def convert(folder: Path, image_shape: Sequence[int]) -> float:
         ["eliminate_identity", "extract_constant_to_initializer", "eliminate_unused_initializer"],
     )
     onnx.checker.check_model(tidy, full_check=True)
-    onnx.save(tidy, str(folder / FILE))
-    return difference(folder, image_shape)
-
-
-def difference(folder: Path, image_shape: Sequence[int]) -> float:
-    """The difference of an ``inference.onnx`` from the Paddle model beside it, as in ``add``.
-
-    Raises OctConvError if it is more than ``TOLERANCE``.
-    """
-    import numpy as np
-    import onnxruntime
-
-    from . import predictor
-
-    session = onnxruntime.InferenceSession(str(folder / FILE), providers=["CPUExecutionProvider"])
-    paddle_predictor = predictor.create_predictor(folder, engine="paddle")
-    channels, *size = image_shape
-    sizes = [tuple(size)] if all(side and side > 0 for side in size) else ANY_SIZE
-    greatest = 0.0
-    for size in sizes:
-        for batch in BATCHES:
-            images = np.random.RandomState(0).standard_normal([batch, channels, *size])
-            images = images.astype("float32")
-            wanted = predictor.outputs(paddle_predictor, images)
-            given = session.run(None, {session.get_inputs()[0].name: images})
-            for ours, theirs in zip(given, wanted):
-                greatest = max(greatest, float(abs(ours - theirs).max() / abs(theirs).max()))
-    if not greatest <= TOLERANCE:  # nor if it is no number
-        raise OctConvError(
-            f"--onnx: {FILE} differs from Paddle Inference by {greatest:.1e} of the greatest "
-            f"output, more than {TOLERANCE:.0e}; it is not written"
-        )
-    return greatest
+    return tidy.SerializeToString()

@@ -17,8 +17,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, Callable, Sequence
 
 from ..common.errors import OctConvError
+from ..common.worker import Worker
 from .kernels import Kernels, profile
-from .worker import Worker
+from .operations import Operations
 
 FORMS = ("deploy", "plain")
 TURN = 0.25  # seconds of steps in a turn, at least
@@ -98,7 +99,7 @@ def measure(
         workers = []
         for index, contender in enumerate(contenders):
             say(f"loading {contender.label}")
-            worker = stack.enter_context(Worker(settings.threads))
+            worker = stack.enter_context(Worker(Operations, settings.threads))
             workers.append(worker)
             _load(worker, contender, settings, contender.folder or f"{scratch}/{index}")
         rounds = _rounds(workers, settings, say)
@@ -120,7 +121,7 @@ def twin_of(contender: Contender, image_size: int) -> Contender | None:
 
     Where PaddleClas has none, that is the network itself without low frequencies.
     """
-    with Worker(threads=1) as worker:
+    with Worker(Operations) as worker:
         described = worker.call(
             "describe", name=contender.name, options=contender.options, image_size=image_size
         )
@@ -196,7 +197,7 @@ def as_json(table: Sequence[Row], settings: Settings, machine: dict) -> dict:
 def _export(contenders, settings: Settings, scratch: Path, say) -> list[dict]:
     """Count, and export where predictions are measured; in a process that ends before those."""
     counted = []
-    with Worker(settings.threads) as worker:
+    with Worker(Operations, settings.threads) as worker:
         for index, contender in enumerate(contenders):
             if contender.folder:
                 counted.append(worker.call("describe_folder", folder=contender.folder))

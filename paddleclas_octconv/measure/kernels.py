@@ -11,7 +11,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, Iterable
 
-from .worker import Worker
+from ..common.worker import Worker
+from .operations import Operations
 
 STEPS = 20
 WARMUP = 5
@@ -31,9 +32,9 @@ def profile(threads: int, **load: Any) -> list[Kernels]:
 
     Args:
         threads: of the process.
-        **load: arguments of the worker's ``load``.
+        **load: arguments of ``Operations.load``.
     """
-    with Worker(threads, ONEDNN_VERBOSE="1") as worker:
+    with Worker(Operations, threads, ONEDNN_VERBOSE="1") as worker:
         worker.call("load", threads=threads, **load)
         worker.call("time", skipped=WARMUP, counted=0)
         worker.said()

@@ -1,0 +1,150 @@
+"""A process of its own for some work, so that memory, threads and crashes are its own too.
+
+The parent sends one JSON line, ``[operation, arguments]``, and gets one back,
+``{"result": …}`` or ``{"error": message}``. ``Worker`` is the parent's end, ``serve`` the child's.
+What is done there is not known here: the operations are the methods of a class that is named.
+
+``concurrent.futures`` does not serve: its processes run the parent's main module again, which
+would add to the memory that is measured; they outlive a parent that is killed; and an end of one
+is told without its exit code and last words.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from . import machine
+from .errors import OctConvError
+
+# The current folder is no place to import from: it may hold a random.py of the user's.
+_START = (
+    "import sys; sys.path[:] = [*filter(None, sys.path), {root!r}]; "
+    "from {module} import serve; serve({operations!r})"
+)
+
+
+class Worker:
+    """A process that holds an object; ``call`` runs one of its methods there."""
+
+    def __init__(self, operations: type, threads: int = 1, **environ: str) -> None:
+        """
+        Args:
+            operations: the class of the object, made without arguments. Its module is imported in
+                the process; its methods take and give what JSON can hold.
+            threads: of OpenMP and MKL.
+            **environ: more environment variables.
+
+        Raises:
+            OctConvError: there is no folder for temporary files.
+        """
+        try:
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
+        except OSError as error:
+            raise OctConvError(f"no temporary file can be made: {error}") from None
+        self._read = 0  # bytes of the log that `said` has returned
+        start = _START.format(
+            root=str(Path(__file__).resolve().parents[2]),  # where this package is
+            module=__name__,
+            operations=f"{operations.__module__}:{operations.__qualname__}",
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", start],
+            env={
+                **machine.cpu_environment(),
+                **os.environ,
+                "OMP_NUM_THREADS": str(threads),
+                "GLOG_minloglevel": "2",
+                **environ,
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+        )
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    def call(self, operation: str, **arguments: Any) -> Any:
+        """The result of an operation.
+
+        Raises:
+            OctConvError: it has failed, or the process has ended.
+        """
+        request, replies = self._process.stdin, self._process.stdout
+        assert request is not None and replies is not None  # both are pipes
+        with contextlib.suppress(BrokenPipeError):
+            request.write(json.dumps([operation, arguments]).encode() + b"\n")
+            request.flush()
+        line = replies.readline()
+        if not line:
+            self._log.seek(0)
+            said = self._log.read().decode(errors="replace").strip().splitlines()
+            raise OctConvError(
+                f"{operation}: its process ended with code {self._process.wait()}"
+                + (f": {said[-1]}" if said else "")
+            )
+        reply = json.loads(line)
+        if "error" in reply:
+            raise OctConvError(reply["error"])
+        return reply["result"]
+
+    def said(self) -> str:
+        """What the process, libraries included, printed since this was asked last."""
+        self.call("")
+        start, self._read = self._read, os.fstat(self._log.fileno()).st_size
+        # The process writes where this file stands: look without moving it.
+        return os.pread(self._log.fileno(), self._read - start, start).decode(errors="replace")
+
+    def close(self) -> None:
+        """End the process."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()  # type: ignore[union-attr]
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()  # type: ignore[union-attr]
+        self._log.close()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def serve(operations: str) -> None:
+    """Answer requests until standard input ends; what else is printed goes to standard error.
+
+    Args:
+        operations: ``module:class``. The request without a name writes out what libraries hold back
+            of what they have printed.
+    """
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    module, _, name = operations.partition(":")
+    served = getattr(importlib.import_module(module), name)()
+    for line in sys.stdin:
+        operation, arguments = json.loads(line)
+        try:
+            run = getattr(served, operation) if operation else _flush
+            reply = {"result": run(**arguments)}
+        except OctConvError as error:
+            reply = {"error": str(error)}
+        print(json.dumps(reply), file=replies, flush=True)
+
+
+def _flush() -> None:
+    ctypes.CDLL(None).fflush(None)
