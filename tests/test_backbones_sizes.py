@@ -70,6 +70,14 @@ def test_alpha_0_costs_what_the_vanilla_network_costs(name):
     assert plain.parameters == plain.vanilla_parameters
 
 
+def test_what_paddle_flops_leaves_behind_is_not_counted():
+    network = build("OctMobileNetV1_x0_25")
+    before = measure(network, (3, 32, 32))
+    paddle.flops(network, [1, 3, 32, 32])
+    assert len(network.state_dict()) > len(build("OctMobileNetV1_x0_25").state_dict())
+    assert measure(network, (3, 32, 32)) == before
+
+
 def test_measuring_leaves_the_network_as_it_was():
     network = build("OctMobileNetV1_x0_25")
     network.train()
@@ -100,18 +108,18 @@ def test_other_alphas_are_refused(name, alpha):
     with pytest.raises(OctConvError) as error:
         build(name, alpha=alpha)
     assert str(error.value) == (
-        f"alpha must be a number in [0, 1], or a list of {stages} of them, one per stage, "
+        f"alpha must be a number in [0, 1), or a list of {stages} of them, one per stage, "
         f"got {alpha!r}"
     )
 
 
-@pytest.mark.parametrize("alpha", [-0.1, 1.5, float("nan")])
+@pytest.mark.parametrize("alpha", [-0.1, 1, 1.5, float("nan")])
 def test_alphas_outside_0_to_1_are_refused(alpha):
     with pytest.raises(OctConvError, match="alpha must be a number in"):
         build("OctResNet50", alpha=alpha)
 
 
-@pytest.mark.parametrize("alpha,branch", [(0.001, "low"), (1, "high")])
+@pytest.mark.parametrize("alpha,branch", [(0.001, "low"), (1 - 1e-9, "high")])
 def test_an_alpha_that_leaves_a_branch_empty_is_refused(alpha, branch):
     with pytest.raises(OctConvError, match=f"alpha={alpha} leaves the {branch} branch of 64 chann"):
         build("OctResNet50", alpha=alpha)
@@ -163,7 +171,7 @@ def test_models_prints_json():
         (["--image-size", "0"], "models: argument --image-size: invalid image size value: '0'"),
         (
             ["OctResNet50", "--alpha", "0.5,0.5"],
-            "OctResNet50: alpha must be a number in [0, 1], or a list of 4 of them",
+            "OctResNet50: alpha must be a number in [0, 1), or a list of 4 of them",
         ),
         (["OctResNet50", "--alpha", "0.001"], "OctResNet50: alpha=0.001 leaves the low branch"),
     ],

@@ -48,11 +48,11 @@ def test_each_missing_key_is_named(config, mode):
         ("Arch.name", 3, "3 should be the name of a network"),
         ("Arch.class_num", 0, "0 should be a whole number above 0"),
         ("Arch.class_num", "ten", "'ten' should be a whole number above 0"),
-        ("Arch.alpha", 1.5, "1.5 should be a number from 0 to 1"),
-        ("Arch.alpha", -0.1, "-0.1 should be a number from 0 to 1"),
-        ("Arch.alpha", "half", "'half' should be a number from 0 to 1"),
-        ("Arch.alpha", True, "True should be a number from 0 to 1"),
-        ("Arch.alpha", float("nan"), "nan should be a number from 0 to 1"),
+        ("Arch.alpha", 1.5, "one per stage, got 1.5"),
+        ("Arch.alpha", -0.1, "one per stage, got -0.1"),
+        ("Arch.alpha", "half", "one per stage, got 'half'"),
+        ("Arch.alpha", True, "one per stage, got True"),
+        ("Arch.alpha", float("nan"), "one per stage, got nan"),
         ("Arch.pretrained", "no/such", "no such file: no/such.pdparams"),
         ("Global.pretrained_model", "no/such.pdparams", "no such file: no/such.pdparams"),
         ("Global.pretrained_model", 3, "3 should be the path of a .pdparams file"),
@@ -78,7 +78,7 @@ def test_alpha_may_be_one_per_stage(config):
     config["Arch"]["alpha"] = [0.25, 0.5, 0.75, 0]
     check.check_keys(config, "train")
     config["Arch"]["alpha"] = [0.25, 2]
-    assert "[0.25, 2] should be" in messages(config, "train")
+    assert "one per stage, got [0.25, 2]" in messages(config, "train")
 
 
 def test_eval_data_is_not_asked_for_without_evaluation(config):

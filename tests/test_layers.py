@@ -7,8 +7,15 @@ import pytest
 from paddle import nn
 
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.layers import Octave, OctBatchNorm2D, OctConv2D, OctConvBNLayer, join
-from paddleclas_octconv.layers.octave import low_channels, pool2, up2_to
+from paddleclas_octconv.layers import (
+    Channels,
+    Octave,
+    OctBatchNorm2D,
+    OctConv2D,
+    OctConvBNLayer,
+    join,
+)
+from paddleclas_octconv.layers.octave import pool2, up2_to
 
 
 def pair(channels=8, height=6, width=6, low=4):
@@ -41,19 +48,56 @@ def test_pooling_an_odd_border_averages_what_is_there():
     ("channels", "alpha", "low"), [(64, 0.375, 24), (64, 0, 0), (10, 0.29, 2), (100, 0.29, 29)]
 )
 def test_the_low_branch_has_the_floor_of_its_share(channels, alpha, low):
-    assert low_channels(channels, alpha) == low
+    assert Channels.split(channels, alpha) == (channels - low, low)
 
 
-@pytest.mark.parametrize("alpha", [-0.1, 1.1, "0.5", None, True, float("nan")])
+@pytest.mark.parametrize("alpha", [-0.1, 1, 1.0, 1.1, "0.5", None, True, float("nan")])
 def test_alpha_that_is_no_share_is_refused(alpha):
-    with pytest.raises(OctConvError, match=r"alpha must be a number in \[0, 1\]"):
+    with pytest.raises(OctConvError, match=r"alpha must be a number in \[0, 1\), got"):
         OctConv2D(8, 8, 1, alpha_in=alpha)
 
 
-@pytest.mark.parametrize(("alpha", "branch"), [(1, "high"), (1.0, "high"), (0.1, "low")])
+@pytest.mark.parametrize(("alpha", "branch"), [(1 - 1e-9, "high"), (0.1, "low")])
 def test_alpha_that_empties_a_branch_is_refused(alpha, branch):
     with pytest.raises(OctConvError, match=f"leaves the {branch} branch of 8 channels empty"):
         OctConv2D(8, 8, 1, alpha_out=alpha)
+
+
+@pytest.mark.parametrize("channels", [*range(2, 70), 100, 1000, 2048])
+def test_the_alphas_that_are_proposed_leave_no_branch_empty(channels):
+    with pytest.raises(OctConvError) as error:
+        Channels.split(channels, 1e-5)
+    least, most = str(error.value).rpartition("take 0, or ")[2].split(" to ")
+    for alpha in (least, most):
+        assert min(Channels.split(channels, float(alpha))) > 0
+
+
+def test_layers_take_channels_that_are_split_already():
+    conv = OctConv2D(Channels(6, 2), Channels(3, 9), 1)
+    assert (conv.in_channels, conv.out_channels) == (8, 12)
+    y = OctBatchNorm2D(Channels(3, 9))(conv(pair(8, low=2)))
+    assert (y.high.shape, y.low.shape) == ([2, 3, 6, 6], [2, 9, 3, 3])
+
+
+@pytest.mark.parametrize(("alpha_in", "alpha_out"), [(0, 0), (0, 0.25), (0.5, 0), (0.25, 0.75)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_multiply_adds_are_those_of_the_paths(alpha_in, alpha_out, stride):
+    conv = OctConv2D(8, 16, 3, stride, 1, alpha_in=alpha_in, alpha_out=alpha_out)
+    made = {}
+    for name in ("hh", "hl", "lh", "ll"):
+        path = getattr(conv, name)
+        if path is not None:
+            path.register_forward_post_hook(
+                lambda layer, x, y, name=name: made.update(
+                    {name: y.size // y.shape[1] * layer.weight.size}
+                )
+            )
+    low = int(8 * alpha_in)
+    x = pair(8, 7, 5, low) if low else paddle.rand([2, 8, 7, 5])
+    y = conv(x)
+    high = y.high if isinstance(y, Octave) else y
+    costs = [2 * cost for cost in conv.multiply_adds(*high.shape[2:])]  # of a batch of 2
+    assert costs == [made["hh"] + made.get("lh", 0), made.get("hl", 0) + made.get("ll", 0)]
 
 
 @pytest.mark.parametrize("stride", [0, 3, (2, 2)])

@@ -92,7 +92,7 @@ def test_refuses_what_makes_no_sense(refuses, tmp_path):
     refuses("nothing to convert", "own.pdparams")
     refuses("conv.conv.weight is [16, 3, 3, 3], should be [8, 3, 3, 3]", "wide.pdparams")
     refuses("'half' should be a number", "wide.pdparams", "--alpha", "half")
-    refuses("alpha must be a number in [0, 1]", "wide.pdparams", "--alpha", "2")
+    refuses("alpha must be a number in [0, 1)", "wide.pdparams", "--alpha", "2")
     (tmp_path / "file").touch()
     paddle.save(twin(NAME).state_dict(), str(tmp_path / "vanilla.pdparams"))
     refuses("cannot be written: ", "vanilla.pdparams", out="file/out.pdparams")

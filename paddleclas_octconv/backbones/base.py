@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from numbers import Real
 
 from paddle import nn
 
+from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
-from ..layers import join
+from ..layers import DataFormat, Order, join
 from ..weights.match import cut_if_vanilla
-from ..weights.order import Order
 
 
 class OctBackbone(nn.Layer):
@@ -24,7 +23,7 @@ class OctBackbone(nn.Layer):
         class_num: classes that it tells apart; PaddleClas's heads read it.
     """
 
-    data_format = "NCHW"
+    data_format: DataFormat = "NCHW"
     octave_stages, plain_stages = 3, 1
 
     def __init__(self, class_num: int) -> None:
@@ -33,7 +32,7 @@ class OctBackbone(nn.Layer):
         self.class_num = class_num
 
     @classmethod
-    def stage_alphas(cls, alpha) -> list[float]:
+    def stage_alphas(cls, alpha: float | list[float]) -> list[float]:
         """The share of low channels in each stage.
 
         Args:
@@ -41,19 +40,12 @@ class OctBackbone(nn.Layer):
                 get 0), or a number for every stage.
 
         Raises:
-            OctConvError: ``alpha`` is neither, or holds something outside [0, 1].
+            OctConvError: ``alpha`` is neither, or holds something outside [0, 1).
         """
-        stages = cls.octave_stages + cls.plain_stages
+        check_alpha(alpha, cls.octave_stages + cls.plain_stages)
         if isinstance(alpha, (list, tuple)):
-            alphas = list(alpha)
-        else:
-            alphas = [alpha] * cls.octave_stages + [0.0] * cls.plain_stages
-        if len(alphas) != stages or not all(_is_share(value) for value in alphas):
-            raise OctConvError(
-                f"alpha must be a number in [0, 1], or a list of {stages} of them, one per stage, "
-                f"got {alpha!r}"
-            )
-        return alphas
+            return list(alpha)
+        return [alpha] * cls.octave_stages + [0.0] * cls.plain_stages
 
     def init_stages(self, stages_pattern, return_patterns=None, return_stages=None) -> None:
         """Make the network return stages too, as PaddleClas's ``init_res`` does.
@@ -127,7 +119,3 @@ def old_names(key: str) -> str:
     """The layer names in PaddleClas's older files: "….conv.weight" -> "…._conv.weight"."""
     *path, layer, parameter = key.split(".")
     return ".".join([*path, {"conv": "_conv", "bn": "_batch_norm"}.get(layer, layer), parameter])
-
-
-def _is_share(value) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= value <= 1

@@ -13,40 +13,34 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn.initializer import Uniform
 
 from ..layers import (
+    Channels,
     ConvBNLayer,
     OctAvgPool2D,
     OctBatchNorm2D,
     OctBNActConvLayer,
+    Order,
     Reparameterizable,
     concat,
     each,
     join,
 )
-from ..layers.octave import low_channels
-from ..weights.order import Order
 from .base import OctBackbone, old_names
 
 
 class DenseLayer(Reparameterizable):
-    """1x1 bottleneck, 3x3; the output is what came in and ``growth_rate`` channels more."""
+    """1x1 bottleneck, 3x3; the output is what came in and the channels it adds."""
 
     def __init__(
         self,
-        num_channels: int,
-        growth_rate: int,
-        bn_size: int,
+        num_channels: Channels,
+        bottleneck: Channels,
+        growth: Channels,
         dropout: float,
-        alpha_in: float,
-        alpha: float,
         conv_bias: bool,
     ) -> None:
         super().__init__()
-        self.bn_ac_func1 = OctBNActConvLayer(
-            num_channels, bn_size * growth_rate, 1, alpha_in, alpha, conv_bias
-        )
-        self.bn_ac_func2 = OctBNActConvLayer(
-            bn_size * growth_rate, growth_rate, 3, alpha, alpha, conv_bias
-        )
+        self.bn_ac_func1 = OctBNActConvLayer(num_channels, bottleneck, 1, conv_bias=conv_bias)
+        self.bn_ac_func2 = OctBNActConvLayer(bottleneck, growth, 3, conv_bias=conv_bias)
         self.dropout_func = nn.Dropout(dropout, mode="downscale_in_infer") if dropout else None
 
     def forward(self, x):
@@ -63,18 +57,9 @@ class DenseLayer(Reparameterizable):
 class TransitionLayer(nn.Layer):
     """1x1 convolution, 2x2 average pooling."""
 
-    def __init__(
-        self,
-        num_channels: int,
-        num_filters: int,
-        alpha_in: float,
-        alpha: float,
-        conv_bias: bool,
-    ) -> None:
+    def __init__(self, num_channels: Channels, num_filters: Channels, conv_bias: bool) -> None:
         super().__init__()
-        self.conv_ac_func = OctBNActConvLayer(
-            num_channels, num_filters, 1, alpha_in, alpha, conv_bias
-        )
+        self.conv_ac_func = OctBNActConvLayer(num_channels, num_filters, 1, conv_bias=conv_bias)
         self.pool2d_avg = OctAvgPool2D()
 
     def forward(self, x):
@@ -117,44 +102,32 @@ class OctDenseNet(OctBackbone):
         )
         self.pool2d_max = nn.MaxPool2D(kernel_size=3, stride=2, padding=1)
 
-        blocks = []
-        num_channels, low = num_init_features, 0
+        blocks: list[nn.Layer] = []
+        num_channels = Channels(num_init_features)
         for stage, (num_layers, stage_alpha) in enumerate(
             zip(block_config, self.stage_alphas(alpha))
         ):
             if stage > 0:
-                num_filters = num_channels // 2
-                blocks.append(
-                    TransitionLayer(
-                        num_channels, num_filters, low / num_channels, stage_alpha, conv_bias
-                    )
-                )
-                num_channels, low = num_filters, low_channels(num_filters, stage_alpha)
+                num_filters = Channels.split(num_channels.total // 2, stage_alpha)
+                blocks.append(TransitionLayer(num_channels, num_filters, conv_bias))
+                num_channels = num_filters
+            bottleneck = Channels.split(bn_size * growth_rate, stage_alpha)
+            growth = Channels.split(growth_rate, stage_alpha)
             layers = []
             for _ in range(num_layers):
-                layers.append(
-                    DenseLayer(
-                        num_channels,
-                        growth_rate,
-                        bn_size,
-                        dropout,
-                        low / num_channels,
-                        stage_alpha,
-                        conv_bias,
-                    )
-                )
-                num_channels += growth_rate
-                low += low_channels(growth_rate, stage_alpha)
+                layers.append(DenseLayer(num_channels, bottleneck, growth, dropout, conv_bias))
+                num_channels = num_channels.plus(growth)
             blocks.append(nn.Sequential(*layers))
         self.blocks = nn.Sequential(*blocks)  # dense block, transition, dense block, …
 
-        self.batch_norm = OctBatchNorm2D(num_channels, low / num_channels)
+        self.batch_norm = OctBatchNorm2D(num_channels)
         self.act = nn.ReLU()
         self.pool2d_avg = nn.AdaptiveAvgPool2D(1)
         self.flatten = nn.Flatten()
-        bound = 1.0 / math.sqrt(num_channels)
+        features = num_channels.total
+        bound = 1.0 / math.sqrt(features)
         self.out = nn.Linear(
-            num_channels, class_num, weight_attr=ParamAttr(initializer=Uniform(-bound, bound))
+            features, class_num, weight_attr=ParamAttr(initializer=Uniform(-bound, bound))
         )
         self.init_stages(
             [f"blocks[{index}]" for index in range(0, len(blocks), 2)],
@@ -177,8 +150,8 @@ class OctDenseNet(OctBackbone):
     def twin_orders(self) -> dict[str, Order]:
         """What a layer adds goes to the end of both branches."""
         orders = {}
-        channels, high, low = self.blocks[0][0].bn_ac_func1.conv.in_channels, [], []
-        high += range(channels)
+        channels = self.conv1_func.conv._out_channels
+        high, low = list(range(channels)), []
 
         def read_by(unit: str) -> None:
             orders[f"{unit}.bn"] = Order(outputs=np.array(high + low))
@@ -188,13 +161,13 @@ class OctDenseNet(OctBackbone):
             if isinstance(block, TransitionLayer):
                 read_by(f"blocks.{index}.conv_ac_func")
                 conv = block.conv_ac_func.conv
-                channels, middle = conv.out_channels, conv.hh._out_channels
+                channels, middle = conv.out_channels, conv.outputs.high
                 high, low = list(range(middle)), list(range(middle, channels))
                 continue
             for number, layer in enumerate(block):
                 read_by(f"blocks.{index}.{number}.bn_ac_func1")
                 conv = layer.bn_ac_func2.conv
-                middle, end = channels + conv.hh._out_channels, channels + conv.out_channels
+                middle, end = channels + conv.outputs.high, channels + conv.out_channels
                 high += range(channels, middle)
                 low += range(middle, end)
                 channels = end

@@ -9,7 +9,7 @@ from __future__ import annotations
 from paddle import ParamAttr, Tensor, nn
 from paddle.nn.initializer import KaimingNormal
 
-from ..layers import ConvBNLayer, OctConvBNLayer, join
+from ..layers import Channels, ConvBNLayer, OctConvBNLayer, join
 from .base import OctBackbone, last_blocks
 
 # Out-channels and stride of the depthwise separable blocks.
@@ -36,11 +36,9 @@ class DepthwiseSeparable(nn.Layer):
 
     def __init__(
         self,
-        num_channels: int,
-        num_filters: int,
+        num_channels: Channels,
+        num_filters: Channels,
         stride: int,
-        alpha_in: float,
-        alpha_out: float,
         conv_bias: bool,
     ) -> None:
         super().__init__()
@@ -49,20 +47,12 @@ class DepthwiseSeparable(nn.Layer):
             num_channels,
             3,
             stride=stride,
-            groups=num_channels,
-            alpha_in=alpha_in,
-            alpha_out=alpha_in,
+            groups=num_channels.total,
             act="relu",
             conv_bias=conv_bias,
         )
         self.pointwise_conv = OctConvBNLayer(
-            num_channels,
-            num_filters,
-            1,
-            alpha_in=alpha_in,
-            alpha_out=alpha_out,
-            act="relu",
-            conv_bias=conv_bias,
+            num_channels, num_filters, 1, act="relu", conv_bias=conv_bias
         )
 
     def forward(self, x):
@@ -96,29 +86,24 @@ class OctMobileNet(OctBackbone):
         return_stages=None,
     ) -> None:
         super().__init__(class_num)
-        num_channels = int(32 * scale)
-        self.conv = ConvBNLayer(3, num_channels, 3, stride=2, act="relu", conv_bias=conv_bias)
+        num_channels = Channels(int(32 * scale))
+        self.conv = ConvBNLayer(3, num_channels.total, 3, stride=2, act="relu", conv_bias=conv_bias)
 
         stage_alphas = self.stage_alphas(alpha)
         alphas = [a for a, depth in zip(stage_alphas, STAGE_DEPTH) for _ in range(depth)]
         alphas[-1:] = [0.0, 0.0, 0.0]  # the last block of stage 4 goes back, two plain ones follow
 
         blocks = []
-        alpha_in = 0.0
-        for (num_filters, stride), alpha_out in zip(BLOCKS, alphas):
-            num_filters = int(num_filters * scale)
-            blocks.append(
-                DepthwiseSeparable(
-                    num_channels, num_filters, stride, alpha_in, alpha_out, conv_bias
-                )
-            )
-            num_channels, alpha_in = num_filters, alpha_out
+        for (filters, stride), alpha_out in zip(BLOCKS, alphas):
+            num_filters = Channels.split(int(filters * scale), alpha_out)
+            blocks.append(DepthwiseSeparable(num_channels, num_filters, stride, conv_bias))
+            num_channels = num_filters
         self.blocks = nn.Sequential(*blocks)
 
         self.avg_pool = nn.AdaptiveAvgPool2D(1)
         self.flatten = nn.Flatten()
         self.fc = nn.Linear(
-            num_channels, class_num, weight_attr=ParamAttr(initializer=KaimingNormal())
+            num_channels.total, class_num, weight_attr=ParamAttr(initializer=KaimingNormal())
         )
         self.init_stages(last_blocks(STAGE_DEPTH), return_patterns, return_stages)
 

@@ -6,9 +6,11 @@ blocks are plain, the expanded ones inside a block are octaves until the resolut
 
 from __future__ import annotations
 
+from typing import Any
+
 from paddle import Tensor, nn, transpose
 
-from ..layers import ConvBNLayer, OctConvBNLayer
+from ..layers import Channels, ConvBNLayer, DataFormat, OctConvBNLayer
 from .base import OctBackbone, last_blocks, old_names
 
 # Expansion, out-channels, number of blocks, stride of the first.
@@ -36,33 +38,19 @@ class InvertedResidualUnit(nn.Layer):
 
     def __init__(
         self,
-        num_channels: int,
-        num_filters: int,
+        num_channels: Channels,
+        expanded: Channels,
+        num_filters: Channels,
         stride: int,
-        expansion_factor: int,
         shortcut: bool,
-        alpha: float,
-        **layer_options,
+        **options: Any,
     ) -> None:
         super().__init__()
-        expanded = num_channels * expansion_factor
-        self.expand_conv = OctConvBNLayer(
-            num_channels, expanded, 1, alpha_in=0, alpha_out=alpha, act="relu6", **layer_options
-        )
+        self.expand_conv = OctConvBNLayer(num_channels, expanded, 1, act="relu6", **options)
         self.bottleneck_conv = OctConvBNLayer(
-            expanded,
-            expanded,
-            3,
-            stride=stride,
-            groups=expanded,
-            alpha_in=alpha,
-            alpha_out=alpha,
-            act="relu6",
-            **layer_options,
+            expanded, expanded, 3, stride=stride, groups=expanded.total, act="relu6", **options
         )
-        self.linear_conv = OctConvBNLayer(
-            expanded, num_filters, 1, alpha_in=alpha, alpha_out=0, **layer_options
-        )
+        self.linear_conv = OctConvBNLayer(expanded, num_filters, 1, **options)
         self.shortcut = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
@@ -95,32 +83,31 @@ class OctMobileNetV2(OctBackbone):
         alpha: float | list[float] = 0.5,
         conv_bias: bool = False,
         class_num: int = 1000,
-        data_format: str = "NCHW",
+        data_format: DataFormat = "NCHW",
         return_patterns=None,
         return_stages=None,
     ) -> None:
         super().__init__(class_num)
         self.data_format = data_format
-        options = dict(conv_bias=conv_bias, data_format=data_format)
+        options: dict[str, Any] = dict(conv_bias=conv_bias, data_format=data_format)
         num_channels = int(32 * scale)
         self.conv1 = ConvBNLayer(3, num_channels, 3, stride=2, act="relu6", **options)
 
         blocks = []
         alphas = iter(self.stage_alphas(alpha))
         stage_alpha = next(alphas)
-        for expansion_factor, num_filters, depth, stride in BLOCKS:
-            num_filters = int(num_filters * scale)
+        for expansion_factor, filters, depth, stride in BLOCKS:
+            num_filters = int(filters * scale)
             if stride == 2:
                 stage_alpha = next(alphas)
             for index in range(depth):
                 blocks.append(
                     InvertedResidualUnit(
-                        num_channels,
-                        num_filters,
+                        Channels(num_channels),
+                        Channels.split(num_channels * expansion_factor, stage_alpha),
+                        Channels(num_filters),
                         stride=stride if index == 0 else 1,
-                        expansion_factor=expansion_factor,
                         shortcut=index > 0,
-                        alpha=stage_alpha,
                         **options,
                     )
                 )

@@ -10,13 +10,24 @@ shortcut of stage 1 take alpha from 0 to its value, those of stage 4 take it bac
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from paddle import ParamAttr, Tensor, nn, transpose
 from paddle.nn.initializer import Uniform
 
 from ..common.errors import OctConvError
-from ..layers import ConvBNLayer, OctConvBNLayer, OctSELayer, add, each, join
-from ..weights.order import Order, grouped
+from ..layers import (
+    Channels,
+    ConvBNLayer,
+    DataFormat,
+    OctConvBNLayer,
+    OctSELayer,
+    Order,
+    add,
+    each,
+    grouped_order,
+    join,
+)
 from .base import OctBackbone, last_blocks, old_names
 
 
@@ -25,46 +36,42 @@ class BottleneckBlock(nn.Layer):
 
     def __init__(
         self,
-        num_channels: int,
-        num_filters: int,
-        out_channels: int,
+        num_channels: Channels,
+        num_filters: Channels,
+        out_channels: Channels,
         stride: int,
         shortcut: bool,
         cardinality: int,
         reduction_ratio: int | None,
-        alpha_in: float,
-        alpha: float,
-        **layer_options,
+        data_format: DataFormat,
+        **options: Any,
     ) -> None:
         super().__init__()
-        inner = dict(alpha_in=alpha, alpha_out=alpha, **layer_options)
-        entry = dict(alpha_in=alpha_in, alpha_out=alpha, **layer_options)
-        self.conv0 = OctConvBNLayer(num_channels, num_filters, 1, act="relu", **entry)
+        options["data_format"] = data_format
+        self.conv0 = OctConvBNLayer(num_channels, num_filters, 1, act="relu", **options)
         self.conv1 = OctConvBNLayer(
-            num_filters, num_filters, 3, stride=stride, groups=cardinality, act="relu", **inner
+            num_filters, num_filters, 3, stride=stride, groups=cardinality, act="relu", **options
         )
         if reduction_ratio is None:
-            self.conv2 = OctConvBNLayer(num_filters, out_channels, 1, act="relu", **inner)
-            self.scale = self.relu = None
+            self.conv2 = OctConvBNLayer(num_filters, out_channels, 1, act="relu", **options)
+            self.se = self.relu = None
         else:
-            self.conv2 = OctConvBNLayer(num_filters, out_channels, 1, **inner)
-            self.scale = OctSELayer(
-                out_channels, alpha, reduction_ratio, layer_options["data_format"]
+            self.conv2 = OctConvBNLayer(num_filters, out_channels, 1, **options)
+            self.se = OctSELayer(
+                out_channels, reduction_ratio=reduction_ratio, data_format=data_format
             )
             self.relu = nn.ReLU()
-        self.short = (
-            None
-            if shortcut
-            else OctConvBNLayer(num_channels, out_channels, 1, stride=stride, **entry)
-        )
+        self.short = None
+        if not shortcut:
+            self.short = OctConvBNLayer(num_channels, out_channels, 1, stride=stride, **options)
 
     def forward(self, x):
         shortcut = x if self.short is None else self.short(x)
         x = self.conv0(x)
         x = self.conv1(x)
-        if self.scale is None:
+        if self.se is None:
             return self.conv2(x, shortcut)
-        x = self.scale(self.conv2(x))
+        x = self.se(self.conv2(x))
         return each(self.relu, add(x, shortcut))
 
 
@@ -97,7 +104,7 @@ class OctResNet(OctBackbone):
         class_num: int = 1000,
         lr_mult_list=(1.0, 1.0, 1.0, 1.0, 1.0),
         stride_list=(2, 2, 2, 2, 2),
-        data_format: str = "NCHW",
+        data_format: DataFormat = "NCHW",
         input_image_channel: int = 3,
         return_patterns=None,
         return_stages=None,
@@ -110,7 +117,7 @@ class OctResNet(OctBackbone):
                     f"{name} must be a list of 5, for the stem and the 4 stages, got {values!r}"
                 )
         self.data_format = data_format
-        options = dict(conv_bias=conv_bias, data_format=data_format)
+        options: dict[str, Any] = dict(conv_bias=conv_bias, data_format=data_format)
         self.stem = nn.Sequential(
             ConvBNLayer(
                 input_image_channel,
@@ -127,34 +134,33 @@ class OctResNet(OctBackbone):
         )
 
         blocks = []
-        num_channels, alpha_in = 64, 0.0
+        num_channels = Channels(64)
         alphas = self.stage_alphas(alpha)
         for stage, (depth, stage_alpha) in enumerate(zip(block_depth, alphas)):
-            out_channels = 256 * 2**stage
+            num_filters = Channels.split(cardinality * group_width * 2**stage, stage_alpha)
+            out_channels = Channels.split(256 * 2**stage, stage_alpha)
             for index in range(depth):
                 blocks.append(
                     BottleneckBlock(
                         num_channels,
-                        cardinality * group_width * 2**stage,
+                        num_filters,
                         out_channels,
                         stride=stride_list[stage + 1] if index == 0 and stage > 0 else 1,
                         shortcut=index > 0,
                         cardinality=cardinality,
                         reduction_ratio=reduction_ratio,
-                        alpha_in=alpha_in,
-                        alpha=stage_alpha,
                         lr_mult=lr_mult_list[stage + 1],
                         **options,
                     )
                 )
-                num_channels, alpha_in = out_channels, stage_alpha
+                num_channels = out_channels
         self.blocks = nn.Sequential(*blocks)
 
         self.avg_pool = nn.AdaptiveAvgPool2D(1, data_format=data_format)
         self.flatten = nn.Flatten()
-        bound = 1.0 / math.sqrt(num_channels)
+        bound = 1.0 / math.sqrt(num_channels.total)
         self.fc = nn.Linear(
-            num_channels, class_num, weight_attr=ParamAttr(initializer=Uniform(-bound, bound))
+            num_channels.total, class_num, weight_attr=ParamAttr(initializer=Uniform(-bound, bound))
         )
         self.init_stages(last_blocks(block_depth), return_patterns, return_stages)
 
@@ -178,7 +184,7 @@ class OctResNet(OctBackbone):
         for index, block in enumerate(self.blocks):
             conv = block.conv1.conv
             if conv.groups > 1 and conv.ll is not None:
-                order = grouped(conv.in_channels, conv.ll._in_channels, conv.ll._groups)
+                order = grouped_order(conv.in_channels, conv.inputs.low, conv.ll._groups)
                 orders[f"blocks.{index}.conv0.conv"] = Order(outputs=order)
                 orders[f"blocks.{index}.conv0.bn"] = Order(outputs=order)
                 orders[f"blocks.{index}.conv1.conv"] = Order(order, order)

@@ -87,8 +87,8 @@ def _without_pretrained(arch: Any) -> None:
 
 
 def _check_weights(key: str, path: str, model, arch: dict, mode: str) -> None:
-    from ..backbones.base import OctBackbone
-    from ..weights.match import match_weights
+    from ..weights.match import check_weights, match_weights
+    from ..weights.network import OctaveNetwork
     from ..weights.safe_load import load_weights
 
     file = path if path.endswith(".pdparams") else f"{path}.pdparams"
@@ -97,7 +97,7 @@ def _check_weights(key: str, path: str, model, arch: dict, mode: str) -> None:
         weights = load_weights(file)
     except OctConvError as error:
         raise OctConvError(f"{key}: {error}") from None
-    if isinstance(model, OctBackbone):
+    if isinstance(model, OctaveNetwork):
         fitted = match_weights(model, weights, f"{key}: {file}", new_classes=fine_tuning)
         if fitted.vanilla and key == "Global.checkpoints":
             raise OctConvError(
@@ -105,23 +105,5 @@ def _check_weights(key: str, path: str, model, arch: dict, mode: str) -> None:
                 f"start from it with Global.pretrained_model"
             )
         return
-    wanted = model.state_dict()
-    missing = [name for name in wanted if name not in weights]
-    differing = [
-        name
-        for name, value in wanted.items()
-        if name in weights and list(weights[name].shape) != list(value.shape)
-    ]
-    if fine_tuning and not missing:
-        # Fine-tuning for other classes: PaddleClas starts the classifier anew.
-        classes = [arch.get("class_num")]
-        differing = [name for name in differing if list(wanted[name].shape)[-1:] != classes]
-    if missing or differing:
-        first = [f"{name} is missing" for name in missing[:3]] or [
-            f"{name} is {list(weights[name].shape)}, should be {list(wanted[name].shape)}"
-            for name in differing[:3]
-        ]
-        raise OctConvError(
-            f"{key}: {file} does not fit {arch['name']}: {'; '.join(first)} "
-            f"({len(missing)} missing, {len(differing)} of another shape)"
-        )
+    complaint = f"{key}: {file} does not fit {arch['name']}"
+    check_weights(model, weights, complaint, arch.get("class_num") if fine_tuning else None)

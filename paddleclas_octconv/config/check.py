@@ -9,6 +9,7 @@ import os
 from typing import Any
 
 from ..backbones.catalogue import CATALOGUE
+from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
 from .data_sets import check_data_sets, check_images
 from .dotted import get, has
@@ -81,14 +82,10 @@ def _check_arch(arch: dict) -> None:
     if class_num is not None and (type(class_num) is not int or class_num < 1):
         raise OctConvError(f"Arch.class_num: {class_num!r} should be a whole number above 0")
     if arch["name"] in CATALOGUE and "alpha" in arch:
-        _check_alpha(arch["alpha"])
-
-
-def _check_alpha(alpha: Any) -> None:
-    stages = alpha if isinstance(alpha, (list, tuple)) else [alpha]
-    for value in stages:
-        if type(value) not in (int, float) or not 0 <= value <= 1:
-            raise OctConvError(f"Arch.alpha: {alpha!r} should be a number from 0 to 1")
+        try:
+            check_alpha(arch["alpha"], stages=None)
+        except OctConvError as error:
+            raise OctConvError(f"Arch.alpha: {error}") from None
 
 
 def _check_weights(config: dict, mode: str) -> None:

@@ -1,17 +1,26 @@
-"""Octave-aware layers: the only code that knows that there are two frequencies."""
+"""Octave-aware layers: the only code that knows that there are two frequencies.
+
+Every layer takes and gives a plain tensor or the pair ``Octave``, so that networks read like
+vanilla ones. How many channels are low is said by a count and ``alpha``, or by ``Channels``.
+"""
 
 from .bn_act_conv import OctBNActConvLayer
 from .branchwise import concat, each
+from .channels import Channels, Split
 from .conv import OctConv2D
 from .conv_bn import ConvBNLayer, OctConvBNLayer, add
+from .cutting import OctaveLayer, Order, grouped_order
 from .folding import Reparameterizable
 from .norm import OctBatchNorm2D
-from .octave import Octave, join
+from .octave import DataFormat, Feature, Octave, join
 from .pool import OctAvgPool2D
 from .se import OctSELayer
 
 __all__ = [
+    "Channels",
     "ConvBNLayer",
+    "DataFormat",
+    "Feature",
     "OctAvgPool2D",
     "OctBNActConvLayer",
     "OctBatchNorm2D",
@@ -19,9 +28,13 @@ __all__ = [
     "OctConvBNLayer",
     "OctSELayer",
     "Octave",
+    "OctaveLayer",
+    "Order",
     "Reparameterizable",
+    "Split",
     "add",
     "concat",
     "each",
+    "grouped_order",
     "join",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from paddle import nn
 
 from .branchwise import each
+from .channels import Split
 from .conv import OctConv2D
 from .folding import FoldedOctConv2D, foldable_unit
 from .norm import OctBatchNorm2D
@@ -15,7 +16,8 @@ class OctBNActConvLayer(nn.Layer):
     """octave convolution(ReLU(batch norm(x))), the padding keeps the size.
 
     Args:
-        in_channels, out_channels, kernel_size, alpha_in, alpha_out: as in ``OctConv2D``.
+        in_channels, out_channels, kernel_size, alpha_in, alpha_out: as in ``OctConv2D``, counts
+            or ``Channels``.
         conv_bias: whether each convolution has a bias.
 
     Shape:
@@ -24,17 +26,17 @@ class OctBNActConvLayer(nn.Layer):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: Split,
+        out_channels: Split,
         kernel_size: int,
         alpha_in: float = 0.5,
         alpha_out: float = 0.5,
         conv_bias: bool = False,
     ) -> None:
         super().__init__()
-        self.bn = OctBatchNorm2D(in_channels, alpha_in)
+        self.bn: OctBatchNorm2D | None = OctBatchNorm2D(in_channels, alpha_in)
         self.act = nn.ReLU()
-        self.conv = OctConv2D(
+        self.conv: OctConv2D | FoldedOctConv2D = OctConv2D(
             in_channels,
             out_channels,
             kernel_size,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from paddle import ParamAttr, Tensor, nn
 
 from .branchwise import each
+from .channels import Split
 from .conv import OctConv2D
 from .folding import FoldedOctConv2D, Reparameterizable, fold_batch_norm, foldable, foldable_unit
 from .norm import OctBatchNorm2D
-from .octave import Feature, Octave
+from .octave import DataFormat, Feature, Octave
 
 ACTIVATIONS = {"relu": nn.ReLU, "relu6": nn.ReLU6}
 
@@ -38,7 +39,7 @@ class ConvBNLayer(Reparameterizable):
         act: str | None = None,
         conv_bias: bool = False,
         lr_mult: float = 1.0,
-        data_format: str = "NCHW",
+        data_format: DataFormat = "NCHW",
     ) -> None:
         super().__init__()
         attr = ParamAttr(learning_rate=lr_mult)
@@ -74,7 +75,7 @@ class OctConvBNLayer(Reparameterizable):
 
     Args:
         in_channels, out_channels, kernel_size, stride, groups, alpha_in, alpha_out,
-            data_format: as in ``OctConv2D``; the padding keeps the size.
+            data_format: as in ``OctConv2D``, counts or ``Channels``; the padding keeps the size.
         act: "relu", "relu6" or None; applied to each branch.
         conv_bias: whether each convolution has a bias too (the paper's networks have none).
         lr_mult: learning rate of the layer's parameters relative to the network's.
@@ -85,8 +86,8 @@ class OctConvBNLayer(Reparameterizable):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: Split,
+        out_channels: Split,
         kernel_size: int,
         stride: int = 1,
         groups: int = 1,
@@ -95,11 +96,11 @@ class OctConvBNLayer(Reparameterizable):
         act: str | None = None,
         conv_bias: bool = False,
         lr_mult: float = 1.0,
-        data_format: str = "NCHW",
+        data_format: DataFormat = "NCHW",
     ) -> None:
         super().__init__()
         attr = ParamAttr(learning_rate=lr_mult)
-        self.conv = OctConv2D(
+        self.conv: OctConv2D | FoldedOctConv2D = OctConv2D(
             in_channels,
             out_channels,
             kernel_size,
@@ -112,8 +113,8 @@ class OctConvBNLayer(Reparameterizable):
             bias_attr=attr if conv_bias else False,
             data_format=data_format,
         )
-        self.bn = OctBatchNorm2D(
-            out_channels, alpha_out, weight_attr=attr, bias_attr=attr, data_format=data_format
+        self.bn: OctBatchNorm2D | None = OctBatchNorm2D(
+            self.conv.outputs, weight_attr=attr, bias_attr=attr, data_format=data_format
         )
         self.act = activation(act)
 

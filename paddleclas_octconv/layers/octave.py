@@ -8,15 +8,11 @@ section 3.1). At ``alpha = 0`` it is a plain tensor.
 
 from __future__ import annotations
 
-import math
-from numbers import Real
-from typing import NamedTuple, Union
+from typing import Literal, NamedTuple, Union
 
 import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
-
-from ..common.errors import OctConvError
 
 
 class Octave(NamedTuple):
@@ -42,35 +38,34 @@ class Octave(NamedTuple):
 
 
 Feature = Union[Tensor, Octave]
+DataFormat = Literal["NCHW", "NHWC"]
 
 
-def low_channels(channels: int, alpha: float) -> int:
-    """How many of ``channels`` belong to the low branch: floor(alpha * channels).
-
-    Raises:
-        OctConvError: ``alpha`` is no number in [0, 1], or leaves a branch without channels.
-    """
-    if isinstance(alpha, bool) or not isinstance(alpha, Real) or not 0 <= alpha <= 1:
-        raise OctConvError(f"alpha must be a number in [0, 1], got {alpha!r}")
-    # 0.29 * 100 is 28.999999999999996 in floating point: round that error away first.
-    low = math.floor(round(alpha * channels, 6))
-    if alpha > 0 and not 0 < low < channels:
-        empty = "low" if low == 0 else "high"
-        raise OctConvError(
-            f"alpha={alpha} leaves the {empty} branch of {channels} channels empty; "
-            f"take 0 or a value in [{1 / channels:.4g}, {1 - 1 / channels:.4g}]"
-        )
-    return low
+def branches(x: Feature) -> tuple[Tensor, Tensor | None]:
+    """The high and the low branch; a plain tensor is a high branch alone."""
+    return (x.high, x.low) if isinstance(x, Octave) else (x, None)
 
 
-def pool2(x: Tensor, data_format: str = "NCHW") -> Tensor:
+def pair(high: Tensor, low: Tensor | None) -> Feature:
+    """The inverse of ``branches``."""
+    return high if low is None else Octave(high, low)
+
+
+def plus(x: Tensor | None, y: Tensor | None) -> Tensor | None:
+    """The sum of two tensors, where None stands for zeros."""
+    if x is None or y is None:
+        return y if x is None else x
+    return x + y
+
+
+def pool2(x: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
     """2x2 average, stride 2: (H, W) -> (ceil(H/2), ceil(W/2)); borders average what is there."""
     return F.avg_pool2d(
         x, kernel_size=2, stride=2, ceil_mode=True, exclusive=True, data_format=data_format
     )
 
 
-def up2_to(x: Tensor, like: Tensor, data_format: str = "NCHW") -> Tensor:
+def up2_to(x: Tensor, like: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
     """Nearest, x2, cropped to the (H, W) of ``like``, whose half (rounded up) is that of ``x``.
 
     Asking the interpolation for an odd size outright would be the same in Paddle's own kernels,
@@ -88,7 +83,7 @@ def up2_to(x: Tensor, like: Tensor, data_format: str = "NCHW") -> Tensor:
     return up
 
 
-def join(x: Feature, data_format: str = "NCHW") -> Tensor:
+def join(x: Feature, data_format: DataFormat = "NCHW") -> Tensor:
     """One tensor with all the channels at (H, W): the high ones, then the low ones upsampled."""
     if not isinstance(x, Octave):
         return x

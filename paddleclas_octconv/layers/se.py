@@ -9,7 +9,8 @@ import paddle.nn.functional as F
 from paddle import ParamAttr, nn
 from paddle.nn.initializer import Uniform
 
-from .octave import Feature, Octave, low_channels
+from .channels import Channels, Split
+from .octave import DataFormat, Feature, Octave
 
 
 class OctSELayer(nn.Layer):
@@ -19,8 +20,9 @@ class OctSELayer(nn.Layer):
     too; together the weights are those of the vanilla layer.
 
     Args:
-        num_channels: of both branches together.
-        alpha: share of low channels; 0 for a plain tensor.
+        num_channels: of both branches together, to be split by ``alpha``; or ``Channels``, split
+            already.
+        alpha: share of low channels, in [0, 1); 0 for a plain tensor.
         reduction_ratio: ``num_channels`` to the width of the bottleneck.
         data_format: as in ``paddle.nn.Conv2D``.
 
@@ -30,17 +32,17 @@ class OctSELayer(nn.Layer):
 
     def __init__(
         self,
-        num_channels: int,
+        num_channels: Split,
         alpha: float = 0.5,
         reduction_ratio: int = 16,
-        data_format: str = "NCHW",
+        data_format: DataFormat = "NCHW",
     ) -> None:
         super().__init__()
-        low = low_channels(num_channels, alpha)
-        self.branches = [num_channels - low, low]
+        self.channels = Channels.split(num_channels, alpha)
         self.space = [1, 2] if data_format == "NHWC" else [2, 3]
-        self.squeeze = _linear(num_channels, num_channels // reduction_ratio)
-        self.excitation = _linear(num_channels // reduction_ratio, num_channels)
+        width = self.channels.total // reduction_ratio
+        self.squeeze = _linear(self.channels.total, width)
+        self.excitation = _linear(width, self.channels.total)
 
     def forward(self, x: Feature) -> Feature:
         branches = x if isinstance(x, Octave) else [x]
@@ -50,7 +52,7 @@ class OctSELayer(nn.Layer):
         if not isinstance(x, Octave):
             return x * gates
         axis = 3 if self.space == [1, 2] else 1
-        high, low = paddle.split(gates, num_or_sections=self.branches, axis=axis)
+        high, low = paddle.split(gates, num_or_sections=list(self.channels), axis=axis)
         return Octave(x.high * high, x.low * low)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple, Sequence
 
 import paddle
 from paddle import nn
 
-from ..layers import Octave, OctConv2D
+from ..layers import Octave, OctaveLayer, OctConv2D
+from ..weights.network import state_of
 
 
 class Complexity(NamedTuple):
@@ -30,45 +32,30 @@ class Complexity(NamedTuple):
 
 
 def measure(network: nn.Layer, image_shape: tuple[int, int, int] = (3, 224, 224)) -> Complexity:
-    """Count while one black image passes through the network.
+    """Count while one black image passes through the network, which is left as it was.
 
     A multiply-add is counted for each weight that enters each element of an output; biases,
     batch norms, activations, pooling and upsampling count nothing.
+
+    Args:
+        network: any network of Paddle.
+        image_shape: channels, height and width.
     """
-    octave = {
-        id(path)
-        for layer in network.sublayers(include_self=True)
-        if isinstance(layer, OctConv2D)
-        for path in layer.sublayers()
-    }
-    vanilla_parameters = parameters = sum(p.size for p in network.parameters() if p.trainable)
+    parameters = vanilla_parameters = sum(p.size for p in network.parameters() if p.trainable)
     multiply_adds = vanilla_multiply_adds = 0
 
-    def count(layer, inputs, output):
-        nonlocal multiply_adds, vanilla_multiply_adds
-        if isinstance(layer, nn.Linear):
-            cost = output.size * layer.weight.shape[0]
-        else:  # one kernel of a convolution makes one channel of the output
-            cost = output.size // layer.weight.shape[0] * layer.weight.size
-        multiply_adds += cost
-        if id(layer) not in octave:
-            vanilla_multiply_adds += cost
+    def count(layer: Any, inputs: Any, output: Any) -> None:
+        nonlocal multiply_adds, vanilla_parameters, vanilla_multiply_adds
+        multiply_adds += sum(multiply_adds_of(layer, output))
+        if isinstance(layer, OctConv2D):
+            shapes = layer.vanilla_shapes()
+            vanilla_multiply_adds += _area(layer, output) * math.prod(shapes["weight"])
+            vanilla_parameters += sum(map(math.prod, shapes.values()))
+            vanilla_parameters -= sum(p.size for p in layer.parameters())
+        else:
+            vanilla_multiply_adds += sum(multiply_adds_of(layer, output))
 
-    def count_vanilla(layer, inputs, output):
-        nonlocal vanilla_parameters, vanilla_multiply_adds
-        high = output.high if isinstance(output, Octave) else output
-        kernels = layer.in_channels // layer.groups * layer.kernel_size**2 * layer.out_channels
-        vanilla_multiply_adds += high.size // high.shape[channel_axis(layer)] * kernels
-        vanilla_parameters += kernels - sum(p.size for p in layer.parameters())
-        if any(len(p.shape) == 1 for p in layer.parameters()):
-            vanilla_parameters += layer.out_channels
-
-    hooks = []
-    for layer in network.sublayers(include_self=True):
-        if isinstance(layer, (nn.Conv2D, nn.Linear)):
-            hooks.append(layer.register_forward_post_hook(count))
-        elif isinstance(layer, OctConv2D):
-            hooks.append(layer.register_forward_post_hook(count_vanilla))
+    hooks = [layer.register_forward_post_hook(count) for _, layer in whole_layers(network)]
     training = network.training
     network.eval()
     try:
@@ -79,9 +66,53 @@ def measure(network: nn.Layer, image_shape: tuple[int, int, int] = (3, 224, 224)
             hook.remove()
         if training:
             network.train()
-    total = sum(p.size for p in network.state_dict().values())
+    total = sum(value.size for value in state_of(network).values())
     return Complexity(parameters, total, multiply_adds, vanilla_parameters, vanilla_multiply_adds)
 
 
-def channel_axis(layer: OctConv2D) -> int:
-    return 3 if layer.data_format == "NHWC" else 1
+def whole_layers(network: nn.Layer) -> list[tuple[str, nn.Layer]]:
+    """The layers that hold no others, by name, each octave layer as one."""
+    named = list(network.named_sublayers(include_self=True))
+    inside = {
+        id(part)
+        for _, layer in named
+        if isinstance(layer, OctaveLayer)
+        for part in layer.sublayers()
+    }
+    return [
+        (name, layer)
+        for name, layer in named
+        if id(layer) not in inside and (isinstance(layer, OctaveLayer) or not layer.sublayers())
+    ]
+
+
+def multiply_adds_of(layer: nn.Layer, output: Any) -> tuple[int, int]:
+    """The multiply-adds behind an output of one image: of its high and of its low branch."""
+    if isinstance(layer, OctConv2D):
+        return layer.multiply_adds(*_size(layer, output))
+    if isinstance(layer, nn.Linear):
+        return of_product(output.size, layer.weight.shape), 0
+    if isinstance(layer, nn.Conv2D):
+        return of_convolution(output.size, layer.weight.shape), 0
+    return 0, 0
+
+
+def of_convolution(elements: int, kernel: Sequence[int]) -> int:
+    """Multiply-adds of an output of so many elements, by a kernel [C_out, C_in / groups, …]."""
+    return elements * math.prod(kernel[1:])
+
+
+def of_product(elements: int, matrix: Sequence[int]) -> int:
+    """The same by a matrix [inputs, outputs]."""
+    return elements * matrix[0]
+
+
+def _size(layer: OctConv2D, output: Any) -> tuple[int, int]:
+    """Height and width of the output, of its high branch if it is a pair."""
+    high = output.high if isinstance(output, Octave) else output
+    first = 1 if layer.data_format == "NHWC" else 2
+    return tuple(high.shape[first : first + 2])
+
+
+def _area(layer: OctConv2D, output: Any) -> int:
+    return math.prod(_size(layer, output))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import paddle
 
 from ..deploy.predictor import model_files
+from .complexity import of_convolution, of_product
 
 
 class Operator(NamedTuple):
@@ -39,8 +40,8 @@ class Program(NamedTuple):
             if -1 in output[1:]:
                 return None
             weight = next(shape for shape in inputs if -1 not in shape)
-            kernel = weight[0] if name.startswith("matmul") else math.prod(weight[1:])
-            total += math.prod(output[1:]) * kernel
+            of = of_product if name.startswith("matmul") else of_convolution
+            total += of(math.prod(output[1:]), weight)
         return total
 
 

@@ -9,10 +9,9 @@ from typing import Any
 import paddle
 from paddle import Tensor, nn
 
-from ..layers import Octave, OctConv2D
-from ..layers.norm import OctBatchNorm2D
-
-_OCTAVE = (OctConv2D, OctBatchNorm2D)
+from ..layers import Octave, OctaveLayer
+from ..measure.complexity import multiply_adds_of, whole_layers
+from ..weights.network import state_of
 
 
 @dataclass
@@ -47,44 +46,28 @@ def trace(network: nn.Layer, image: Tensor) -> list[Step]:
     """
     steps: list[Step] = []
     seen: set[int] = set()
-    inner: dict[int, int] = {}  # a plain convolution's multiply-adds, by id, inside an octave one
     last: dict[str, Any] = {"layer": None}
 
     def add(name: str, layer: nn.Layer, output: Any) -> None:
         again = layer is last["layer"] and steps[-1].low is None
         last["layer"] = layer
-        if again and not isinstance(output, Octave) and not isinstance(layer, _OCTAVE):
+        if again and not isinstance(output, Octave) and not isinstance(layer, OctaveLayer):
             steps[-1].low = _shape(output)
             return
-        parameters = 0 if id(layer) in seen else sum(v.size for v in layer.state_dict().values())
+        parameters = 0 if id(layer) in seen else sum(v.size for v in state_of(layer).values())
         seen.add(id(layer))
         if isinstance(output, Octave):
             step = Step(name, type(layer).__name__, _shape(output.high), _shape(output.low))
         else:
             step = Step(name, type(layer).__name__, _shape(output))
         step.parameters = parameters
-        step.multiply_adds = _multiply_adds(layer, output, inner)
+        step.multiply_adds = multiply_adds_of(layer, output)
         steps.append(step)
 
     def hook(name: str):
         return lambda layer, inputs, output: add(name, layer, output)
 
-    def count(layer: nn.Layer, inputs: Any, output: Tensor) -> None:
-        inner[id(layer)] = _cost(layer, output)
-
-    inside = {
-        id(part)
-        for layer in network.sublayers()
-        if isinstance(layer, _OCTAVE)
-        for part in layer.sublayers()
-    }
-    hooks = []
-    for name, layer in network.named_sublayers():
-        is_leaf = not layer.sublayers() or isinstance(layer, _OCTAVE)
-        if id(layer) in inside:
-            hooks.append(layer.register_forward_post_hook(count))
-        elif is_leaf:
-            hooks.append(layer.register_forward_post_hook(hook(name)))
+    hooks = [layer.register_forward_post_hook(hook(name)) for name, layer in whole_layers(network)]
     network.eval()
     try:
         with paddle.no_grad():
@@ -97,22 +80,3 @@ def trace(network: nn.Layer, image: Tensor) -> list[Step]:
 
 def _shape(value: Tensor) -> tuple[int, ...]:
     return tuple(value.shape[1:])
-
-
-def _multiply_adds(layer: nn.Layer, output: Any, inner: dict[int, int]) -> tuple[int, int]:
-    if not isinstance(layer, OctConv2D):
-        return _cost(layer, output), 0
-    high, low = (
-        sum(inner[id(path)] for path in paths if path is not None)
-        for paths in ((layer.hh, layer.lh), (layer.hl, layer.ll))
-    )
-    return high, low
-
-
-def _cost(layer: nn.Layer, output: Any) -> int:
-    """A multiply-add for each weight that enters each element of the output."""
-    if isinstance(layer, nn.Linear):
-        return output.size * layer.weight.shape[0]
-    if isinstance(layer, nn.Conv2D):
-        return output.size // layer.weight.shape[0] * layer.weight.size
-    return 0

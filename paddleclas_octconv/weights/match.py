@@ -10,7 +10,8 @@ import paddle
 from paddle import nn
 
 from ..common.errors import OctConvError
-from ..layers import OctBatchNorm2D, OctConv2D
+from ..layers import OctaveLayer
+from .network import OctaveNetwork, state_of
 from .vanilla import cut, vanilla_parts
 
 NAMED_KEYS = 3  # how many of the keys that differ a message names
@@ -31,12 +32,13 @@ class Match(NamedTuple):
 
 
 def match_weights(
-    model, weights: Mapping[str, np.ndarray], source: str, new_classes: bool = True
+    model: OctaveNetwork, weights: Mapping[str, np.ndarray], source: str, new_classes: bool = True
 ) -> Match:
     """Make weights of ``model`` out of its own weights or of its vanilla twin's.
 
     Args:
-        model: an ``OctBackbone``.
+        model: the network.
+        weights: by name.
         source: what messages call the weights.
         new_classes: let the classifier have another number of classes, and leave it out then.
 
@@ -54,7 +56,7 @@ def match_weights(
         network = f"the vanilla twin of {name}"
         note = "kernels and batch norms cut from those of the vanilla twin"
     else:
-        wanted = {key: list(value.shape) for key, value in model.state_dict().items()}
+        wanted = {key: list(value.shape) for key, value in state_of(model).items()}
         optional, network = set(), name
         note = "the network's own"
 
@@ -74,7 +76,34 @@ def match_weights(
     return Match(cut(parts, kept) if vanilla else kept, vanilla, note)
 
 
-def class_num(model, weights: Mapping[str, np.ndarray]) -> int | None:
+def check_weights(
+    model: nn.Layer,
+    weights: Mapping[str, np.ndarray],
+    complaint: str,
+    class_num: int | None = None,
+) -> None:
+    """Check that a network of PaddleClas can load weights; what it has no use for it ignores.
+
+    Args:
+        model: the network.
+        weights: by name.
+        complaint: what a message begins with.
+        class_num: let tensors for so many classes have another number of them: PaddleClas starts
+            those anew.
+
+    Raises:
+        OctConvError: they do not fit; the message names the first keys that differ.
+    """
+    wanted = {key: list(value.shape) for key, value in state_of(model).items()}
+    if class_num is not None and all(key in weights for key in wanted):
+        wanted = {
+            key: list(np.shape(weights[key])) if shape[-1:] == [class_num] else shape
+            for key, shape in wanted.items()
+        }
+    _check({key: weights[key] for key in wanted if key in weights}, wanted, set(), complaint)
+
+
+def class_num(model: OctaveNetwork, weights: Mapping[str, np.ndarray]) -> int | None:
     """The number of classes that weights of ``model`` or of its vanilla twin are for."""
     for key in _classifier(model):
         for name in (key, model.twin_key(key)):
@@ -83,14 +112,14 @@ def class_num(model, weights: Mapping[str, np.ndarray]) -> int | None:
     return None
 
 
-def load_into(model: nn.Layer, weights: Mapping[str, np.ndarray]) -> None:
+def load_into(model: nn.Layer | OctaveNetwork, weights: Mapping[str, np.ndarray]) -> None:
     """Give a network those of its parameters and buffers that are in ``weights``."""
-    for key, tensor in model.state_dict().items():
+    for key, tensor in state_of(model).items():
         if key in weights:
             tensor.set_value(paddle.to_tensor(weights[key]).astype(tensor.dtype))
 
 
-def cut_if_vanilla(model, state_dict: Mapping[str, Any]) -> Mapping[str, Any]:
+def cut_if_vanilla(model: OctaveNetwork, state_dict: Mapping[str, Any]) -> Mapping[str, Any]:
     """The state dict itself, unless it is the vanilla twin's: cut then, with one log line.
 
     Raises:
@@ -113,20 +142,16 @@ def log(message: str) -> None:
     logging.getLogger("ppcls").info(message)
 
 
-def _are_vanilla(model, weights: Mapping[str, Any]) -> bool:
+def _are_vanilla(model: OctaveNetwork, weights: Mapping[str, Any]) -> bool:
     """Whether an octave layer is there as only the twin has it, and none as only we have it."""
-    octave = [
-        name
-        for name, layer in model.named_sublayers()
-        if isinstance(layer, (OctConv2D, OctBatchNorm2D))
-    ]
+    octave = [name for name, layer in model.named_sublayers() if isinstance(layer, OctaveLayer)]
     prefixes = tuple(f"{name}." for name in octave)
     if any(key in weights for key in model.state_dict() if key.startswith(prefixes)):
         return False
     return any(model.twin_key(f"{name}.weight") in weights for name in octave)
 
 
-def _classifier(model: nn.Layer) -> list[str]:
+def _classifier(model: OctaveNetwork) -> list[str]:
     """The keys of the last linear layer."""
     names = [name for name, layer in model.named_sublayers() if isinstance(layer, nn.Linear)]
     return [f"{names[-1]}.weight", f"{names[-1]}.bias"] if names else []
@@ -138,7 +163,7 @@ def _classes(
     """Classifier tensors with another number of classes: (layer, given, wanted)."""
     anew = {}
     for key in classifier:
-        given = list(np.shape(weights.get(key)))
+        given = list(np.shape(weights[key])) if key in weights else []
         if given != wanted[key] and given[:-1] == wanted[key][:-1] and given:
             anew[key] = (key.rpartition(".")[0], given[-1], wanted[key][-1])
     return anew

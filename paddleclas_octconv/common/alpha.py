@@ -1,0 +1,37 @@
+"""What ``alpha``, the share of low-frequency channels, may be. Needs no Paddle."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+from .errors import OctConvError
+
+
+def check_alpha(alpha: Any, stages: int | None = 1) -> None:
+    """Check a share of low-frequency channels, or a list of them, one per stage of a network.
+
+    At 1 nothing would be left of the high branch, so that 1 is no share.
+
+    Args:
+        alpha: what the user gave.
+        stages: the length of the list; 1 where there are no stages, so that only a number will
+            do; None where the number of stages is not known.
+
+    Raises:
+        OctConvError: it is neither a number in [0, 1) nor such a list.
+    """
+    is_list = isinstance(alpha, (list, tuple)) and stages != 1
+    values = alpha if is_list else [alpha]
+    if all(map(_is_share, values)) and (not is_list or len(alpha) == (stages or len(alpha) or 1)):
+        return
+    lists = {1: "", None: ", or a list of them, one per stage"}.get(
+        stages, f", or a list of {stages} of them, one per stage"
+    )
+    shown = repr(alpha)
+    shown = shown if len(shown) <= 100 else f"{shown[:100]}…"
+    raise OctConvError(f"alpha must be a number in [0, 1){lists}, got {shown}")
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < 1

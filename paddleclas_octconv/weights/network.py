@@ -1,0 +1,43 @@
+"""What weights ask of the network that they are for."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+from paddle import Tensor, nn
+
+from ..layers import Order
+
+# Buffers that `paddle.flops` leaves in every layer it has counted.
+_NO_STATE = ("total_ops", "total_params")
+
+
+@runtime_checkable
+class OctaveNetwork(Protocol):
+    """A network that stands for a vanilla one, its twin.
+
+    Attributes:
+        arch_name: what messages call it.
+    """
+
+    arch_name: str
+
+    def twin_key(self, key: str) -> str:
+        """The twin's name of a tensor, the path or branch of an octave layer left out of ``key``:
+        "conv1.weight" for the kernels "conv1.hh.weight", "conv1.hl.weight", …"""
+
+    def twin_orders(self) -> dict[str, Order]:
+        """The layers whose channels are not in the twin's order."""
+
+    def state_dict(self) -> Any: ...
+
+    def named_sublayers(self, prefix: str = "", include_self: bool = False) -> Any: ...
+
+
+def state_of(model: nn.Layer | OctaveNetwork) -> dict[str, Tensor]:
+    """The parameters and statistics of a network, by name, and no counters of tools."""
+    return {
+        key: value
+        for key, value in model.state_dict().items()
+        if key.rpartition(".")[2] not in _NO_STATE
+    }
