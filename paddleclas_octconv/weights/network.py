@@ -8,8 +8,8 @@ from paddle import Tensor, nn
 
 from ..layers import Order
 
-# Buffers that `paddle.flops` leaves in every layer it has counted.
-_NO_STATE = ("total_ops", "total_params")
+# Buffers of `paddle.flops`, which leaves them in layers that were not run, and after an error.
+_NO_STATE = ("total_ops", "total_params", "input_shape", "output_shape")
 
 
 @runtime_checkable
