@@ -50,7 +50,7 @@ class _Finder:
         if name == PREDICTOR:
             return self._find_then(_adapt, name, path, target)
         if name == PACKAGE:
-            return self._find(name, path, target) or _fetched(name)
+            return self._find(name, path, target) or _fetched_spec(name)
         return None
 
     def _find_then(self, act, name, path, target):
@@ -97,18 +97,32 @@ class _LoaderThen:
         return getattr(self.loader, name)
 
 
+class _FetchingLoader:
+    """Loads the package from where it is fetched to; to look for it fetches nothing."""
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        from importlib.machinery import PathFinder
+
+        from .trainer.fetch import library_root
+
+        root = str(library_root())
+        spec = PathFinder.find_spec(module.__name__, [root])
+        sys.path.append(root)
+        module.__spec__, module.__loader__ = spec, spec.loader
+        module.__file__, module.__path__ = spec.origin, spec.submodule_search_locations
+        spec.loader.exec_module(module)
+
+
+def _fetched_spec(name):
+    from importlib.machinery import ModuleSpec
+
+    return ModuleSpec(name, _FetchingLoader(), is_package=True)
+
+
 _FINDER = _Finder()
-
-
-def _fetched(name):
-    """The spec of the package where it is not installed."""
-    from importlib.machinery import PathFinder
-
-    from .trainer.fetch import library_root
-
-    root = str(library_root())
-    sys.path.append(root)
-    return PathFinder.find_spec(name, [root])
 
 
 def _register(backbone):

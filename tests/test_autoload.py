@@ -216,7 +216,7 @@ sys.argv = ["/usr/bin/paddleclas", "configs"]
 from paddleclas.paddleclas import main
 assert main() == 0
 assert "paddle" not in sys.modules and "paddleclas" not in sys.modules
-assert importlib.util.find_spec("paddleclas").origin.endswith("__init__.py")
+assert importlib.util.find_spec("paddleclas.paddleclas").origin.endswith("paddleclas.py")
 """
     result = run_python("-c", code)
     assert result.returncode == 0, result.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,7 @@ def test_wheel_of_another_content_is_refused_and_left(cache, no_pip):
 
 
 def test_download_of_another_content_is_not_kept(cache, index, monkeypatch):
-    monkeypatch.setattr(fetch, "SHA256", "0" * 64)
+    monkeypatch.setattr(fetch, "TRAINER", replace(fetch.TRAINER, sha256="0" * 64))
     with pytest.raises(OctConvError, match="not the pinned one"):
         fetch.trainer_root()
     assert leftovers(cache) == set()
@@ -140,3 +141,28 @@ def test_cache_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("PADDLECLAS_OCTCONV_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(OctConvError, match="cannot hold"):
         fetch.trainer_root()
+
+
+def test_library_is_fetched_where_it_is_not_installed(cache, tmp_path):
+    """Only by an import: to look for it fetches nothing."""
+    code = """
+import importlib.util, os, sys
+from paddleclas_octconv import autoload, trainer
+sys.path[:] = [path for path in sys.path if not os.path.isdir(os.path.join(path, "paddleclas"))]
+autoload.install(force=True)
+from paddleclas_octconv.trainer import fetch
+spec = importlib.util.find_spec("paddleclas")
+assert not os.path.exists(fetch.cache_folder()), "looked for, and fetched"
+def library_root():
+    os.makedirs("root/paddleclas")
+    open("root/paddleclas/__init__.py", "w").write("name = __name__")
+    open("root/paddleclas/inner.py", "w").write("from . import name")
+    return os.path.abspath("root")
+fetch.library_root = library_root
+import paddleclas, paddleclas.inner
+assert paddleclas.inner.name == "paddleclas" and paddleclas.__spec__.origin == paddleclas.__file__
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
