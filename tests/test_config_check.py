@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 from pathlib import Path
 
 import pytest
@@ -46,13 +47,14 @@ def test_each_missing_key_is_named(config, mode):
     [
         ("Global.device", "gpuu", "'gpuu' should be one of cpu, gpu"),
         ("Arch.name", 3, "3 should be the name of a network"),
-        ("Arch.class_num", 0, "0 should be a whole number above 0"),
-        ("Arch.class_num", "ten", "'ten' should be a whole number above 0"),
+        ("Arch.class_num", 0, "0 should be a whole number from 1 to 10,000,000"),
+        ("Arch.class_num", 10**12, "should be a whole number from 1 to 10,000,000"),
+        ("Arch.class_num", "ten", "'ten' should be a whole number from 1"),
         ("Arch.alpha", 1.5, "one per stage, got 1.5"),
         ("Arch.alpha", -0.1, "one per stage, got -0.1"),
         ("Arch.alpha", "half", "one per stage, got 'half'"),
         ("Arch.alpha", True, "one per stage, got True"),
-        ("Arch.alpha", float("nan"), "one per stage, got nan"),
+        ("Arch.alpha", float("nan"), "nan should be a finite number"),
         ("Arch.pretrained", "no/such", "no such file: no/such.pdparams"),
         ("Global.pretrained_model", "no/such.pdparams", "no such file: no/such.pdparams"),
         ("Global.pretrained_model", 3, "3 should be the path of a .pdparams file"),
@@ -67,6 +69,69 @@ def test_wrong_value_is_named_with_its_key(config, key, value, told):
     check.get(config, parent)[last] = value
     assert messages(config, "train").startswith(f"{key}: ")
     assert told in messages(config, "train")
+
+
+OPS = "DataLoader.Train.dataset.transform_ops"
+
+
+@pytest.mark.parametrize(
+    "key, value, told",
+    [
+        ("Global", 5, "5 should be a section"),
+        ("Global.epochs", 0, "0 should be a whole number from 1"),
+        ("Global.epochs", -3, "-3 should be a whole number from 1"),
+        ("Global.epochs", True, "True should be a whole number from 1"),
+        ("Global.epochs", 2.5, "2.5 should be a whole number from 1"),
+        ("Global.epochs", "²", "'²' should be a whole number from 1"),
+        ("Global.epochs", 10**30, "beyond 18 digits"),
+        ("Global.output_dir", 2024, "2024 should be a folder"),
+        ("Global.output_dir", datetime.date(2024, 1, 2), "2024-01-02 is a date"),
+        ("Global.output_dir", ["a", "b"], "['a', 'b'] should be a folder"),
+        ("Global.output_dir", "", "'' should be a folder"),
+        ("Global.output_dir", "a\0b", "should be a folder"),
+        ("Global.save_inference_dir", 1.5, "1.5 should be a folder"),
+        ("Global.save_interval", 0, "0 should be a whole number of epochs from 1, or -1"),
+        ("Global.save_interval", -2, "-2 should be"),
+        ("Global.eval_interval", 0, "0 should be a whole number from 1"),
+        ("Global.print_batch_step", 0, "0 should be a whole number from 1"),
+        ("Global.seed", -1, "-1 should be a whole number from 0"),
+        ("Global.seed", 2**40, "should be a whole number from 0 to 4,294,967,295"),
+        ("Global.image_shape", [3, 0, 32], "should be channels, height and width"),
+        ("Global.image_shape", [3, 32], "should be channels, height and width"),
+        ("Global.image_shape", 32, "should be channels, height and width"),
+        ("Global.eval_during_train", "yes", "'yes' should be True or False"),
+        ("Optimizer.lr.learning_rate", float("inf"), "inf should be a finite number"),
+        ("Optimizer.lr.learning_rate", "fast", "'fast' should be a number of 0 or more"),
+        ("Optimizer.lr.learning_rate", -0.1, "-0.1 should be a number of 0 or more"),
+        ("DataLoader.Train.sampler.batch_size", 0, "0 should be a whole number from 1"),
+        ("DataLoader.Train.sampler.batch_size", True, "True should be a whole number from 1"),
+        ("DataLoader.Train.sampler.shuffle", 1, "1 should be True or False"),
+        ("DataLoader.Train.loader.num_workers", -1, "-1 should be a whole number from 0"),
+        ("DataLoader.Train.dataset.delimiter", 3, "3 should be text"),
+        (OPS, {"a": 1}, "should be a list"),
+        (f"{OPS}.1", {"ResizeImage": {"size": 0}}, "0 should be a whole number from 1"),
+        (f"{OPS}.1", {"ResizeImage": {"size": [32, -1]}}, "[32, -1] should be"),
+        (f"{OPS}.1", {"ResizeImage": None}, "needs a size, or resize_short"),
+        (f"{OPS}.1", {"ResizeImage": 32}, "32 should be options"),
+        (f"{OPS}.1", {"A": None, "B": None}, "should be one 'Name: {options}'"),
+        (f"{OPS}.1", {"NormalizeImage": {"scale": "abort()"}}, "'abort()' should be a number, or"),
+        (f"{OPS}.1", {"NormalizeImage": {"std": [1, 0, 1]}}, "[1, 0, 1] should be a list"),
+        (f"{OPS}.1", {"NormalizeImage": {"mean": ["a"]}}, "['a'] should be a list"),
+        (f"{OPS}.1", {"RandomErasing": {"r1": "exit()"}}, "'exit()' should be a number, or"),
+        ("Metric.Train.0.TopkAcc.topk", [0], "[0] should be a whole number from 1"),
+        ("Loss.Train.0.CELoss.weight", "heavy", "'heavy' should be a number"),
+        ("Arch.class_num", {3}, "should be"),
+    ],
+)
+def test_value_beyond_type_or_range_is_named_with_its_key(config, key, value, told):
+    node = config
+    *parents, last = key.split(".")
+    for name in parents:
+        node = node[int(name) if name.isdecimal() else name]
+    node[int(last) if last.isdecimal() else last] = value
+    message = messages(config, "train")
+    assert message.startswith(key) and told in message, message
+    assert len(message) < 200
 
 
 def test_alpha_of_other_networks_is_not_ours(config):

@@ -53,10 +53,10 @@ def good(tiny_config) -> dict:
 
 
 @pytest.fixture(autouse=True)
-def no_trainer(monkeypatch, folder):
+def no_trainer(monkeypatch, folder, fetched_trainer):
     """The trainer is not started; what it would be given has passed all checks by then."""
     monkeypatch.setattr(launch, "run", lambda *args: 0)
-    trainer = locate.Trainer(folder, "none")
+    trainer = locate.Trainer(fetched_trainer, "none")
     monkeypatch.setattr("paddleclas_octconv.cli.job.locate", lambda *args: trainer)
     monkeypatch.chdir(folder)
 
@@ -297,7 +297,7 @@ sys.path[:0] = [sys.argv[1]]
 from paddleclas_octconv import autoload
 autoload.install(force=True)
 import paddle, ppcls.engine.engine
-from paddleclas_octconv.trainer import run
+from paddleclas_octconv.child import main as run
 for line in sys.stdin:
     case = json.loads(line)
     pid = os.fork()

@@ -13,10 +13,12 @@ from ..child.main import CHECK_ONLY, CHECKED
 from ..common.errors import OctConvError
 from ..common.say import say
 from ..config import check, find_config, load_config
+from ..config.vocabulary import ALLOW_OPTION, check_vocabulary
 from ..patches.compat import is_pinned
 from ..run import launch
 from ..run.report import FOLDER, Report
 from ..trainer.locate import Trainer, locate
+from ..trainer.source import source_of
 from ..weights import TRUST_VARIABLE
 from .options import add_config, add_overrides
 
@@ -69,6 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser, distributed: bool = True) -> 
         help="run the trainer of this checkout of PaddleClas (also: PADDLECLAS_HOME)",
     )
     parser.add_argument(
+        ALLOW_OPTION,
+        action="store_true",
+        help="let keys of the config through that PaddleClas does not read",
+    )
+    parser.add_argument(
         "--trust-weights",
         action="store_true",
         help=f"load weights even from a file that can run code (also: {TRUST_VARIABLE}=1)",
@@ -95,11 +102,12 @@ def prepare(mode: str, args: argparse.Namespace) -> Job:
     overrides = list(args.override)
     config = load_config(path, overrides)
     check.check_keys(config, mode)
-    data.ensure_for(config, mode)
+    trainer = locate(args.paddleclas)
+    check_vocabulary(config, mode, source_of(trainer.root), args.allow_unknown_keys)
     overrides += _weights(config, mode)
     config = load_config(path, overrides)
+    data.ensure_for(config, mode)
     check.check_files(config, mode)
-    trainer = locate(args.paddleclas)
     if mode == "infer":
         check.check_images(config, nested=not is_pinned(trainer.root))
     say(f"trainer: {trainer}")

@@ -5,19 +5,18 @@ Cheap, without Paddle. What needs the model is checked in ``trainer/model_check.
 
 from __future__ import annotations
 
-import os
-from typing import Any
+from typing import Any, Iterator
 
 from ..backbones.catalogue import CATALOGUE
 from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
+from ..common.files import why_no_file
 from .data_sets import check_data_sets, check_images
 from .dotted import get, has
 from .slim import check_slim
+from .values import check_values
 
 __all__ = ["REQUIRED", "check_files", "check_images", "check_keys", "get"]
-
-DEVICES = ("cpu", "gpu", "xpu", "npu", "mlu", "ascend", "intel_gpu", "mps")
 
 # Keys without which PaddleClas's trainer stops with a KeyError.
 _ALWAYS = (
@@ -44,6 +43,12 @@ REQUIRED = {
     "infer": (*_ALWAYS, "Infer.infer_imgs", "Infer.batch_size", "Infer.transforms"),
     "export": (*_ALWAYS, "Global.image_shape", "Global.save_inference_dir"),
 }
+_PART = (
+    "dataset.name",
+    "sampler.batch_size",
+    "loader.num_workers",
+    "loader.use_shared_memory",
+)
 _MAY_BE_NULL = ("Global.pretrained_model", "Global.checkpoints")
 
 
@@ -53,15 +58,25 @@ def check_keys(config: dict[str, Any], mode: str) -> None:
     Raises:
         OctConvError: naming the key, its value and what would be right.
     """
-    for key in REQUIRED[mode]:
+    check_values(config)
+    for key in (*REQUIRED[mode], *_of_the_parts(config, mode)):
         if get(config, key) is None and not (key in _MAY_BE_NULL and has(config, key)):
             raise OctConvError(f"{key}: missing from the config")
-    if get(config, "Global.device") not in DEVICES:
-        raise OctConvError(
-            f"Global.device: {get(config, 'Global.device')!r} should be one of {', '.join(DEVICES)}"
-        )
     _check_arch(config["Arch"])
     check_slim(config.get("Slim"))
+
+
+def _of_the_parts(config: dict, mode: str) -> Iterator[str]:
+    """What a mode asks of the parts of DataLoader, and of evaluation in training."""
+    parts = {"train": ["Train"], "eval": ["Eval"]}.get(mode, [])
+    if mode == "train" and get(config, "Global.eval_during_train"):
+        yield "Global.eval_interval"
+        yield "DataLoader.Eval"
+        parts.append("Eval")
+    for part in parts:
+        section = get(config, f"DataLoader.{part}")
+        if part == "Train" or "dataset" in (section or ()):
+            yield from (f"DataLoader.{part}.{key}" for key in _PART)
 
 
 def check_files(config: dict[str, Any], mode: str) -> None:
@@ -76,11 +91,6 @@ def check_files(config: dict[str, Any], mode: str) -> None:
 
 
 def _check_arch(arch: dict) -> None:
-    if not isinstance(arch["name"], str):
-        raise OctConvError(f"Arch.name: {arch['name']!r} should be the name of a network")
-    class_num = arch.get("class_num")
-    if class_num is not None and (type(class_num) is not int or class_num < 1):
-        raise OctConvError(f"Arch.class_num: {class_num!r} should be a whole number above 0")
     if arch["name"] in CATALOGUE and "alpha" in arch:
         try:
             check_alpha(arch["alpha"], stages=None)
@@ -89,7 +99,10 @@ def _check_arch(arch: dict) -> None:
 
 
 def _check_weights(config: dict, mode: str) -> None:
-    suffixes = {"Global.pretrained_model": (".pdparams",), "Arch.pretrained": (".pdparams",)}
+    suffixes: dict[str, tuple[str, ...]] = {
+        "Global.pretrained_model": (".pdparams",),
+        "Arch.pretrained": (".pdparams",),
+    }
     if mode == "train":
         suffixes["Global.checkpoints"] = (".pdparams", ".pdopt", ".pdstates")
     for key, needed in suffixes.items():
@@ -102,5 +115,6 @@ def _check_weights(config: dict, mode: str) -> None:
             continue
         prefix = weights[: -len(".pdparams")] if weights.endswith(".pdparams") else weights
         for suffix in needed:
-            if not os.path.isfile(prefix + suffix):
-                raise OctConvError(f"{key}: {weights}: no such file: {prefix}{suffix}")
+            wrong = why_no_file(prefix + suffix)
+            if wrong:
+                raise OctConvError(f"{key}: {weights}: {wrong}: {prefix}{suffix}")

@@ -38,12 +38,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     text = read_text(path, "-c", MOST_BYTES)
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
-        if node is not None:
-            _check_size(node)
-        config = None if node is None else loader.construct_document(node)
+        config = _construct(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -51,11 +47,21 @@ def _read(path: Path) -> dict[str, Any]:
         raise OctConvError(f"-c {path}{line}: YAML syntax error: {problem}") from None
     except RecursionError:
         raise OctConvError(f"-c {path}: nested too deeply") from None
-    finally:
-        loader.dispose()
     if not isinstance(config, dict):
         raise OctConvError(f"-c {path}: a config is a mapping (Global:, Arch:, …) at its top level")
     return _with_literals(config, f"-c {path}: ")
+
+
+def _construct(text: str) -> Any:
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _check_size(node)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
 
 
 class _Loader(yaml.SafeLoader):
@@ -82,12 +88,12 @@ def _shortened(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:20]}… ({len(text)} characters)"
 
 
-for _tag, _construct, _what in (
+for _tag, _constructs, _what in (
     ("int", yaml.SafeLoader.construct_yaml_int, "number that a config can hold"),
     ("float", yaml.SafeLoader.construct_yaml_float, "number that a config can hold"),
     ("timestamp", yaml.SafeLoader.construct_yaml_timestamp, "date that exists"),
 ):
-    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _constructor(_construct, _what))
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _constructor(_constructs, _what))
 
 
 def _check_size(root: yaml.Node) -> None:

@@ -1,0 +1,301 @@
+"""The values of a config: each key of PaddleClas's that has a type or a range has it here.
+
+A wrong value would end in a traceback of the trainer's, or in none: a ``save_interval`` of 0 is a
+division by zero after the first epoch, an ``epochs`` of 0 an untrained network, a folder that is
+called 2024 a number.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from typing import Any, Callable, Iterable, Iterator, NamedTuple
+
+from ..common.errors import OctConvError
+from ..common.numbers import is_number, is_whole
+from .literals import is_arithmetic
+
+DEVICES = ("cpu", "gpu", "xpu", "npu", "mlu", "ascend", "intel_gpu", "mps")
+EVAL_MODES = ("classification", "retrieval", "adaface")
+MOST_CLASSES = 10_000_000  # of the largest face recognition sets
+MOST_PIXELS = 65_535  # of a side; what image files hold
+_SEEDS = 2**32 - 1  # numpy's
+
+
+class _Rule(NamedTuple):
+    test: Callable[[Any], bool]
+    right: str  # what follows "should be"
+
+
+def _whole(least: int, most: int | None = None) -> _Rule:
+    limit = f"from {least} to {most:,}" if most is not None else f"from {least}"
+    return _Rule(lambda value: is_whole(value, least, most), f"a whole number {limit}")
+
+
+def _number(least: float, most: float | None = None) -> _Rule:
+    limit = f"from {least} to {most}" if most is not None else f"of {least} or more"
+    return _Rule(
+        lambda value: is_number(value) and least <= value and (most is None or value <= most),
+        f"a number {limit}",
+    )
+
+
+def _one_of(*choices: Any) -> _Rule:
+    return _Rule(lambda value: value in choices, f"one of {', '.join(map(str, choices))}")
+
+
+def _or_null(rule: _Rule) -> _Rule:
+    return _Rule(lambda value: value is None or rule.test(value), rule.right)
+
+
+def _list_of(rule: _Rule, count: int | None, right: str) -> _Rule:
+    return _Rule(
+        lambda value: (
+            isinstance(value, (list, tuple))
+            and len(value) > 0
+            and (count is None or len(value) == count)
+            and all(rule.test(item) for item in value)
+        ),
+        right,
+    )
+
+
+def _either(*rules: _Rule) -> _Rule:
+    return _Rule(
+        lambda value: any(rule.test(value) for rule in rules),
+        ", or ".join(rule.right for rule in rules),
+    )
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
+
+
+_FLAG = _Rule(lambda value: type(value) is bool, "True or False")
+_FOLDER = _Rule(_is_path, "a folder (what YAML takes for a number, date or list: write ./ before)")
+_SECTION = _Rule(lambda value: isinstance(value, dict), "a section of keys and values")
+_ITEMS = _Rule(lambda value: isinstance(value, list), "a list of '- Name: {options}'")
+_SIDE = _whole(1, MOST_PIXELS)
+_SIZE = _either(_SIDE, _list_of(_SIDE, 2, "two of them"))
+_POSITIVE = _whole(1)
+_COUNT = _whole(1, 1_000_000)
+_ARITHMETIC = _Rule(
+    lambda value: is_number(value) or (isinstance(value, str) and is_arithmetic(value)),
+    "a number, or arithmetic such as 1.0/255.0",
+)
+_THREE = "a list of one number a channel"
+_TOPK = _either(_POSITIVE, _list_of(_POSITIVE, None, "a list of them"))
+
+# Dotted keys: ``*`` is any one name or index. Only what is there is checked, see ``REQUIRED``.
+_RULES: dict[str, _Rule] = {
+    **{
+        section: _SECTION
+        for section in ("Global", "Arch", "DataLoader", "DataLoader.Train", "DataLoader.Eval")
+    },
+    **{section: _or_null(_SECTION) for section in ("Loss", "Metric", "Infer", "AMP", "EMA")},
+    "Global.device": _one_of(*DEVICES),
+    "Global.epochs": _COUNT,
+    "Global.output_dir": _FOLDER,
+    "Global.save_inference_dir": _FOLDER,
+    "Global.save_interval": _Rule(
+        lambda value: is_whole(value, -1) and value != 0,
+        "a whole number of epochs from 1, or -1 for never",
+    ),
+    "Global.eval_interval": _POSITIVE,
+    "Global.start_eval_epoch": _whole(0),
+    "Global.print_batch_step": _POSITIVE,
+    "Global.iter_per_epoch": _or_null(_COUNT),
+    "Global.update_freq": _COUNT,
+    "Global.seed": _or_null(_whole(0, _SEEDS)),
+    "Global.image_shape": _list_of(
+        _SIDE, 3, "channels, height and width, such as [3, 224, 224], each a whole number from 1"
+    ),
+    "Global.eval_mode": _one_of(*EVAL_MODES),
+    **{
+        f"Global.{name}": _or_null(_FLAG)
+        for name in ("use_dali", "to_static", "use_multilabel", "print_mem_info", "re_ranking")
+    },
+    "Global.eval_during_train": _FLAG,
+    "Global.use_visualdl": _FLAG,
+    "Global.class_num": _or_null(_whole(1, MOST_CLASSES)),
+    "Arch.name": _Rule(_is_path, "the name of a network"),
+    "Arch.class_num": _or_null(_whole(1, MOST_CLASSES)),
+    "Optimizer.lr.learning_rate": _number(0),
+    "Optimizer.lr.warmup_epoch": _number(0),
+    "Optimizer.lr.warmup_start_lr": _number(0),
+    "Optimizer.lr.values": _list_of(_number(0), None, "a list of numbers of 0 or more"),
+    "Optimizer.lr.decay_epochs": _list_of(_whole(0), None, "a list of whole numbers from 0"),
+    "Optimizer.lr.step_size": _number(0),
+    "Optimizer.lr.gamma": _number(0),
+    "Optimizer.momentum": _number(0, 1),
+    "Optimizer.weight_decay": _or_null(_number(0)),
+    "Optimizer.clip_norm": _or_null(_number(0)),
+    "Optimizer.regularizer": _or_null(_SECTION),
+    "Optimizer.regularizer.coeff": _number(0),
+    "AMP.level": _one_of("O0", "O1", "O2"),
+    "AMP.scale_loss": _number(0),
+    "AMP.use_dynamic_loss_scaling": _FLAG,
+    "EMA.decay": _number(0, 1),
+    "Infer.batch_size": _COUNT,
+    "Infer.PostProcess": _SECTION,
+    "Infer.PostProcess.topk": _POSITIVE,
+    "Infer.PostProcess.class_id_map_file": _or_null(_Rule(_is_path, "a file")),
+    **{f"{part}.{split}": _or_null(_ITEMS) for part in ("Loss", "Metric") for split in
+       ("Train", "Eval")},
+    **{f"Metric.{split}.*.TopkAcc.topk": _TOPK for split in ("Train", "Eval")},
+    **{f"Loss.{split}.*.*.weight": _number(0) for split in ("Train", "Eval")},
+    **{f"Loss.{split}.*.CELoss.epsilon": _or_null(_number(0, 1)) for split in ("Train", "Eval")},
+}  # fmt: skip
+
+_OF_A_DATA_SET: dict[str, _Rule] = {
+    "dataset": _SECTION,
+    "dataset.image_root": _Rule(_is_path, "a folder"),
+    "dataset.cls_label_path": _Rule(
+        lambda value: (
+            _is_path(value)
+            or (isinstance(value, list) and bool(value) and all(map(_is_path, value)))
+        ),
+        "a list file",
+    ),
+    "dataset.delimiter": _or_null(
+        _Rule(lambda value: isinstance(value, str) and bool(value), "text between quotes")
+    ),
+    "dataset.relabel": _FLAG,
+    "dataset.transform_ops": _or_null(_ITEMS),
+    "dataset.batch_transform_ops": _or_null(_ITEMS),
+    "sampler": _SECTION,
+    "sampler.batch_size": _COUNT,
+    "sampler.drop_last": _FLAG,
+    "sampler.shuffle": _FLAG,
+    "loader": _SECTION,
+    "loader.num_workers": _whole(0, 1024),
+    "loader.use_shared_memory": _FLAG,
+}
+_PARTS = ("Train", "Eval", "Eval.Query", "Eval.Gallery", "UnLabelTrain")
+
+# Of each transform, wherever it stands.
+_OF_A_TRANSFORM: dict[str, _Rule] = {
+    "size": _or_null(_SIZE),
+    "resize_short": _or_null(_SIDE),
+    "scale": _either(_ARITHMETIC, _list_of(_number(0), None, "a list of numbers of 0 or more")),
+    "mean": _list_of(_ARITHMETIC, None, _THREE),
+    "flip_code": _one_of(-1, 0, 1),
+    "order": _one_of("", "chw", "hwc"),
+    "prob": _number(0, 1),
+    "EPSILON": _ARITHMETIC,
+    "sl": _ARITHMETIC,
+    "sh": _ARITHMETIC,
+    "r1": _ARITHMETIC,
+}
+_NORMALIZE: dict[str, _Rule] = {
+    "scale": _or_null(_ARITHMETIC),
+    "mean": _or_null(_list_of(_Rule(is_number, ""), None, _THREE)),
+    "std": _or_null(
+        _list_of(_Rule(lambda v: is_number(v) and v > 0, ""), None, f"{_THREE}, each above 0")
+    ),
+}
+
+
+def check_values(config: dict[str, Any]) -> None:
+    """Check the values of all keys that have a type or a range.
+
+    Raises:
+        OctConvError: naming the first that is wrong, its value, and what would be right.
+    """
+    _check_leaves(config, "")
+    for pattern, rule in _RULES.items():
+        _check(config, pattern, rule)
+    for part in _PARTS:
+        section = list(_find(config, f"DataLoader.{part}"))
+        if not section or "dataset" not in (section[0][1] or ()):
+            continue
+        for pattern, rule in _OF_A_DATA_SET.items():
+            _check(config, f"DataLoader.{part}.{pattern}", rule)
+        for name in section[0][1]["dataset"]:
+            if str(name).startswith(("transform_ops", "batch_transform_ops")):
+                _check_items(config, f"DataLoader.{part}.dataset.{name}", _check_transform)
+    for pattern in ("Loss.Train", "Loss.Eval", "Metric.Train", "Metric.Eval"):
+        _check_items(config, pattern)
+    _check_items(config, "Infer.transforms", _check_transform)
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:40]}… ({len(text)} characters)"
+
+
+def _check(config: dict, pattern: str, rule: _Rule) -> None:
+    for key, value in _find(config, pattern):
+        if not rule.test(value):
+            raise OctConvError(f"{key}: {shown(value)} should be {rule.right}")
+
+
+def _check_items(
+    config: dict, key: str, further: Callable[[str, str, dict], None] | None = None
+) -> None:
+    """Check a list of ``- Name: {options}``."""
+    for _, items in _find(config, key):
+        if items is not None and not isinstance(items, list):
+            raise OctConvError(f"{key}: {shown(items)} should be {_ITEMS.right}")
+        for index, item in enumerate(items or ()):
+            if not isinstance(item, dict) or len(item) != 1:
+                raise OctConvError(
+                    f"{key}.{index}: {shown(item)} should be one 'Name: {{options}}'"
+                )
+            ((name, options),) = item.items()
+            if not isinstance(options, (dict, type(None))):
+                raise OctConvError(
+                    f"{key}.{index}.{name}: {shown(options)} should be options, 'key: value'"
+                )
+            if further is not None and isinstance(name, str):
+                further(f"{key}.{index}.{name}", name, options or {})
+
+
+def _check_transform(key: str, name: str, options: dict) -> None:
+    rules = {**_OF_A_TRANSFORM, **(_NORMALIZE if name == "NormalizeImage" else {})}
+    for option, value in options.items():
+        rule = rules.get(option)
+        if rule is not None and not rule.test(value):
+            raise OctConvError(f"{key}.{option}: {shown(value)} should be {rule.right}")
+    if name == "ResizeImage" and not (options.get("size") or options.get("resize_short")):
+        raise OctConvError(f"{key}: needs a size, or resize_short")
+
+
+def _check_leaves(node: Any, key: str) -> None:
+    """Refuse what no key can mean: dates, infinities, numbers beyond 64 bits, keys that are no
+    text."""
+    if isinstance(node, (list, tuple)):
+        for index, item in enumerate(node):
+            _check_leaves(item, f"{key}.{index}")
+    elif isinstance(node, dict):
+        for name, item in node.items():
+            if not isinstance(name, str):
+                raise OctConvError(f"{key or 'config'}: the key {shown(name)} should be text")
+            _check_leaves(item, f"{key}.{name}" if key else name)
+    elif isinstance(node, datetime.date):
+        raise OctConvError(f"{key}: {node} is a date; with quotes, and ./ before, it is a name")
+    elif isinstance(node, float) and not math.isfinite(node):
+        raise OctConvError(f"{key}: {node} should be a finite number")
+    elif isinstance(node, int) and abs(node) >= 10**18:
+        raise OctConvError(f"{key}: a number beyond 18 digits")
+    elif isinstance(node, (bytes, set)):
+        raise OctConvError(f"{key}: {shown(node)} should be text, a number or a list")
+
+
+def _find(node: Any, pattern: str, key: str = "") -> Iterator[tuple[str, Any]]:
+    """The (key, value) pairs that a dotted pattern fits."""
+    name, _, rest = pattern.partition(".")
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(node, dict):
+        items = (
+            iter(node.items()) if name == "*" else iter([(n, node[n]) for n in [name] if n in node])
+        )
+    elif isinstance(node, list) and name == "*":
+        items = enumerate(node)
+    for found, value in items:
+        dotted = f"{key}.{found}" if key else str(found)
+        if rest:
+            yield from _find(value, rest, dotted)
+        else:
+            yield dotted, value
