@@ -8,17 +8,19 @@ network have the same parameters, byte for byte, and share one ``inference.pdipa
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Callable, Iterable, Sequence
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence
 
 import yaml
 
 from ..common import machine
 from ..common.errors import OctConvError
+from ..common.files import why_no_folder, writing
 from . import metadata
 
 SUFFIX = {"pir": ".json", "pdmodel": ".pdmodel"}
@@ -31,10 +33,12 @@ _EXPORTED = [
 ]
 _KEY = "Global.save_inference_dir"
 
-RunChild = Callable[[dict, list], int]
+#: Runs PaddleClas's exporter in a process of its own, given environment variables to add and
+#: overrides (KEY=VALUE) to append; returns its exit code.
+RunExporter = Callable[[Dict[str, str], List[str]], int]
 
 
-def is_quantized(config: dict) -> bool:
+def is_quantized(config: dict[str, Any]) -> bool:
     """Whether a config trains with PaddleSlim's quantisation."""
     return bool((config.get("Slim") or {}).get("quant"))
 
@@ -42,7 +46,12 @@ def is_quantized(config: dict) -> bool:
 def formats_of(choice: str | None, quantized: bool = False) -> tuple[str, ...]:
     """The formats to write for the option ``--format``: by default, all that Paddle can.
 
-    quantized: PaddleSlim writes pdmodel alone.
+    Args:
+        choice: the option's value, one of ``CHOICES``.
+        quantized: whether the network is quantised by PaddleSlim, which writes pdmodel alone.
+
+    Raises:
+        OctConvError: that format cannot be written.
     """
     pir = machine.paddle_writes_pir() and not quantized
     if choice in ("pir", "both") and not pir:
@@ -60,34 +69,39 @@ def formats_of(choice: str | None, quantized: bool = False) -> tuple[str, ...]:
 
 
 def export(
-    run_child: RunChild,
-    config: dict,
+    run_exporter: RunExporter,
+    config: dict[str, Any],
     formats: Sequence[str] = (),
     roots: Iterable[Path] = (),
     finish: Callable[[Path], object] = lambda folder: None,
 ) -> Path:
-    """Export a network into ``Global.save_inference_dir`` and return that folder.
+    """Export a network into ``Global.save_inference_dir``.
 
-    run_child: runs PaddleClas's exporter in a process of its own, given environment variables
-        to add and overrides (KEY=VALUE) to append; returns its exit code.
-    config: the whole config, overrides applied.
-    formats: some of "pir", "pdmodel"; by default all that the installed Paddle can write.
-    roots: where a relative label map is looked for beside the current folder.
-    finish: adds to the complete folder before it is put in place.
+    The folder changes only once everything is written and checked, and keeps files that are not of
+    an export.
 
-    The folder changes only once everything is written and checked, and keeps files that are
-    not of an export. Raises OctConvError on bad input; SystemExit with the exporter's exit
-    code if that fails (it has said why).
+    Args:
+        run_exporter: runs PaddleClas's exporter.
+        config: the whole config, overrides applied.
+        formats: some of "pir", "pdmodel"; by default all that the installed Paddle can write.
+        roots: where a relative label map is looked for beside the current folder.
+        finish: adds to the complete folder before it is put in place.
+
+    Returns:
+        That folder.
+
+    Raises:
+        OctConvError: the config does not fit, or the folder cannot be written.
+        SystemExit: the exporter has failed, and has said why; with its exit code.
     """
     target = _target(config)
     described = metadata.describe(config, roots)
     formats = tuple(formats) or formats_of(None, quantized=is_quantized(config))
-    staging = _staging_beside(target)
-    try:
+    with writing(_KEY, target), _staging_beside(target) as staging:
         complete = staging / "complete"
         complete.mkdir()
         for form in formats:
-            _run(run_child, form, staging / form)
+            _run(run_exporter, form, staging / form)
             _merge(staging / form, complete)
         if (complete / metadata.CONFIG_FILE).exists():  # Global.export_for_fd was set
             written = yaml.safe_load((complete / metadata.CONFIG_FILE).read_text("utf-8"))
@@ -95,39 +109,40 @@ def export(
         metadata.write(complete, described)
         finish(complete)
         _place(complete, target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return target
 
 
-def _target(config: dict) -> Path:
+def _target(config: dict[str, Any]) -> Path:
     value = (config.get("Global") or {}).get("save_inference_dir")
     if not value:
         raise OctConvError(f"{_KEY} is not set: it should name the folder to export into")
-    if "=" in str(value):
+    if not isinstance(value, str):
+        raise OctConvError(f"{_KEY}: {value!r} should be the path of a folder")
+    if "=" in value:
         raise OctConvError(f"{_KEY}: {value} has a '=', which PaddleClas's -o cannot pass on")
-    target = Path(value)
-    if target.exists() and not target.is_dir():
-        raise OctConvError(f"{_KEY}: {target} is not a folder")
-    return target
+    wrong = why_no_folder(value)
+    if wrong and wrong != "no such folder":
+        raise OctConvError(f"{_KEY}: {value} {wrong}")
+    return Path(value)
 
 
-def _staging_beside(target: Path) -> Path:
+@contextlib.contextmanager
+def _staging_beside(target: Path) -> Iterator[Path]:
     """A new folder on the target's file system, so that files can be moved into place.
 
-    Relative if the target is, for the exporter's messages and its -o.
+    Relative if the target is, for the exporter's messages and its -o. It is removed in the end.
     """
     parent = next(path for path in target.parents if path.exists())
+    staging = parent / Path(tempfile.mkdtemp(prefix=".export-", dir=parent)).name
     try:
-        made = tempfile.mkdtemp(prefix=".export-", dir=parent)
-    except OSError as error:
-        raise OctConvError(f"{_KEY}: {target} cannot be written: {error.strerror}") from None
-    return parent / Path(made).name
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
-def _run(run_child: RunChild, form: str, folder: Path) -> None:
+def _run(run_exporter: RunExporter, form: str, folder: Path) -> None:
     flags = {"FLAGS_enable_pir_api": _FLAG[form]} if machine.paddle_writes_pir() else {}
-    code = run_child(flags, [f"{_KEY}={folder}"])
+    code = run_exporter(flags, [f"{_KEY}={folder}"])
     if code:
         raise SystemExit(code)
     if not list(folder.glob("*" + SUFFIX[form])) or not list(folder.glob("*.pdiparams")):

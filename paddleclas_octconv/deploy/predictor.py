@@ -10,16 +10,17 @@ import numpy as np
 from ..common.errors import OctConvError
 from ..common.say import say
 from .engines import AUTO, ENGINES, PRECISIONS, Engine, Predictor, engine_of, precision_of
+from .engines.paddle_files import check_files, model_files
 from .engines.paddle_inference import (
     demand_gpu,
     keep_intermediate_tensors,
-    model_files,
     raw_outputs,
 )
 
 __all__ = [
     "PRECISIONS",
     "Predictor",
+    "check_files",
     "create_predictor",
     "demand_gpu",
     "keep_intermediate_tensors",
@@ -109,5 +110,5 @@ def _demand(engine: Engine, folder: Path, precision: str) -> Path:
     engine.demand()
     model = engine.find(folder, precision)
     if model is None:
-        raise OctConvError(f"{folder} holds no {engine.wanted(precision)}")
+        raise OctConvError(engine.missing(folder, precision))
     return model

@@ -63,6 +63,10 @@ class Engine(ABC):
     def wanted(self, precision: str) -> str:
         """What to do so that ``find`` finds one, for the error that it does not."""
 
+    def missing(self, folder: Path, precision: str) -> str:
+        """Why ``find`` finds none in a folder, as an error's message."""
+        return f"{folder} holds no {self.wanted(precision)}"
+
     @abstractmethod
     def open(self, model: Path, precision: str, threads: int, **options: Any) -> Predictor:
         """A predictor for a model file.

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ...common import machine
 from ...common.errors import OctConvError
 from .base import Engine, Predictor
+from .paddle_files import QUANTIZED, check_files, model_files
 
 # How many GB of tensors that are no longer needed Paddle gathers before it frees them; negative:
 # it frees none.
 _GARBAGE_FLAG = "FLAGS_eager_delete_tensor_gb"
-_QUANTIZED = "_int8"  # PaddleSlim's exports are named inference_int8
 
 
 class PaddleInference(Engine):
@@ -40,13 +39,20 @@ class PaddleInference(Engine):
         except OctConvError:
             return None
         # A network that PaddleSlim has quantised computes in INT8 whatever is asked for.
-        is_quantized = model.stem.endswith(_QUANTIZED)
+        is_quantized = model.stem.endswith(QUANTIZED)
         return None if precision == "int8" and not is_quantized else model
 
     def wanted(self, precision: str) -> str:
         if precision == "int8":
             return "a network trained with Slim.quant, whose export is inference_int8.*"
         return "exported model that this Paddle reads: inference.json or .pdmodel, with .pdiparams"
+
+    def missing(self, folder: Path, precision: str) -> str:
+        try:
+            model_files(folder)
+        except OctConvError as error:
+            return str(error)
+        return super().missing(folder, precision)
 
     def open(
         self,
@@ -63,7 +69,9 @@ class PaddleInference(Engine):
         self.refuse_options(unknown)
         from paddle import inference
 
-        config = inference.Config(str(model), str(model.with_suffix(".pdiparams")))
+        params = model.with_suffix(".pdiparams")
+        check_files(model, params)
+        config = inference.Config(str(model), str(params))
         config.disable_glog_info()
         if gpu:
             demand_gpu()
@@ -93,7 +101,12 @@ class PaddleInference(Engine):
                 # Under PIR the pass that enable_memory_optim asks for runs in this executor only.
                 config.enable_new_executor()
             config.enable_memory_optim()
-        return PaddlePredictor(inference.create_predictor(config), precision, model)
+        try:
+            return PaddlePredictor(inference.create_predictor(config), precision, model)
+        except Exception as error:  # of any kind, and with a trace of C++ before its last line
+            said = [line for line in str(error).splitlines() if line.strip()] or [repr(error)]
+            reason = next((line for line in said if line.startswith("(")), said[-1]).strip()
+            raise OctConvError(f"{model}: Paddle Inference cannot read it: {reason}") from None
 
 
 class PaddlePredictor(Predictor):
@@ -122,29 +135,6 @@ def raw_outputs(raw: Any, images: np.ndarray) -> list[np.ndarray]:
     handle.copy_from_cpu(np.ascontiguousarray(images))
     raw.run()
     return [raw.get_output_handle(name).copy_to_cpu() for name in raw.get_output_names()]
-
-
-def model_files(
-    folder: str | Path, prefix: str = "inference", pir: bool = True
-) -> tuple[Path, Path]:
-    """The model and parameter files that the running Paddle reads fastest from a folder.
-
-    pir: False prefers ``.pdmodel`` where both formats are there.
-    A folder without files of that name may hold those of PaddleSlim, ``<prefix>_int8``.
-    Raises OctConvError if the folder holds no exported model that this Paddle can read.
-    """
-    suffixes = [".json", ".pdmodel"] if machine.paddle_writes_pir() else [".pdmodel"]
-    for stem in (prefix, prefix + _QUANTIZED):
-        params = Path(folder, f"{stem}.pdiparams")
-        for suffix in suffixes if pir else reversed(suffixes):
-            model = params.with_suffix(suffix)
-            if model.is_file() and params.is_file():
-                return model, params
-    names = " or ".join(prefix + suffix for suffix in suffixes)
-    raise OctConvError(
-        f"{folder} holds no exported model: {names}, with {prefix}.pdiparams "
-        "(paddleclas export writes them)"
-    )
 
 
 def demand_gpu() -> None:

@@ -1,0 +1,156 @@
+"""The files of a Paddle export: which are read, and whether they are whole.
+
+Paddle Inference itself does not notice that the last parameter is cut, and crashes on a model that
+is none.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+from ...common import machine
+from ...common.errors import OctConvError
+from ...common.files import reason, why_no_file
+
+QUANTIZED = "_int8"  # PaddleSlim's exports are named inference_int8
+_HINT = "(paddleclas export writes it)"
+_CUT = f"is cut or damaged {_HINT}"
+# Bytes of an element, by the number of its type in framework.proto.
+_ELEMENT_SIZES = {
+    **{0: 1, 1: 2, 2: 4, 3: 8, 4: 2, 5: 4, 6: 8},  # bool, int16 to int64, float16 to float64
+    **{20: 1, 21: 1, 22: 2, 23: 8, 24: 16, 32: 1, 33: 1},  # uint8, int8, bfloat16, complex, float8
+}
+
+
+def model_files(
+    folder: str | Path, prefix: str = "inference", pir: bool = True
+) -> tuple[Path, Path]:
+    """The model and parameter files that the running Paddle reads fastest from a folder.
+
+    Args:
+        folder: holds an export; where it has no files of that name, those of PaddleSlim,
+            ``<prefix>_int8``, are taken.
+        prefix: the name of its files, without the suffixes.
+        pir: False prefers ``.pdmodel`` where both formats are there.
+
+    Raises:
+        OctConvError: the folder holds no exported model that this Paddle can read.
+    """
+    suffixes = [".json", ".pdmodel"] if machine.paddle_writes_pir() else [".pdmodel"]
+    for stem in (prefix, prefix + QUANTIZED):
+        params = Path(folder, f"{stem}.pdiparams")
+        models = [params.with_suffix(s) for s in (suffixes if pir else reversed(suffixes))]
+        found = [model for model in models if not why_no_file(model)]
+        if found and not why_no_file(params):
+            return found[0], params
+        if found or params.exists():
+            missing = params if found else models[0]
+            raise OctConvError(f"{missing}: {why_no_file(missing)} {_HINT}")
+    names = " or ".join(prefix + suffix for suffix in suffixes)
+    raise OctConvError(
+        f"{folder} holds no exported model: {names}, with {prefix}.pdiparams "
+        "(paddleclas export writes them)"
+    )
+
+
+def check_files(model: Path, params: Path) -> None:
+    """Check that both files are whole; parameters are passed over, not read.
+
+    Raises:
+        OctConvError: naming the file and what is wrong with it.
+    """
+    try:
+        if model.suffix == ".json":
+            _check_json(model)
+        else:
+            _check_pdmodel(model)
+        with open(params, "rb") as file:
+            _check_params(params, file)
+    except OSError as error:
+        raise OctConvError(f"{model.parent}: cannot be read: {reason(error)}") from None
+
+
+def _check_json(model: Path) -> None:
+    try:
+        content = json.loads(model.read_bytes())
+        blocks = content["program"]["regions"][0]["blocks"]
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        blocks = None
+    if not blocks:
+        raise OctConvError(f"{model}: {_CUT}")
+
+
+def _check_pdmodel(model: Path) -> None:
+    from google.protobuf.message import DecodeError  # Paddle needs it
+    from paddle.base.proto import framework_pb2
+
+    program = framework_pb2.ProgramDesc()
+    try:
+        program.ParseFromString(model.read_bytes())
+    except DecodeError:
+        program.Clear()
+    if not program.blocks:
+        raise OctConvError(f"{model}: {_CUT}")
+
+
+def _check_params(params: Path, file: BinaryIO) -> None:
+    """Pass over the tensors, each a version, levels, a version, a description and its elements."""
+    size = params.stat().st_size
+    count = 0
+    while file.tell() < size or not count:
+        try:
+            file.seek(_tensor_end(file))
+        except (struct.error, ValueError, KeyError, IndexError, OverflowError):
+            raise OctConvError(f"{params}: {_CUT}: tensor {count + 1} is none") from None
+        count += 1
+    if file.tell() > size:
+        raise OctConvError(
+            f"{params}: is cut {_HINT}: {size:,} bytes, of which tensor {count} needs "
+            f"{file.tell() - size:,} more"
+        )
+
+
+def _tensor_end(file: BinaryIO) -> int:
+    """Where the tensor ends that begins here."""
+    version, levels = _unpack(file, "<IQ")
+    for _ in range(levels if version == 0 and levels < 16 else 0):
+        (length,) = _unpack(file, "<Q")
+        file.seek(length, 1)
+    tensor_version, length = _unpack(file, "<Ii")
+    if version or tensor_version or not 0 < length < 4096:
+        raise ValueError("another format")
+    element, dims = _description(file.read(length))
+    return file.tell() + math.prod(dims) * _ELEMENT_SIZES[element]
+
+
+def _unpack(file: BinaryIO, form: str) -> tuple:
+    return struct.unpack(form, file.read(struct.calcsize(form)))
+
+
+def _description(content: bytes) -> tuple[int, list[int]]:
+    """Type and shape from a ``VarType.TensorDesc``: field 1, and field 2 repeated."""
+    element, dims, place = -1, [], 0
+    while place < len(content):
+        key, place = content[place], place + 1
+        value, place = _varint(content, place)
+        if key == 0x08:
+            element = value
+        elif key == 0x10:
+            dims.append(value)
+        else:
+            raise ValueError("another field")
+    return element, dims
+
+
+def _varint(content: bytes, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = content[place]
+        value |= (byte & 0x7F) << shift
+        place, shift = place + 1, shift + 7
+        if byte < 0x80:
+            return value, place
