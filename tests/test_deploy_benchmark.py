@@ -6,7 +6,7 @@ import pytest
 
 from paddleclas_octconv import cli, registry
 from paddleclas_octconv.cli.benchmark import parse
-from paddleclas_octconv.deploy import network
+from paddleclas_octconv.deploy import inference_form
 from paddleclas_octconv.measure import benchmark, complexity, kernels, program
 from paddleclas_octconv.measure.benchmark import Contender
 
@@ -65,7 +65,7 @@ def test_figures_come_with_what_they_depend_on(result):
 def test_exported_folders_are_compared_as_asked(tmp_path, capsys):
     for name in ("a", "b"):
         net = registry.build("MobileNetV1_x0_25", class_num=10)
-        network.save(net, tmp_path / name, [3, 32, 32])
+        inference_form.save(net, tmp_path / name, [3, 32, 32])
     a, b = str(tmp_path / "a"), str(tmp_path / "b")
     file = tmp_path / "result.json"
     assert cli.main(["benchmark", a, "--vs", b, "--json", str(file), *SMALL]) == 0
@@ -129,14 +129,14 @@ def test_bad_input_is_one_clear_line(arguments, said, capsys):
 
 
 def test_an_exported_folder_cannot_train(tmp_path, capsys):
-    network.save(registry.build("MobileNetV1_x0_25"), tmp_path, [3, 32, 32])
+    inference_form.save(registry.build("MobileNetV1_x0_25"), tmp_path, [3, 32, 32])
     assert cli.main(["benchmark", str(tmp_path), "--train-step", *SMALL]) == 2
     assert "is an exported folder; it cannot train" in capsys.readouterr().err
 
 
 def test_an_exported_program_is_counted(tmp_path):
     net = registry.build("MobileNetV1_x0_25", class_num=10)
-    network.save(net, tmp_path, [3, 32, 32])
+    inference_form.save(net, tmp_path, [3, 32, 32])
     loaded = program.load(tmp_path)
     counted = complexity.measure(net, (3, 32, 32))
     assert loaded.counts()["depthwise_conv2d"] == 13
@@ -146,7 +146,9 @@ def test_an_exported_program_is_counted(tmp_path):
 
 
 def test_multiply_adds_of_a_model_of_any_size_are_unknown(tmp_path):
-    network.save(registry.build("MobileNetV1_x0_25", class_num=10), tmp_path, [3, None, None])
+    inference_form.save(
+        registry.build("MobileNetV1_x0_25", class_num=10), tmp_path, [3, None, None]
+    )
     assert program.load(tmp_path).multiply_adds() is None
 
 

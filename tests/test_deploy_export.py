@@ -114,7 +114,13 @@ def test_a_label_map_that_lacks_a_class_is_refused_before_anything_runs(config):
 
 @pytest.mark.parametrize(
     "value, said",
-    [(None, "is not set"), ("a=b/net", "'='"), ("labels", "not a folder"), ("labels/x", "written")],
+    [
+        (None, "is not set"),
+        ("a=b/net", "'='"),
+        ("labels", "not a folder"),
+        ("labels/x", "Not a directory"),
+        (5, "path of a folder"),
+    ],
 )
 def test_an_unusable_target_is_one_clear_error(config, value, said):
     config["Global"]["save_inference_dir"] = value

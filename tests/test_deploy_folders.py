@@ -11,14 +11,14 @@ import pytest
 from paddleclas_octconv import registry
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.deploy import network
+from paddleclas_octconv.deploy import inference_form
 from paddleclas_octconv.deploy.predictor import create_predictor, model_files
 
 OLD = """
 import sys
 from paddleclas_octconv import registry
-from paddleclas_octconv.deploy import network
-network.save(registry.build("MobileNetV1_x0_25", class_num=10), sys.argv[1], [3, 32, 32])
+from paddleclas_octconv.deploy import inference_form
+inference_form.save(registry.build("MobileNetV1_x0_25", class_num=10), sys.argv[1], [3, 32, 32])
 """
 
 
@@ -27,7 +27,7 @@ def pir(tmp_path_factory):
     if not machine.paddle_writes_pir():
         pytest.skip("this Paddle writes pdmodel alone")
     folder = tmp_path_factory.mktemp("pir")
-    network.save(registry.build("MobileNetV1_x0_25", class_num=10), folder, [3, 32, 32])
+    inference_form.save(registry.build("MobileNetV1_x0_25", class_num=10), folder, [3, 32, 32])
     return folder
 
 
@@ -96,7 +96,7 @@ def test_parameters_of_something_else_are_named(folder, content):
 
 def test_parameters_of_another_network_are_refused(folder, tmp_path):
     (tmp_path / "other").mkdir()
-    network.save(registry.build("ResNet18", class_num=10), tmp_path / "other", [3, 32, 32])
+    inference_form.save(registry.build("ResNet18", class_num=10), tmp_path / "other", [3, 32, 32])
     shutil.copy(tmp_path / "other" / "inference.pdiparams", folder)
     assert refused(folder).startswith(f"{model_of(folder)}: Paddle Inference cannot read it: ")
 

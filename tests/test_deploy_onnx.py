@@ -10,7 +10,7 @@ import yaml
 from paddleclas_octconv import cli, registry
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.deploy import agreement, network, to_onnx
+from paddleclas_octconv.deploy import agreement, inference_form, to_onnx
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def test_export_writes_a_model_that_agrees(onnxruntime, tiny_config, fetched_tra
 def test_octave_networks_of_any_size(onnxruntime, tmp_path, name, size):
     net = registry.build(name, class_num=10)
     net.eval()
-    network.re_parameterize(net)
-    network.save(net, tmp_path, [3, *size])
+    inference_form.re_parameterize(net)
+    inference_form.save(net, tmp_path, [3, *size])
     assert to_onnx.add(tmp_path, [3, *size]) <= agreement.TOLERANCE
     assert (tmp_path / "inference.onnx").is_file()
 
@@ -69,8 +69,8 @@ def converted(onnxruntime, tmp_path_factory):
     """A folder with a model and its conversion."""
     folder = tmp_path_factory.mktemp("onnx")
     net = registry.build("OctMobileNetV1_x0_25", class_num=10)
-    network.re_parameterize(net)
-    network.save(net, folder, [3, 32, 32])
+    inference_form.re_parameterize(net)
+    inference_form.save(net, folder, [3, 32, 32])
     assert to_onnx.add(folder, [3, 32, 32]) <= agreement.TOLERANCE
     return folder
 

@@ -110,7 +110,10 @@ def test_visualize_writes_three_pictures(trained, tmp_path, capsys):
         (["--image", "weights.pdparams"], "--image weights.pdparams"),
         (["-o", "Global.pretrained_model=nothing"], "nothing"),
         (["-o", "Arch.name=ResNet18", "-o", "Arch.alpha=0.25"], "ResNet18"),
-        (["--image-size", "0"], "--image-size 0"),
+        (["--image-size", "0"], "--image-size: '0'"),
+        (["--image", "."], "--image .: "),
+        (["--image", "/dev/null"], "--image /dev/null: "),
+        (["--output", "image.png"], "--output image.png: "),
     ],
 )
 def test_bad_input_ends_in_one_line(trained, tmp_path, capsys, change, words):

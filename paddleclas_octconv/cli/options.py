@@ -6,6 +6,8 @@ import argparse
 
 from ..common.numbers import whole
 
+MOST_PIXELS = 16384
+
 
 def add_config(
     parser: argparse.ArgumentParser, help: str = "a YAML file, or a shipped config"
@@ -26,6 +28,14 @@ def positive(text: str) -> int:
     value = whole(text)
     if value is None or value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} should be a whole number from 1")
+    return value
+
+
+def pixels(text: str) -> int:
+    """The value of an option that is the side of an image."""
+    value = whole(text)
+    if value is None or not 1 <= value <= MOST_PIXELS:
+        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number, 1 to {MOST_PIXELS}")
     return value
 
 

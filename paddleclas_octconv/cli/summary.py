@@ -25,12 +25,12 @@ def run(args: argparse.Namespace) -> int:
     warnings.filterwarnings("ignore", message="No ccache found")  # of no concern here
     import paddle
 
-    from ..visualize import network
+    from ..visualize import trained
     from ..visualize.trace import trace
 
     config = load_config(find_config(args.config), args.override)
     shape = image_shape(config)
-    model = network.build(config)
+    model = trained.build(config)
     steps = trace(model, paddle.zeros([1, *shape]))
     trainable = sum(p.size for p in model.parameters() if p.trainable)
     print(render(steps, shape, trainable))

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import io
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..common.errors import OctConvError
+from ..common.files import write_atomically, writing
 from ..config import find_config, load_config
-from .options import add_config, add_overrides
+from .options import add_config, add_overrides, pixels
 from .summary import image_shape
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
 
 HELP = "draw what the high and the low branch of a trained network hold of an image"
 
@@ -20,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", type=Path, required=True, metavar="FILE", help="the image")
     parser.add_argument(
         "--image-size",
-        type=int,
+        type=pixels,
         metavar="PIXELS",
         help="side of the network's input (default: that of the config); a larger one shows more",
     )
@@ -39,37 +46,36 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(find_config(args.config), args.override)
     _, height, width = image_shape(config)
     if args.image_size is not None:
-        if args.image_size < 1:
-            raise OctConvError(f"--image-size {args.image_size}: should be a whole number from 1")
         height = width = args.image_size
-    pixels = _read(args.image, height, width)
+    image_pixels = _read(args.image, height, width)
 
     warnings.filterwarnings("ignore", message="No ccache found")  # of no concern here
     import paddle
 
-    from ..visualize import architecture, branches, network
+    from ..visualize import architecture, branches, trained
     from ..visualize.trace import trace
 
-    model = network.build(config)
+    model = trained.build(config)
     name = config["Arch"]["name"]
     if not any(isinstance(layer, branches.UNITS) for layer in model.sublayers()):
         raise OctConvError(f"Arch.name: {name} has no octave layers to show")
-    weights = network.load_trained(model, config)
-    image = paddle.to_tensor(_normalized(config, pixels)[None])
+    weights = trained.load_trained(model, config)
+    image = paddle.to_tensor(_normalized(config, image_pixels)[None])
     found = branches.stages(model, image)
     if not found:
         raise OctConvError(f"Arch.name: {name} has no low branch to show")
     figures = {
-        "input.png": branches.draw_input(pixels / 255.0),
+        "input.png": branches.draw_input(image_pixels / 255.0),
         "branches.png": branches.draw_stages(found, f"{name}: what the branches hold"),
         "architecture.png": architecture.draw(trace(model, image), f"{name} at {height}x{width}"),
     }
     folder = args.output or Path("output", "visualize", name)
-    folder.mkdir(parents=True, exist_ok=True)
     print(f"weights: {weights}")
-    for file_name, figure in figures.items():
-        figure.savefig(folder / file_name, dpi=120, metadata={"Software": None})
-        print(folder / file_name)
+    with writing("--output", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for file_name, figure in figures.items():
+            write_atomically(folder / file_name, _png(figure))
+            print(folder / file_name)
     for stage in found:
         high, low = map(branches.smoothness, (stage.high, branches.enlarged(stage)))
         print(
@@ -78,24 +84,31 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read(path: Path, height: int, width: int):
+def _read(path: Path, height: int, width: int) -> np.ndarray:
     """An image as RGB, (height, width, 3), uint8."""
     import cv2
 
-    image = cv2.imread(str(path)) if path.is_file() else None
-    if image is None:
-        what = "cannot be read as an image" if path.is_file() else "no such file"
-        raise OctConvError(f"--image {path}: {what}")
-    return cv2.resize(image, (width, height))[:, :, ::-1]
+    from ..deploy.images import decode
+
+    try:
+        return cv2.resize(decode(path), (width, height))
+    except OctConvError as error:
+        raise OctConvError(f"--image {error}") from None
 
 
-def _normalized(config: dict, pixels):
+def _png(figure: Figure) -> bytes:
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=120, metadata={"Software": None})
+    return content.getvalue()
+
+
+def _normalized(config: dict[str, Any], pixels: np.ndarray) -> np.ndarray:
     """The image as the network takes it, (3, H, W): normalized as the config's Eval data."""
     import numpy as np
 
     from ..deploy.metadata import transform_ops
 
-    options = next(
+    options: dict[str, Any] = next(
         (op["NormalizeImage"] for op in transform_ops(config) if "NormalizeImage" in op), {}
     )
     mean = np.array(options.get("mean", [0.485, 0.456, 0.406]))

@@ -2,9 +2,10 @@
 
 ``export``      runs PaddleClas's exporter and puts a complete inference folder in place
 ``metadata``    what the folder says about itself: preprocessing and label names
-``network``     a network by its name, and its exported form, without a trainer
-``predictor``   opens the folder in Paddle Inference, in its faster format
+``predictor``   opens the folder, in the engine that is wanted or the fastest
+``engines``     what runs it: OpenVINO, ONNX Runtime, Paddle Inference
 ``images``      reads and preprocesses images as the folder says
 ``to_onnx``     adds the model as ONNX
+``inference_form``  the form in which a network is exported, without a trainer
 ``agreement``   whether another engine computes the same network
 """

@@ -39,12 +39,12 @@ class Operations:
     def export(self, name: str, options: dict, image_size: int, deploy: bool, folder: str) -> None:
         """Export a network with random weights."""
         from .. import registry
-        from ..deploy import network
+        from ..deploy import inference_form
 
         net = registry.build(name, **options)
         if deploy:
-            network.re_parameterize(net)
-        network.save(net, folder, [3, image_size, image_size])
+            inference_form.re_parameterize(net)
+        inference_form.save(net, folder, [3, image_size, image_size])
 
     def load(self, folder: str, image_size: int, batch_size: int, **options: Any) -> None:
         """Open an exported folder; a step is one prediction, input and output included."""

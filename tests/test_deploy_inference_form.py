@@ -6,7 +6,7 @@ import pytest
 
 from paddleclas_octconv import registry
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.deploy import network
+from paddleclas_octconv.deploy import inference_form
 from paddleclas_octconv.deploy.predictor import create_predictor, run
 from paddleclas_octconv.measure import program
 
@@ -27,8 +27,8 @@ def test_exported_agrees_with_eager_on_any_size(tmp_path, exported, sizes, deplo
     images = [np.random.RandomState(0).randn(2, 3, *size).astype("float32") for size in sizes]
     expected = [probabilities(net, batch) for batch in images]
     if deploy:
-        network.re_parameterize(net)
-    network.save(net, tmp_path, [3, *exported])
+        inference_form.re_parameterize(net)
+    inference_form.save(net, tmp_path, [3, *exported])
     for onednn in (True, False):
         predictor = create_predictor(tmp_path, onednn=onednn)
         for batch, wanted in zip(images, expected):
@@ -52,7 +52,7 @@ def test_random_weights_are_the_same_every_time():
 
 
 def test_an_exported_program_of_any_size_can_be_read(tmp_path):
-    network.save(registry.build("OctMobileNetV1_x0_25"), tmp_path, [3, None, None])
+    inference_form.save(registry.build("OctMobileNetV1_x0_25"), tmp_path, [3, None, None])
     counts = program.load(tmp_path).counts()
     assert counts["nearest_interp"] + counts["nearest_interp_v2"] > 0  # of Paddle 3, of Paddle 2
 
