@@ -118,11 +118,13 @@ def _prepare_engine(mode: str, start) -> None:
     """Have the trainer tell what goes wrong."""
     from paddleclas_octconv.child.engine import explain_setup, prepare_training
     from paddleclas_octconv.child.images import count_unreadable_images
+    from paddleclas_octconv.patches import cpu_convolution
 
     logging.raiseExceptions = False  # a full disk shall be told of once, not by every log line
     count_unreadable_images()
     explain_setup()
     if mode == "train":
+        cpu_convolution.install()
         stop_at_non_finite = os.environ.get(ALLOW_NON_FINITE) != "1"
         prepare_training(start.epoch, start.best_metric, stop_at_non_finite)
 

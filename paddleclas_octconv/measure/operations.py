@@ -65,12 +65,14 @@ class Operations:
 
         from .. import registry
         from ..deploy.predictor import demand_gpu
+        from ..patches import cpu_convolution
 
         if precision != "fp32" and not gpu:
             raise OctConvError(f"precision {precision!r}: training on a CPU is measured in fp32")
         if gpu:
             demand_gpu()
         paddle.set_device("gpu" if gpu else "cpu")
+        cpu_convolution.install()  # as in a training
         net = registry.build(name, **options)
         net.train()
         optimizer = paddle.optimizer.Adam(0.001, parameters=net.parameters())

@@ -1,0 +1,132 @@
+"""Training's convolutions on a CPU: Paddle's results by other products."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import paddle
+import pytest
+from paddle import nn
+
+from paddleclas_octconv.patches import cpu_convolution
+
+PADDLE_FORWARD = nn.Conv2D.forward
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """The patch, and a list of what it did itself."""
+    monkeypatch.setattr(nn.Conv2D, "forward", PADDLE_FORWARD)  # taken back afterwards
+    monkeypatch.delenv(cpu_convolution.SWITCH, raising=False)
+    monkeypatch.setattr(cpu_convolution, "LEAST_BATCH", 2)
+    cpu_convolution.install.cache_clear()
+    cpu_convolution.install()
+    done: list = []
+    for way in (cpu_convolution._Dense, cpu_convolution._Depthwise):
+        apply = way.apply
+
+        def counted(*args, way=way, apply=apply):
+            done.append(way)
+            return apply(*args)
+
+        monkeypatch.setattr(way, "apply", counted)
+    yield done
+    cpu_convolution.install.cache_clear()
+
+
+def _results(forward, layer: nn.Conv2D, image: np.ndarray, gradient: np.ndarray | None):
+    """Output, its gradient, and the gradients of input and parameters."""
+    x = paddle.to_tensor(image, stop_gradient=False)
+    y = forward(layer, x)
+    if gradient is None:
+        gradient = np.random.RandomState(1).standard_normal(y.shape).astype("float32")
+    y.backward(paddle.to_tensor(gradient))
+    found = [y.numpy(), gradient, x.grad.numpy(), *(p.grad.numpy() for p in layer.parameters())]
+    layer.clear_gradients()
+    return found
+
+
+SIZES = [(1, 1), (2, 2), (3, 1), (4, 4), (5, 3), (9, 7)]
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+@pytest.mark.parametrize("kernel", [1, 2, 3, (3, 1), 7])
+def test_results_are_those_of_paddle(installed, kernel, depthwise):
+    settings = itertools.product([1, 2, (2, 1)], [0, 1, (1, 3)], [1, 2], SIZES, [False, None])
+    for stride, padding, dilation, size, bias_attr in settings:
+        spans = np.broadcast_to(kernel, 2) * dilation - dilation + 1
+        if (np.array(size) + 2 * np.broadcast_to(padding, 2) < spans).any():
+            continue
+        groups, outputs = (6, 6) if depthwise else (1, 5)
+        layer = nn.Conv2D(
+            6, outputs, kernel, stride, padding, dilation, groups=groups, bias_attr=bias_attr
+        )
+        image = np.random.RandomState(0).standard_normal([3, 6, *size]).astype("float32")
+        expected = _results(PADDLE_FORWARD, layer, image, None)
+        found = _results(nn.Conv2D.forward, layer, image, expected[1])
+        for one, other in zip(found, expected):
+            assert one.shape == other.shape
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5 * max(1, other.max()))
+    way = cpu_convolution._Depthwise if depthwise else cpu_convolution._Dense
+    assert installed.count(way) == len(installed) > 10
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(groups=2),
+        dict(groups=4, out_channels=8),
+        dict(data_format="NHWC"),
+        dict(padding="SAME"),
+        dict(padding=[0, 1, 0, 1]),
+        dict(padding_mode="reflect"),
+    ],
+)
+def test_what_it_does_not_know_is_left_to_paddle(installed, options):
+    layer = nn.Conv2D(
+        **{"in_channels": 4, "out_channels": 4, "kernel_size": 3, "padding": 1, **options}
+    )
+    assert paddle.equal_all(
+        layer(paddle.ones([2, 4, 4, 4])), PADDLE_FORWARD(layer, paddle.ones([2, 4, 4, 4]))
+    )
+    assert not installed
+
+
+def test_large_maps_small_batches_and_mixed_precision_are_left_to_paddle(installed):
+    layer = nn.Conv2D(4, 4, 3, padding=1)
+    layer(paddle.ones([2, 4, 8, 8]))
+    layer(paddle.ones([1, 4, 2, 2]))
+    with paddle.amp.auto_cast(dtype="bfloat16"):
+        layer(paddle.ones([2, 4, 2, 2]))
+    assert not installed
+    layer(paddle.ones([2, 4, 2, 2]))
+    assert installed
+
+
+def test_static_graphs_hold_paddles_convolution(installed, tmp_path):
+    net = nn.Sequential(nn.Conv2D(4, 4, 3, padding=1), nn.ReLU())
+    x = paddle.ones([2, 4, 2, 2])
+    expected = net(x)
+    del installed[:]
+    static = paddle.jit.to_static(net, full_graph=True)
+    np.testing.assert_allclose(static(x).numpy(), expected.numpy(), rtol=1e-5)
+    paddle.jit.save(
+        net, str(tmp_path / "net"), [paddle.static.InputSpec([None, 4, 2, 2], "float32")]
+    )
+    assert not installed
+
+
+def test_the_switch(installed, monkeypatch):
+    monkeypatch.setattr(nn.Conv2D, "forward", PADDLE_FORWARD)
+    monkeypatch.setenv(cpu_convolution.SWITCH, "0")
+    cpu_convolution.install.cache_clear()
+    cpu_convolution.install()
+    assert nn.Conv2D.forward is PADDLE_FORWARD
+
+
+def test_views_are_left_as_they_were(installed):
+    flag = "FLAGS_use_stride_kernel"
+    before = paddle.get_flags(flag)
+    nn.Conv2D(4, 4, 3, padding=1)(paddle.ones([2, 4, 2, 2]))
+    assert paddle.get_flags(flag) == before
