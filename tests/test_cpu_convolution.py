@@ -127,6 +127,26 @@ def test_the_switch(installed, monkeypatch):
 
 def test_views_are_left_as_they_were(installed):
     flag = "FLAGS_use_stride_kernel"
-    before = paddle.get_flags(flag)
+    paddle.set_flags({flag: True})
     nn.Conv2D(4, 4, 3, padding=1)(paddle.ones([2, 4, 2, 2]))
-    assert paddle.get_flags(flag) == before
+    assert installed
+    assert paddle.get_flags(flag) == {flag: True}
+
+
+def test_a_training_installs_it(monkeypatch):
+    from paddleclas_octconv.child import engine, images, main
+
+    installed = []
+    monkeypatch.setattr(cpu_convolution, "install", lambda: installed.append(True))
+    for module, name in [
+        (engine, "explain_setup"),
+        (engine, "prepare_training"),
+        (images, "count_unreadable_images"),
+    ]:
+        monkeypatch.setattr(module, name, lambda *args: None)
+    monkeypatch.setattr(main.logging, "raiseExceptions", True)
+    start = main.argparse.Namespace(epoch=0, best_metric=None)
+    main._prepare_engine("eval", start)
+    assert not installed
+    main._prepare_engine("train", start)
+    assert installed
