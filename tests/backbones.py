@@ -20,6 +20,7 @@ KINDS = (
     "OctResNet26",
     "OctResNeXt50_32x4d",
     "OctSE_ResNet50",
+    "OctPreResNet26",
     "OctMobileNetV1_x0_25",
     "OctMobileNetV2_x0_5",
     "OctDenseNet121",
@@ -41,6 +42,12 @@ def few_blocks(name: str) -> dict:
 def shallow(name: str, **options) -> nn.Layer:
     """The backbone with few blocks, for what costs time by the block."""
     return build(name, **few_blocks(name), **options)
+
+
+def without_repeats(name: str, **options) -> nn.Layer:
+    """The backbone, with few blocks if it is deep: more of the same blocks show nothing more."""
+    deep = sum(CATALOGUE[name].options.get("block_depth", [])) > 16
+    return shallow(name, **options) if deep else build(name, **options)
 
 
 def twin(name: str, **options) -> nn.Layer:

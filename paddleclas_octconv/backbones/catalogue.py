@@ -39,6 +39,14 @@ def _resnext(depth: list[int], twin: str) -> Backbone:
     return _resnet(depth, twin, cardinality=32, group_width=4)
 
 
+def _preresnet(depth: list[int], **options: Any) -> Backbone:
+    return Backbone("oct_preresnet", "OctPreResNet", None, {"block_depth": depth, **options})
+
+
+def _resnet_v1e(depth: list[int], **options: Any) -> Backbone:
+    return Backbone("oct_resnet_v1e", "OctResNetV1e", None, {"block_depth": depth, **options})
+
+
 def _mobilenet_v1(twin: str, **options: Any) -> Backbone:
     return Backbone("oct_mobilenet_v1", "OctMobileNet", twin, options)
 
@@ -59,6 +67,16 @@ CATALOGUE: Mapping[str, Backbone] = {
     # PaddleClas has squeeze and excitation only in networks with another stem.
     "OctSE_ResNet50": _resnet([3, 4, 6, 3], None, reduction_ratio=16),
     "OctSE_ResNet152": _resnet([3, 8, 36, 3], None, reduction_ratio=16),
+    # PaddleClas has no pre-activation ResNets, nor these stems with this place of the stride.
+    "OctPreResNet26": _preresnet([2, 2, 2, 2]),
+    "OctPreResNet50": _preresnet([3, 4, 6, 3]),
+    "OctPreResNet101": _preresnet([3, 4, 23, 3]),
+    "OctPreResNet200": _preresnet([3, 24, 36, 3]),
+    "OctPreResNeXt50_32x4d": _preresnet([3, 4, 6, 3], cardinality=32, group_width=4),
+    "OctPreResNeXt101_32x4d": _preresnet([3, 4, 23, 3], cardinality=32, group_width=4),
+    "OctPreSE_ResNet50": _preresnet([3, 4, 6, 3], reduction_ratio=16),
+    "OctResNet152_v1f": _resnet_v1e([3, 8, 36, 3], conv_pool=True),
+    "OctSE_ResNet152_v1e": _resnet_v1e([3, 8, 36, 3], reduction_ratio=16),
     "OctMobileNetV1_x0_25": _mobilenet_v1("MobileNetV1_x0_25", scale=0.25),
     "OctMobileNetV1_x0_5": _mobilenet_v1("MobileNetV1_x0_5", scale=0.5),
     "OctMobileNetV1_x0_75": _mobilenet_v1("MobileNetV1_x0_75", scale=0.75),

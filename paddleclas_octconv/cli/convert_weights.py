@@ -13,7 +13,7 @@ from ..common.errors import OctConvError
 from ..common.suggest import suggest
 from .options import alpha
 
-HELP = "cut a vanilla network's weights into octave weights, or convert PyTorch ones"
+HELP = "cut a vanilla network's weights into octave weights, or convert those of other projects"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,14 +21,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         type=Path,
         metavar="SOURCE",
-        help="a .pdparams file of the vanilla network, or a .pth file of d-li14/octconv.pytorch",
+        help="a .pdparams file of the vanilla network, or weights of facebookresearch/OctConv "
+        "(.params, .tar), d-li14/octconv.pytorch (.pth) or renmada/OctConv-paddle (.pdparams)",
     )
     parser.add_argument("out", type=Path, metavar="OUT.pdparams", help="the file to write")
     parser.add_argument("--arch", required=True, metavar="NAME", help="the OctConv network")
     parser.add_argument(
         "--alpha",
         type=alpha,
-        help="its share of low-frequency channels, such as 0.5, or 0.5,0.5,0.25,0 for each stage",
+        help="its share of low-frequency channels, such as 0.5, or 0.5,0.5,0.25,0 for each stage; "
+        "by default that of octave weights in SOURCE, or 0.5",
     )
     parser.add_argument(
         "--conv-bias", action="store_true", help="its convolutions have biases: they start at zero"
@@ -64,30 +66,46 @@ def run(args: argparse.Namespace) -> int:
 
 def _convert(source: Path, arch: str, options: dict, trust: bool) -> tuple[dict, str]:
     """The state dict of the network with these weights, and what was done."""
-    from ..weights.octconv_pytorch import SUFFIXES, from_octconv_pytorch, load_torch
-    from ..weights.safe_load import load_weights
-
-    pytorch = source.suffix in SUFFIXES
-    if pytorch:
-        weights = from_octconv_pytorch(load_torch(source, trust))
-    else:
-        weights = load_weights(source, trust)
+    weights, origin = _read(source, arch, trust)
 
     import paddle
 
     from .. import registry
     from ..weights.match import class_num, load_into, match_weights
+    from ..weights.octconv_mxnet import alpha_of
 
     paddle.set_device("cpu")
+    alpha = alpha_of(weights)
+    if alpha is not None:
+        options = {"alpha": alpha, **options}
     model = registry.build(arch, **options)
     classes = class_num(model, weights)
     if classes is not None:
         model = registry.build(arch, **{"class_num": classes, **options})
     fitted = match_weights(model, weights, str(source), new_classes=False)
-    if not fitted.vanilla and not pytorch:
+    if not fitted.vanilla and origin is None:
         raise OctConvError(f"SOURCE: {source} holds weights of {arch} itself: nothing to convert")
     load_into(model, fitted.weights)
-    return model.state_dict(), "from octconv.pytorch" if pytorch else fitted.note
+    note = fitted.note if origin is None else f"from {origin}"
+    return model.state_dict(), note if alpha is None else f"{note}, alpha {options['alpha']}"
+
+
+def _read(source: Path, arch: str, trust: bool) -> tuple[dict, str | None]:
+    """Weights under the names here, and the project that they are from; None for PaddleClas."""
+    from ..weights.mxnet_arrays import is_mxnet, load_mxnet
+    from ..weights.octconv_mxnet import from_octconv_mxnet, is_octconv_mxnet
+    from ..weights.octconv_pytorch import SUFFIXES, from_octconv_pytorch, load_torch
+    from ..weights.safe_load import load_weights
+
+    family = CATALOGUE[arch].module
+    if is_mxnet(source):
+        return from_octconv_mxnet(load_mxnet(source), family), "facebookresearch/OctConv"
+    if source.suffix in SUFFIXES:
+        return from_octconv_pytorch(load_torch(source, trust)), "octconv.pytorch"
+    weights = load_weights(source, trust)
+    if is_octconv_mxnet(weights):
+        return from_octconv_mxnet(weights, family), "renmada/OctConv-paddle"
+    return weights, None
 
 
 def _save(weights: dict, out: Path) -> None:

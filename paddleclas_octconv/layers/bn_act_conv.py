@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from paddle import nn
+from paddle import ParamAttr, nn
 
 from .branchwise import each
 from .channels import Split
 from .conv import OctConv2D
 from .folding import FoldedOctConv2D, foldable_unit
 from .norm import OctBatchNorm2D
-from .octave import Feature
+from .octave import DataFormat, Feature
 
 
 class OctBNActConvLayer(nn.Layer):
     """octave convolution(ReLU(batch norm(x))), the padding keeps the size.
 
     Args:
-        in_channels, out_channels, kernel_size, alpha_in, alpha_out: as in ``OctConv2D``, counts
-            or ``Channels``.
+        in_channels, out_channels, kernel_size, stride, groups, alpha_in, alpha_out,
+            data_format: as in ``OctConv2D``, counts or ``Channels``.
         conv_bias: whether each convolution has a bias.
+        lr_mult: learning rate of the layer's parameters relative to the network's.
 
     Shape:
         a tensor (N, C, H, W) or the pair ``Octave`` -> the same with ``out_channels``.
@@ -29,21 +30,32 @@ class OctBNActConvLayer(nn.Layer):
         in_channels: Split,
         out_channels: Split,
         kernel_size: int,
+        stride: int = 1,
+        groups: int = 1,
         alpha_in: float = 0.5,
         alpha_out: float = 0.5,
         conv_bias: bool = False,
+        lr_mult: float = 1.0,
+        data_format: DataFormat = "NCHW",
     ) -> None:
         super().__init__()
-        self.bn: OctBatchNorm2D | None = OctBatchNorm2D(in_channels, alpha_in)
+        attr = ParamAttr(learning_rate=lr_mult)
+        self.bn: OctBatchNorm2D | None = OctBatchNorm2D(
+            in_channels, alpha_in, weight_attr=attr, bias_attr=attr, data_format=data_format
+        )
         self.act = nn.ReLU()
         self.conv: OctConv2D | FoldedOctConv2D = OctConv2D(
             in_channels,
             out_channels,
             kernel_size,
+            stride=stride,
             padding=(kernel_size - 1) // 2,
+            groups=groups,
             alpha_in=alpha_in,
             alpha_out=alpha_out,
-            bias_attr=None if conv_bias else False,
+            weight_attr=attr,
+            bias_attr=attr if conv_bias else False,
+            data_format=data_format,
         )
 
     def forward(self, x: Feature) -> Feature:
