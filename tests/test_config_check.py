@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import datetime
+import os
 from pathlib import Path
 
 import pytest
 from conftest import CLASS_NUM
+from PIL import Image
 
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.config import check, load_config
+from paddleclas_octconv.config import check, image_size, load_config
 
 
 @pytest.fixture
@@ -212,3 +214,67 @@ def test_images_to_infer(config, tiny_data):
     check_images(tiny_data, nested=True)
     with pytest.raises(OctConvError, match="no image"):
         check_images(tiny_data, nested=False)
+
+
+def test_images_of_several_sizes_need_a_transform_that_makes_them_equal(config, tiny_data):
+    folder = Path("mixed")
+    folder.mkdir()
+    Image.new("RGB", (32, 32)).save(folder / "a.png")
+    Image.new("RGB", (40, 32)).save(folder / "b.png")
+    Path("list.txt").write_text("a.png 0\nb.png 1\n")
+    dataset = config["DataLoader"]["Train"]["dataset"]
+    dataset.update(image_root="mixed", cls_label_path="list.txt")
+    told = messages(config, "train")
+    assert told.startswith("DataLoader.Train.dataset.transform_ops: ")
+    assert "mixed/a.png has 32x32 and mixed/b.png 32x40 pixels: add ResizeImage" in told
+    ops = dataset["transform_ops"]
+    ops.insert(1, {"ResizeImage": {"resize_short": 16}})
+    assert "a.png has 16x16 and mixed/b.png 16x20 pixels" in messages(config, "train")
+    for sized in ({"ResizeImage": {"size": 16}}, {"RandCropImage": {"size": 16}}):
+        dataset["transform_ops"] = [ops[0], sized]
+        check.check_files(config, "train")
+    dataset["transform_ops"] = ops[:1]
+    config["DataLoader"]["Train"]["sampler"]["batch_size"] = 1
+    check.check_files(config, "train")
+
+
+def test_images_turned_by_their_camera_have_the_size_that_opencv_sees(config):
+    folder = Path("turned")
+    folder.mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 32)).save(folder / "a.jpg", exif=exif)
+    Image.new("RGB", (32, 40)).save(folder / "b.jpg")
+    Path("list.txt").write_text("a.jpg 0\nb.jpg 1\n")
+    dataset = config["DataLoader"]["Train"]["dataset"]
+    dataset.update(image_root="turned", cls_label_path="list.txt")
+    check.check_files(config, "train")
+
+
+def test_a_batch_that_drop_last_never_fills_is_told(config):
+    config["DataLoader"]["Train"]["sampler"].update(batch_size=25, drop_last=True)
+    told = messages(config, "train")
+    assert told.startswith("DataLoader.Train.sampler.batch_size: 25 is more than the 24 images")
+
+
+def test_transforms_and_image_shape_have_to_agree(config):
+    image_size.check_image_shape(config)  # no transform sets a size
+    for key in ("DataLoader.Eval.dataset.transform_ops", "Infer.transforms"):
+        ops = check.get(config, key)
+        ops.append({"CropImage": {"size": 64}})
+        with pytest.raises(OctConvError, match=f"Global.image_shape: .* but {key} make .* 64x64"):
+            image_size.check_image_shape(config)
+        ops.pop()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_told_and_not_waited_for(config, make, tiny_data):
+    make("special")
+    for key, mode in (
+        ("DataLoader.Train.dataset.cls_label_path", "train"),
+        ("Infer.PostProcess.class_id_map_file", "infer"),
+    ):
+        broken = copy.deepcopy(config)
+        parent, _, last = key.rpartition(".")
+        check.get(broken, parent)[last] = "special"
+        assert messages(broken, mode).startswith(f"{key}: special: is a ")

@@ -11,7 +11,7 @@ from ..backbones.catalogue import CATALOGUE
 from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
 from ..common.files import why_no_file
-from .data_sets import check_data_sets, check_images
+from .data_sets import check_data_sets, check_images, check_label_map
 from .dotted import get, has
 from .slim import check_slim
 from .values import check_values
@@ -88,6 +88,8 @@ def check_files(config: dict[str, Any], mode: str) -> None:
     _check_weights(config, mode)
     if mode in ("train", "eval"):
         check_data_sets(config, mode)
+    else:
+        check_label_map(config)
 
 
 def _check_arch(arch: dict) -> None:

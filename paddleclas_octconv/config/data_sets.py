@@ -10,6 +10,7 @@ from ..common.errors import OctConvError
 from ..common.files import why_no_file, why_no_folder
 from ..data.list_files import DELIMITER, Line, read_lines
 from .dotted import get
+from .image_size import check_one_size
 
 IMAGE_SUFFIXES = ("jpg", "png", "jpeg", "JPEG", "JPG", "bmp")  # those that PaddleClas reads
 # The names PaddleClas's versions have for a list of images with one label each.
@@ -24,6 +25,18 @@ def check_data_sets(config: dict[str, Any], mode: str) -> None:
     """
     for key, dataset in _data_sets(config, mode):
         _check_data_set(config, key, dataset)
+
+
+def check_label_map(config: dict[str, Any]) -> None:
+    """Check that ``Infer.PostProcess.class_id_map_file`` can be read, where there is one.
+
+    Raises:
+        OctConvError: it is a folder, a pipe or the like, or may not be read.
+    """
+    path = get(config, "Infer.PostProcess.class_id_map_file")
+    wrong = why_no_file(path) if path else None
+    if wrong not in (None, "no such file"):  # PaddleClas looks for it in other places too
+        raise OctConvError(f"Infer.PostProcess.class_id_map_file: {path}: {wrong}")
 
 
 def check_images(config: dict[str, Any], nested: bool) -> None:
@@ -52,6 +65,8 @@ def check_images(config: dict[str, Any], nested: bool) -> None:
         raise OctConvError(
             f"Infer.infer_imgs: {images}: no image ({', '.join(IMAGE_SUFFIXES)}) there"
         )
+    if config["Infer"]["batch_size"] > 1:
+        check_one_size("Infer.transforms", config["Infer"]["transforms"], [*map(str, found)])
     unreadable = next((path for path in found if not os.access(path, os.R_OK)), None)
     if unreadable:
         raise OctConvError(f"Infer.infer_imgs: {unreadable}: cannot be read: Permission denied")
@@ -86,17 +101,33 @@ def _check_data_set(config: dict, key: str, dataset: dict) -> None:
     if dataset.get("name") in ONE_LABEL:
         if not isinstance(root, str) or not isinstance(labels, str):
             raise OctConvError(f"{key}: {dataset['name']} needs image_root and cls_label_path")
-        delimiter = dataset.get("delimiter") or DELIMITER
-        if not isinstance(delimiter, str):
-            raise OctConvError(f"{key}.delimiter: {delimiter!r} should be text between quotes")
-        class_num = get(config, "Arch.class_num") or get(config, "Global.class_num")
-        lines = read_lines(Path(labels), f"{key}.cls_label_path:", delimiter)
-        if not lines:
-            raise OctConvError(f"{key}.cls_label_path: {labels}: is empty")
-        for line in lines:
-            wrong = _wrong(line, delimiter, root, None if dataset.get("relabel") else class_num)
-            if wrong:
-                raise OctConvError(f"{key}.cls_label_path: {labels}:{line.number}: {wrong}")
+        _check_list(config, key, dataset)
+
+
+def _check_list(config: dict, key: str, dataset: dict) -> None:
+    """Check a list of images with one label each, line by line, and whether they make batches."""
+    root, path = dataset["image_root"], dataset["cls_label_path"]
+    delimiter = dataset.get("delimiter") or DELIMITER
+    class_num = get(config, "Arch.class_num") or get(config, "Global.class_num")
+    # Retrieval has other classes when it evaluates.
+    classes = None if dataset.get("relabel") or get(config, "Arch.Head") else class_num
+    lines = read_lines(Path(path), f"{key}.cls_label_path:", delimiter)
+    if not lines:
+        raise OctConvError(f"{key}.cls_label_path: {path}: is empty")
+    for line in lines:
+        wrong = _wrong(line, delimiter, root, classes)
+        if wrong:
+            raise OctConvError(f"{key}.cls_label_path: {path}:{line.number}: {wrong}")
+    sampler = get(config, key.rpartition(".")[0] + ".sampler") or {}
+    batch_size = sampler.get("batch_size") or 1
+    if sampler.get("drop_last") and len(lines) < batch_size:
+        raise OctConvError(
+            f"{key.rpartition('.')[0]}.sampler.batch_size: {batch_size} is more than the "
+            f"{len(lines)} images of {path}, and drop_last leaves none: nothing would be trained"
+        )
+    if batch_size > 1:
+        images = [os.path.join(root, line.image) for line in lines]
+        check_one_size(f"{key}.transform_ops", dataset.get("transform_ops"), images)
 
 
 def _wrong(line: Line, delimiter: str, root: str, class_num: int | None) -> str | None:

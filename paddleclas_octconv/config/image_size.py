@@ -1,0 +1,123 @@
+"""The size of images on their way into the network: what the transforms make, all the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Iterable, NamedTuple, Sequence
+
+from ..common.errors import OctConvError
+from .dotted import get
+
+MOST_LOOKED_AT = 5_000  # images of a list whose sizes are compared, evenly spread over it
+_TURNED = (5, 6, 7, 8)  # EXIF orientations that swap rows and columns, as OpenCV does
+# Transforms that leave every image at the same size; those of PaddleClas take one as ``size``.
+_OF_PADDLE_VISION = ("Resize",)  # with one number it sets the short side alone
+
+
+class Size(NamedTuple):
+    """The rows and columns of an image, in pixels."""
+
+    height: int
+    width: int
+
+
+def size_after(ops: Any) -> Size | None:
+    """The size that transforms give every image; None where that depends on the image.
+
+    Args:
+        ops: a list of ``{name: options}``, as ``transform_ops``.
+    """
+    size = None
+    for name, options in _steps(ops):
+        given = options.get("size")
+        if name in _OF_PADDLE_VISION and not isinstance(given, (list, tuple)):
+            size = size if size is not None and size.height == size.width == given else None
+        elif type(given) is int:
+            size = Size(given, given)
+        elif isinstance(given, (list, tuple)) and len(given) == 2:
+            # PaddleClas's resizing takes (width, height), its cropping (height, width).
+            size = Size(*reversed(given)) if name == "ResizeImage" else Size(*given)
+        elif options.get("resize_short"):
+            size = None
+    return size
+
+
+def check_image_shape(config: dict[str, Any]) -> None:
+    """Check that the transforms of evaluation and inference end in ``Global.image_shape``, which is
+    what a network is exported for.
+
+    Raises:
+        OctConvError: they end in another size.
+    """
+    shape = get(config, "Global.image_shape")
+    if shape is None:
+        return
+    for key in ("DataLoader.Eval.dataset.transform_ops", "Infer.transforms"):
+        size = size_after(get(config, key))
+        if size is not None and set(size) != set(shape[1:]):
+            raise OctConvError(
+                f"Global.image_shape: {list(shape)}, but {key} make images of "
+                f"{size.height}x{size.width}; --image-size sets both"
+            )
+
+
+def check_one_size(key: str, ops: Any, images: Sequence[str]) -> None:
+    """Check that images have one size after the transforms, as a batch needs them.
+
+    Args:
+        key: that of the transforms, for messages.
+        ops: the transforms.
+        images: paths; those that cannot be read are passed over.
+
+    Raises:
+        OctConvError: two images differ; naming both, and what would make them equal.
+    """
+    if size_after(ops) is not None:
+        return
+    step = max(1, len(images) // MOST_LOOKED_AT)
+    first: tuple[str, Size] | None = None
+    for image in images[::step]:
+        size = _size_of(image)
+        if size is None:
+            continue
+        size = _resized(size, ops)
+        if first is None:
+            first = image, size
+        elif size != first[1]:
+            raise OctConvError(
+                f"{key}: images of one batch need one size, but after them {first[0]} has "
+                f"{first[1].height}x{first[1].width} and {image} {size.height}x{size.width} "
+                "pixels: add ResizeImage with a size, or CropImage"
+            )
+
+
+def _steps(ops: Any) -> Iterable[tuple[str, dict]]:
+    for op in ops if isinstance(ops, list) else ():
+        if isinstance(op, dict):
+            for name, options in op.items():
+                yield name, options if isinstance(options, dict) else {}
+
+
+def _resized(size: Size, ops: Any) -> Size:
+    """The size of an image after the transforms that keep its proportions."""
+    for name, options in _steps(ops):
+        short = options.get("resize_short")
+        if name in _OF_PADDLE_VISION and type(options.get("size")) is int:
+            short = options["size"]
+        if short:
+            factor = short / min(size)
+            size = Size(round(size.height * factor), round(size.width * factor))
+    return size
+
+
+def _size_of(path: str) -> Size | None:
+    from PIL import Image
+
+    if not Path(path).is_file():
+        return None
+    try:
+        with Image.open(path) as image:
+            turned = image.getexif().get(0x0112) in _TURNED
+            return Size(*(image.size if turned else image.size[::-1]))
+    except Exception:  # a damaged image can end in almost any exception
+        return None
