@@ -137,10 +137,6 @@ def _adapt(module):
     from .patches.paddleclas_predictor import adapt
 
     adapt(module)
-    if _is_command():
-        from .cli.console import extend_help
-
-        extend_help(module)
 
 
 def _is_command():
@@ -153,5 +149,9 @@ def _is_command():
 
 
 def is_sub_command():
-    """PaddleClas's own command takes options only: a word names one of our sub-commands."""
-    return _is_command() and len(sys.argv) > 1 and not sys.argv[1].startswith("-")
+    """PaddleClas's own command takes options only: a word names one of our sub-commands. The help,
+    which lists both, is ours too."""
+    if not _is_command():
+        return False
+    first = (sys.argv[1:] or ["--help"])[0]
+    return first in ("-h", "--help", "--version") or not first.startswith("-")

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 from conftest import run_python
 
+from paddleclas_octconv import __version__
+from paddleclas_octconv.cli import COMMANDS
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 HOOK = REPOSITORY / "paddleclas_octconv" / "paddleclas_octconv.pth"
 PADDLECLAS = Path(sys.executable).with_name("paddleclas")
-SUB_COMMANDS = "train, eval, infer, export"
 
 
 @pytest.fixture
@@ -195,11 +197,19 @@ def run_command(*args, **environ) -> subprocess.CompletedProcess:
     return subprocess.run([PADDLECLAS, *args], capture_output=True, text=True, env=env)
 
 
-def test_help_of_paddleclas_gets_one_more_paragraph():
-    before = run_command("--help", PADDLECLAS_OCTCONV_AUTOLOAD="0").stdout
-    after = run_command("--help").stdout
-    assert after.startswith(before)
-    assert SUB_COMMANDS in re.sub(r"\s+", " ", after[len(before) :])
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+def test_help_of_paddleclas_lists_the_commands_first_then_its_own_options(arguments):
+    result = run_command(*arguments)
+    assert (result.returncode, result.stderr) == (0, "")
+    commands, _, options = result.stdout.partition("PaddleClas's predictor")
+    assert re.findall(r"^  ([a-z-]+) ", commands, re.M) == [*COMMANDS]
+    own = run_command("--help", PADDLECLAS_OCTCONV_AUTOLOAD="0").stdout
+    listed = (set(re.findall(r"^  (--\w+)", text, re.M)) for text in (own, options))
+    assert next(listed) == next(listed)
+
+
+def test_version_is_ours():
+    assert run_command("--version").stdout.startswith(f"paddleclas-octconv {__version__} (")
 
 
 def test_unknown_word_is_one_line():

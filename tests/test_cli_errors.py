@@ -82,7 +82,7 @@ def test_help_names_every_command(run):
         assert (code, err) == (0, "")
         for command in COMMANDS:
             assert f"\n  {command}" in out
-    assert run("--version")[1].strip() == __version__
+    assert run("--version")[1].startswith(f"paddleclas-octconv {__version__} (")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -97,6 +97,3 @@ def test_configs_lists_what_is_shipped(run):
     code, out, _ = run("configs")
     assert code == 0
     assert "CIFAR10/OctResNet50.yaml" in out.splitlines()
-    paths = run("configs", "--path")[1].splitlines()
-    assert len(paths) == len(out.splitlines())
-    assert all(path.endswith(name) for path, name in zip(paths, out.splitlines()))

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from typing import NoReturn, Sequence
 
 from .. import __version__
+from ..common import files, machine, streams
 from ..common.errors import OctConvError
 from ..common.say import say_error
 from ..common.suggest import suggest
@@ -21,16 +23,17 @@ COMMANDS = {
     "eval": "paddleclas_octconv.cli.eval",
     "infer": "paddleclas_octconv.cli.infer",
     "export": "paddleclas_octconv.cli.export",
-    "benchmark": "paddleclas_octconv.cli.benchmark",
-    "configs": "paddleclas_octconv.cli.configs",
-    "convert-weights": "paddleclas_octconv.cli.convert_weights",
-    "models": "paddleclas_octconv.cli.models",
     "prepare": "paddleclas_octconv.cli.prepare",
     "check-data": "paddleclas_octconv.cli.check_data",
-    "compare": "paddleclas_octconv.cli.compare",
+    "configs": "paddleclas_octconv.cli.configs",
+    "models": "paddleclas_octconv.cli.models",
     "summary": "paddleclas_octconv.cli.summary",
     "visualize": "paddleclas_octconv.cli.visualize",
+    "benchmark": "paddleclas_octconv.cli.benchmark",
+    "compare": "paddleclas_octconv.cli.compare",
+    "convert-weights": "paddleclas_octconv.cli.convert_weights",
 }
+_PADDLE = "Paddle is not installed: pip install 'paddleclas-octconv[cpu]' (or [gpu]) brings it"
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,19 +46,46 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code (2, with one line on stderr, on bad input)."""
     argv = sys.argv[1:] if argv is None else list(argv)
+    streams.prepare()
     try:
-        if not argv or argv[0] in ("-h", "--help"):
-            print(_help())
-            return 0
-        if argv[0] == "--version":
-            print(__version__)
-            return 0
-        return _run(argv[0], argv[1:])
+        code = _main(argv)
+        sys.stdout.flush()  # what cannot be written is told here, not at the interpreter's end
+        return code
+    except BrokenPipeError:
+        streams.abandon_output()
+        return streams.BROKEN_PIPE
     except OctConvError as error:
-        say_error(error)
-        return 2
+        return _fail(error)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "paddle":
+            return _fail(_PADDLE)
+        raise
+    except MemoryError:
+        return _fail("there is not enough memory for this")
+    except OSError as error:  # a file that the system refuses, wherever it is met
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{files.reason(error)}")
     except KeyboardInterrupt:
         return 130
+
+
+def _fail(error: object) -> int:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        streams.abandon_output()
+    say_error(error)
+    return 2
+
+
+def _main(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_help())
+        return 0
+    if argv[0] == "--version":
+        print(_version())
+        return 0
+    return _run(argv[0], argv[1:])
 
 
 def _run(command: str, argv: list[str]) -> int:
@@ -71,16 +101,28 @@ def _run(command: str, argv: list[str]) -> int:
     if unknown:
         options = [option for action in parser._actions for option in action.option_strings]
         parser.error(f"unknown option {unknown[0]}{suggest(unknown[0].partition('=')[0], options)}")
+    try:
+        os.getcwd()
+    except OSError:
+        raise OctConvError("the current folder is no longer there: change to another") from None
     return module.run(args)
 
 
+def _version() -> str:
+    versions = [f"Python {sys.version.split()[0]}"]
+    if machine.paddle_version():
+        versions.insert(0, f"Paddle {machine.paddle_version()}")
+    return f"paddleclas-octconv {__version__} ({', '.join(versions)})"
+
+
 def _help() -> str:
-    lines = [f"  {name:<17}{importlib.import_module(path).HELP}" for name, path in COMMANDS.items()]
-    return "\n".join(
-        [
-            "usage: paddleclas COMMAND …  (each COMMAND has --help)",
-            "",
-            "commands:",
-            *lines,
-        ]
-    )
+    from .predictor_options import predictor_options
+
+    commands = [
+        f"  {name:<17}{importlib.import_module(path).HELP}" for name, path in COMMANDS.items()
+    ]
+    lines = ["usage: paddleclas COMMAND …  (each COMMAND has --help)", "", "commands:", *commands]
+    options = predictor_options()
+    if options:
+        lines += ["", "without a COMMAND, PaddleClas's predictor, with its options:", *options]
+    return "\n".join(lines)

@@ -7,14 +7,10 @@ Otherwise PaddleClas runs as always.
 
 from __future__ import annotations
 
-import argparse
-import functools
-import sys
-import types
 from importlib.machinery import ModuleSpec
 
 from .. import autoload
-from . import COMMANDS, main
+from . import main
 
 
 def stub(name: str) -> ModuleSpec:
@@ -42,14 +38,3 @@ def paddleclas() -> int:
     from paddleclas.paddleclas import main as predict
 
     return predict()
-
-
-def extend_help(predictor: types.ModuleType) -> None:
-    """Let ``paddleclas --help`` name the sub-commands in its last line."""
-    if "-h" in sys.argv or "--help" in sys.argv:
-        names = ", ".join(COMMANDS)
-        parser = functools.partial(
-            argparse.ArgumentParser, epilog=f"sub-commands, each with its own --help: {names}"
-        )
-        # `argparse` as that module alone sees it
-        predictor.argparse = types.SimpleNamespace(**{**vars(argparse), "ArgumentParser": parser})

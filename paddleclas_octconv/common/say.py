@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 
 def say(message: str) -> None:
-    """Print ``paddleclas: message`` on standard error, at once."""
-    print(f"paddleclas: {message}", file=sys.stderr, flush=True)
+    """Print ``paddleclas: message`` on standard error, at once, if that can be written to."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"paddleclas: {message}", file=sys.stderr, flush=True)
 
 
 def say_error(error: object) -> None:

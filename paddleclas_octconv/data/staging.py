@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import os
 import shutil
 from pathlib import Path
-from typing import Callable, ContextManager
+from typing import Callable, Iterator
 
 from filelock import FileLock, Timeout
 
 from ..common.errors import OctConvError
+from ..common.files import reason
 from .list_files import LABEL_MAP, TRAIN_LIST, VAL_LIST
 
 _STAMP = ".source"
@@ -50,18 +51,43 @@ def publish(target: Path, build: Callable[[Path], None], stamp: str) -> bool:
                 raise
             return True
     except OSError as error:
-        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or error
-        raise OctConvError(f"cannot write the data set {target}: {reason}") from None
+        raise OctConvError(f"cannot write the data set {target}: {reason(error)}") from None
 
 
-def _lock(target: Path) -> ContextManager:
-    """Take the lock of `target`; says so when it has to wait for another process."""
-    lock = FileLock(str(target.with_name(f".{target.name}.lock")))
+@contextlib.contextmanager
+def _lock(target: Path) -> Iterator[None]:
+    """Hold the lock of `target`; says so when it has to wait for another process.
+
+    Its file is removed with it: who waits for one that is gone takes the new one.
+    """
+    path = target.with_name(f".{target.name}.lock")
+    waited = False
+    while True:
+        lock = FileLock(str(path))
+        try:
+            lock.acquire(timeout=0 if not waited else -1)
+        except Timeout:
+            print(f"waiting for another process that prepares {target}", flush=True)
+            waited = True
+            continue
+        if _is_still(path, lock):
+            break
+        lock.release()
     try:
-        return lock.acquire(timeout=0)
-    except Timeout:
-        print(f"waiting for another process that prepares {target}", flush=True)
-        return lock.acquire()
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # Windows keeps a file that is open
+            path.unlink()
+        lock.release()
+
+
+def _is_still(path: Path, lock: FileLock) -> bool:
+    """Whether the file that was locked is the one that stands there now."""
+    held = getattr(getattr(lock, "_context", None), "lock_file_fd", None)
+    try:
+        return held is None or os.path.samestat(os.fstat(held), os.stat(path))
+    except OSError:
+        return False
 
 
 def _open_staging(staging: Path, stamp: str) -> None:

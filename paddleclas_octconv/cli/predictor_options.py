@@ -1,0 +1,42 @@
+"""The options of PaddleClas's own command, read from its source: importing it takes seconds."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import textwrap
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+_COLUMN = 26
+
+
+def predictor_options() -> list[str]:
+    """Lines of help, one or more an option; none where PaddleClas is not installed."""
+    spec = PathFinder.find_spec("paddleclas", sys.path)
+    if spec is None or spec.origin is None:
+        return []
+    try:
+        source = Path(spec.origin).with_name("paddleclas.py").read_text(encoding="utf-8")
+        calls = [node for node in ast.walk(ast.parse(source)) if _adds_argument(node)]
+    except (OSError, ValueError, SyntaxError):
+        return []
+    lines: list[str] = []
+    for call in calls:
+        names = [arg.value for arg in call.args if isinstance(arg, ast.Constant)]
+        keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+        help_text = keywords.get("help")
+        meaning = help_text.value if isinstance(help_text, ast.Constant) else ""
+        name = "  " + ", ".join(map(str, names))
+        wrapped = textwrap.wrap(" ".join(str(meaning).split()), 100 - _COLUMN) or [""]
+        first = f"{name:<{_COLUMN}}{wrapped[0]}" if len(name) < _COLUMN else f"{name} {wrapped[0]}"
+        lines += [first.rstrip(), *(" " * _COLUMN + line for line in wrapped[1:])]
+    return lines
+
+
+def _adds_argument(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "add_argument"
+    )
