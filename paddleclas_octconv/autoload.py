@@ -43,7 +43,7 @@ class _Finder:
     def find_spec(self, name, path=None, target=None):
         if name in BACKBONE_MODULES:
             return self._find_then(_register, name, path, target)
-        if name in (PACKAGE, PREDICTOR) and self.serves_command and is_sub_command():
+        if name in (PACKAGE, PREDICTOR) and self.serves_command and is_ours():
             from .cli import console
 
             return console.stub(name)
@@ -126,7 +126,7 @@ _FINDER = _Finder()
 
 
 def _register(backbone):
-    from .patches.compat import give_cpu_a_device_id
+    from .patches.paddle_on_cpu import give_cpu_a_device_id
     from .registry import register_into
 
     register_into(backbone)
@@ -134,18 +134,11 @@ def _register(backbone):
 
 
 def _adapt(module):
-    from .patches.paddleclas_predictor import adapt
+    from .patches.paddleclas_predictor import adapt, adapt_command
 
     adapt(module)
-
-
-def _is_command():
-    """True in the process of the ``paddleclas`` console script (a ``paddleclas.py`` is not it)."""
-    name = os.path.basename((getattr(sys, "argv", None) or [""])[0])
-    for suffix in (".exe", "-script.py", "-script.pyw"):
-        if name.endswith(suffix):
-            name = name[: -len(suffix)]
-    return name == "paddleclas"
+    if _is_command():
+        adapt_command(module)
 
 
 def is_sub_command():
@@ -155,3 +148,23 @@ def is_sub_command():
         return False
     first = (sys.argv[1:] or ["--help"])[0]
     return first in ("-h", "--help", "--version") or not first.startswith("-")
+
+
+def is_ours():
+    """Whether the command is ours to run: a sub-command, or there is no Paddle to run the other."""
+    if is_sub_command():
+        return True
+    if not _is_command():
+        return False
+    from .common.machine import has_paddle
+
+    return not has_paddle()
+
+
+def _is_command():
+    """True in the process of the ``paddleclas`` console script (a ``paddleclas.py`` is not it)."""
+    name = os.path.basename((getattr(sys, "argv", None) or [""])[0])
+    for suffix in (".exe", "-script.py", "-script.pyw"):
+        if name.endswith(suffix):
+            name = name[: -len(suffix)]
+    return name == "paddleclas"

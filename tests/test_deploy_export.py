@@ -40,9 +40,9 @@ class Exporter:
     def __init__(self, params=b"same", fail_at=None):
         self.params, self.fail_at, self.calls = params, fail_at, []
 
-    def __call__(self, env, overrides):
+    def __call__(self, env, changes):
         form = FORMAT_OF_FLAG[env["FLAGS_enable_pir_api"]]
-        (folder,) = [Path(o.split("=")[1]) for o in overrides]
+        (folder,) = map(Path, changes.values())
         self.calls.append(form)
         if form == self.fail_at:
             return 3

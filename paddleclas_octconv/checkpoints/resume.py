@@ -1,66 +1,81 @@
-"""Where a training process starts: at the newest whole checkpoint of its run, if there is one."""
+"""Where a training starts: at the newest whole checkpoint of its run, if there is one."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Callable, Mapping, NamedTuple
 
+from ..common.errors import OctConvError
 from . import manifest
 from . import whole as checkpoints
 
-# Set to 1: the output folder holds this run, or none. Every start of a process, also by a
-# launcher that restarts what failed, goes on from there.
-RESUME = "PADDLECLAS_OCTCONV_RESUME"
-
 
 class Start(NamedTuple):
-    """Where a run starts.
+    """Where a training process starts.
 
     Attributes:
-        epoch: the last one it has done; 0: none.
-        best_metric: that of the best model it has saved; None: there is none.
-        overrides: the trainer's -o KEY=VALUE that make it start there.
+        epoch: the last one that is done; 0: none.
+        best_metric: that of the best model that is saved; None: there is none.
+        checkpoint: the one to go on from, as ``Global.checkpoints`` names it; None: none.
     """
 
     epoch: int = 0
     best_metric: float | None = None
-    overrides: tuple[str, ...] = ()
+    checkpoint: str | None = None
+
+
+class Plan(NamedTuple):
+    """What a training is to do. goes_on: from the newest whole checkpoint; done: it is."""
+
+    goes_on: bool
+    done: bool = False
 
 
 def start_of(config: Mapping[str, Any], say: Callable[[str], None]) -> Start:
-    """Where a process with a config starts, as ``RESUME`` asks."""
-    if os.environ.get(RESUME) != "1":
-        return Start()
-    found, passed_over = checkpoints.newest(config)
+    """Where a training process starts that goes on with what its output folder holds.
+
+    Raises:
+        OctConvError: there are checkpoints, and none of them is whole.
+    """
+    found, passed_over = _newest(config)
     for message in passed_over:
         say(f"warning: {message}")
     if found is None:
         return Start()
     say(f"resuming from {found.prefix} (epoch {found.epoch} of {config['Global']['epochs']} done)")
-    override = ("-o", f"Global.checkpoints={found.prefix}")
-    return Start(found.epoch, checkpoints.best_metric(config), override)
+    return Start(found.epoch, checkpoints.best_metric(config), str(found.prefix))
 
 
-def prepare(config: Mapping[str, Any], resume: bool) -> tuple[dict[str, str], bool]:
-    """Make an output folder ready for a run, before its processes start.
+def prepare(config: Mapping[str, Any], resume: bool) -> Plan:
+    """Make an output folder ready for a training, before its processes start.
 
     Args:
-        resume: whether the run goes on with what is in there.
-
-    Returns:
-        The environment variables of its processes; and whether all epochs are done already.
+        config: the whole config.
+        resume: whether it goes on with what is in there.
 
     Raises:
-        OctConvError: it is not to go on, and the folder holds another run.
+        OctConvError: it is not to go on, and the folder holds another run; or it is, and none of
+            the checkpoints is whole.
     """
     given = config["Global"]["checkpoints"]
     if resume:
         for folder in checkpoints.folders(config):
             manifest.recover(folder)
-        found, _ = checkpoints.newest(config)
-        return {RESUME: "1"}, found is not None and found.epoch >= config["Global"]["epochs"]
+        found, _ = _newest(config)
+        return Plan(True, found is not None and found.epoch >= config["Global"]["epochs"])
     if given and Path(given).resolve() in [path.resolve() for path in checkpoints.prefixes(config)]:
-        return {RESUME: "0"}, False  # PaddleClas's own way to go on
+        return Plan(False)  # PaddleClas's own way to go on
     checkpoints.refuse_another_run(config)
-    return {RESUME: "1"}, False
+    return Plan(True)
+
+
+def _newest(config: Mapping[str, Any]) -> tuple[checkpoints.Checkpoint | None, list[str]]:
+    found, passed_over = checkpoints.newest(config)
+    if found is None and passed_over:
+        more = f" (and {len(passed_over) - 1} more)" if len(passed_over) > 1 else ""
+        raise OctConvError(
+            f"--resume: no checkpoint in {config['Global']['output_dir']} is whole, and a run "
+            f"from the start would overwrite them: {passed_over[0]}{more}; "
+            f"-o Global.output_dir=<another folder> starts there"
+        )
+    return found, passed_over

@@ -9,46 +9,37 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import os
 from pathlib import Path
-from types import ModuleType
-from typing import Callable
+from typing import Callable, Iterator
 
 from ..common.errors import OctConvError
 from . import manifest
 
 
-def save_atomically(save_load: ModuleType) -> None:
-    """Wrap ``paddle.save``, and ``save_model`` of PaddleClas's ``save_load`` module.
+class Saver:
+    """Stands between a training and its checkpoints, in place of the two functions that save.
 
-    A file takes its place when it is written, those of one checkpoint together.
-
-    Raises (then, while training):
-        OctConvError: the disk is full, or cannot be written for another reason.
+    Each method is given the function in whose place it is called.
     """
-    import paddle
 
-    saver = _Saver(paddle.save)
-    paddle.save = saver.save
-    save_load.save_model = saver.together(save_load.save_model)
-
-
-class _Saver:
-    def __init__(self, save: Callable) -> None:
-        self._save = save
+    def __init__(self) -> None:
         self._waiting: list[str] | None = None  # files of a checkpoint that is being written
 
-    def save(self, obj, path, *args, **kwargs) -> None:
-        """``paddle.save``, to a file that takes its place once it is written."""
+    def save(self, save: Callable, obj, path, *args, **kwargs) -> None:
+        """``paddle.save``, to a file that takes its place once it is written.
+
+        Raises:
+            OctConvError: the disk is full, or cannot be written for another reason.
+        """
         if not isinstance(path, (str, os.PathLike)):
-            self._save(obj, path, *args, **kwargs)
+            save(obj, path, *args, **kwargs)
             return
         path = os.fspath(path)
         part = path + manifest.PART
         with _saying_what_failed(path):
             try:
-                self._save(obj, part, *args, **kwargs)
+                save(obj, part, *args, **kwargs)
                 with open(part, "rb+") as file:
                     os.fsync(file.fileno())
             except BaseException:
@@ -59,23 +50,18 @@ class _Saver:
             else:
                 self._waiting.append(path)
 
-    def together(self, save_model: Callable) -> Callable:
-        """Wrap a function that saves the files of one checkpoint."""
-
-        @functools.wraps(save_model)
-        def save_all_or_nothing(*args, **kwargs):
-            self._waiting = []
-            try:
-                save_model(*args, **kwargs)
-                self._commit(self._waiting)
-            except BaseException:
-                for path in self._waiting:
-                    _remove(path + manifest.PART)
-                raise
-            finally:
-                self._waiting = None
-
-        return save_all_or_nothing
+    def save_together(self, save_model: Callable, *args, **kwargs) -> None:
+        """PaddleClas's ``save_model``, whose files take their places together."""
+        self._waiting = []
+        try:
+            save_model(*args, **kwargs)
+            self._commit(self._waiting)
+        except BaseException:
+            for path in self._waiting:
+                _remove(path + manifest.PART)
+            raise
+        finally:
+            self._waiting = None
 
     def _commit(self, paths: list[str]) -> None:
         states = [path for path in paths if path.endswith(".pdstates")]
@@ -90,7 +76,7 @@ class _Saver:
 
 
 @contextlib.contextmanager
-def _saying_what_failed(path: str):
+def _saying_what_failed(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -159,7 +159,7 @@ def _read_states(prefix: Path) -> Checkpoint:
             states = ArrayUnpickler(file, encoding="latin1").load()
         # A number, or with the pinned trainer an array of one.
         epoch, metric = (
-            float(value.value if isinstance(value, Array) else value)
+            float(value.value if isinstance(value, Array) else value)  # type: ignore[arg-type]
             for value in (states["epoch"], states["metric"])
         )
         whole_epochs = int(epoch)

@@ -7,18 +7,16 @@ that was killed: they look for their parent only between batches, which no longe
 
 from __future__ import annotations
 
-import ctypes
-import functools
 import multiprocessing
 import os
-import signal
 import sys
-import threading
 from types import TracebackType
 from typing import Callable
 
+from ..common.processes import death_with_parent
+from ..patches.python_threading import after_thread_fails
+
 _LOADER = "_thread_loop"  # the function that a data loader's thread runs
-_PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent() -> None:
@@ -29,29 +27,19 @@ def end_with_parent() -> None:
         os.register_at_fork(after_in_child=ask)
 
 
-def death_with_parent() -> Callable[[], object] | None:
-    """What a process calls to be killed when its parent is gone; None where only Linux could."""
-    if not sys.platform.startswith("linux"):
-        return None
-    return functools.partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def end_with_data_loader(end: Callable[[BaseException], int]) -> None:
     """End this process when a data loader's thread raises.
 
     Args:
         end: called with the exception, in that thread; returns the exit code.
     """
-    hook = threading.excepthook
 
-    @functools.wraps(hook)
-    def end_or_go_on(args):
-        if not _is_loader(args.exc_traceback):
-            hook(args)
-            return
+    def end_or_go_on(error: BaseException, traceback: TracebackType | None) -> bool:
+        if not _is_loader(traceback):
+            return False
         code = 1
         try:
-            code = end(args.exc_value)
+            code = end(error)
             sys.stdout.flush()
             sys.stderr.flush()
             for child in multiprocessing.active_children():
@@ -59,7 +47,7 @@ def end_with_data_loader(end: Callable[[BaseException], int]) -> None:
         finally:
             os._exit(code)  # the main thread cannot be reached where it waits
 
-    threading.excepthook = end_or_go_on
+    after_thread_fails(end_or_go_on)
 
 
 def _is_loader(traceback: TracebackType | None) -> bool:

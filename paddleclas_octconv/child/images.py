@@ -5,12 +5,14 @@ PaddleClas logs such an image, on the first rank alone, and takes another one by
 
 from __future__ import annotations
 
-import functools
 import re
 import sys
+from types import FrameType
 
 from ..common.errors import OctConvError
-from ..run import report
+from ..common.say import one_line
+from ..patches.paddleclas_logger import hear_errors
+from . import telling
 
 IN_A_ROW = 20  # images that cannot be read before it is not the images' fault
 
@@ -19,34 +21,31 @@ _MESSAGE = re.compile(r"Exception occured when parse line: (.*) with msg: (.*)",
 
 
 def count_unreadable_images() -> None:
-    """Wrap ``error`` of the logger of the PaddleClas that is on ``sys.path``.
+    """Listen to the logger of the PaddleClas that is on ``sys.path``.
 
     Raises (then, when an image is read):
         OctConvError: ``IN_A_ROW`` images one after the other could not be read.
     """
-    from ppcls.utils import logger
+    hear_errors(_count)
 
-    error = logger.error
 
-    @functools.wraps(getattr(error, "log", error))
-    def error_and_count(message, *args):
-        error(message, *args)
-        found = _MESSAGE.match(str(message))
-        if found:
-            image, reason = found[1], " ".join(found[2].split())
-            report.image_failed(image, reason)
-            if _tries() >= IN_A_ROW:
-                raise OctConvError(
-                    f"{IN_A_ROW} images in a row cannot be read, at last {image}: {reason}: "
-                    f"'paddleclas check-data' looks through them; else it is transform_ops"
-                )
-
-    logger.error = error_and_count
+def _count(message: str) -> None:
+    found = _MESSAGE.match(message)
+    if not found:
+        return
+    image, reason = found[1], one_line(found[2])
+    telling.image_failed(image, reason)
+    if _tries() >= IN_A_ROW:
+        raise OctConvError(
+            f"{IN_A_ROW} images in a row cannot be read, at last {image}: {reason}: "
+            f"'paddleclas check-data' looks through them; else it is transform_ops"
+        )
 
 
 def _tries() -> int:
     """How often the data set that has called has tried another image: it calls itself to do so."""
-    frame, tries = sys._getframe(2), 0
+    frame: FrameType | None = sys._getframe(2)
+    tries = 0
     while frame is not None:
         tries += frame.f_code.co_name == "__getitem__"
         frame = frame.f_back

@@ -5,14 +5,13 @@ PaddleClas's own ``set_dict`` only warns of weights that do not fit.
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import logging
 from types import ModuleType
-from typing import Any, Iterator
+from typing import Any
 
 from ..common.errors import OctConvError
 from ..common.suggest import suggest
+from ..patches.paddleclas_logger import silenced
 
 
 def check_model(config: dict[str, Any], mode: str) -> None:
@@ -31,7 +30,7 @@ def check_model(config: dict[str, Any], mode: str) -> None:
 
     _check_name(config["Arch"]["name"], arch)
     state = paddle.get_rng_state()
-    with paddle.utils.unique_name.guard(), _silence():
+    with paddle.utils.unique_name.guard(), silenced():
         model = _build(config, arch)
     paddle.set_rng_state(state)
     weights = {"Global.pretrained_model": config["Global"]["pretrained_model"]}
@@ -40,18 +39,6 @@ def check_model(config: dict[str, Any], mode: str) -> None:
     for key, path in weights.items():
         if path and not path.startswith(("http://", "https://")):
             _check_weights(key, path, model, config["Arch"], mode)
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """PaddleClas's logger, which is set up later, loses what it is told meanwhile."""
-    from ppcls.utils import logger
-
-    before, logger._logger = logger._logger, logging.Logger("silent", level=logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger._logger = before
 
 
 def _check_name(name: str, arch: ModuleType) -> None:

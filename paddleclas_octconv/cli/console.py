@@ -7,9 +7,12 @@ Otherwise PaddleClas runs as always.
 
 from __future__ import annotations
 
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 
 from .. import autoload
+from ..common import machine
+from ..common.say import say_error
 from . import main
 
 
@@ -18,7 +21,7 @@ def stub(name: str) -> ModuleSpec:
     return ModuleSpec(name, _StubLoader(), is_package=name == autoload.PACKAGE)
 
 
-class _StubLoader:
+class _StubLoader(Loader):
     def create_module(self, spec):
         return None
 
@@ -28,12 +31,15 @@ class _StubLoader:
 
 def _main() -> int:
     autoload.leave_command()
-    return main()
+    if autoload.is_sub_command():
+        return main()
+    say_error(machine.NO_PADDLE)  # which PaddleClas's own part of the command needs
+    return 2
 
 
 def paddleclas() -> int:
     """The ``paddleclas`` script of this package, for where PaddleClas's own is not installed."""
-    if autoload.is_sub_command():
+    if autoload.is_ours():
         return _main()
     from paddleclas.paddleclas import main as predict
 

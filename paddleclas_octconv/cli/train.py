@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..checkpoints import resume
-from ..child.main import ALLOW_NON_FINITE
-from ..common.say import say
+from ..run import training
 from . import job
 
 HELP = "train a network"
@@ -34,10 +32,5 @@ def run(args: argparse.Namespace) -> int:
         OctConvError: something is missing or malformed, or the output folder holds another run.
     """
     task = job.prepare("train", args)
-    environ, done = resume.prepare(task.config, args.resume)
-    if done:
-        where = "{output_dir}: all {epochs} epochs are done".format(**task.config["Global"])
-        say(f"{where}; Global.epochs sets their number")
-        return 0
-    environ[ALLOW_NON_FINITE] = str(int(args.allow_non_finite_loss))
-    return task.run(environ)
+    task.allow_non_finite_loss = args.allow_non_finite_loss
+    return training.train(task, args.resume)

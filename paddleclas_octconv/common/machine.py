@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import importlib.util
 import os
 import platform
 import shlex
@@ -14,6 +15,15 @@ from typing import Any
 
 _CPUINFO = Path("/proc/cpuinfo")
 _PADDLES = ("paddlepaddle", "paddlepaddle-gpu")
+# Versions of Paddle with which every mode of every trainer is tested (docs/compatibility.md).
+TESTED = ("2.6.2", "3.2.2")
+_BROKEN = {
+    version: "CPU inference with oneDNN fails (ConvertPirAttribute2RuntimeAttribute)"
+    for version in ("3.3.0", "3.3.1")
+}
+NO_PADDLE = (
+    "Paddle is not installed: pip install 'paddleclas-octconv[cpu]', or [gpu] for NVIDIA GPUs"
+)
 
 
 def cpu_environment() -> dict[str, str]:
@@ -59,6 +69,19 @@ def paddle_version() -> str | None:
         with contextlib.suppress(metadata.PackageNotFoundError):
             return metadata.version(name)
     return None
+
+
+def paddle_warning(version: str) -> str | None:
+    """What to expect of a version of Paddle, in one line; None of one that is tested."""
+    if version in TESTED:
+        return None
+    what = _BROKEN.get(version, "it is not tested with this package")
+    return f"Paddle {version}: {what}; take {TESTED[-1]}, or {TESTED[0]}"
+
+
+def has_paddle() -> bool:
+    """Whether there is a Paddle to import, of whatever name and making."""
+    return importlib.util.find_spec("paddle") is not None
 
 
 def paddle_writes_pir() -> bool:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from typing import IO
 
 
-def say(message: str) -> None:
-    """Print ``paddleclas: message`` on standard error, at once, if that can be written to."""
+def say(message: str, output: IO[str] | None = None) -> None:
+    """Print ``paddleclas: message`` at once, on standard error or into a file, if it can be."""
     with contextlib.suppress(OSError, ValueError):
-        print(f"paddleclas: {message}", file=sys.stderr, flush=True)
+        print(f"paddleclas: {message}", file=output or sys.stderr, flush=True)
+
+
+def one_line(error: object) -> str:
+    """The message of an error as one line."""
+    return " ".join(str(error).split())
 
 
 def say_error(error: object) -> None:
     """Print an error as the one line it is."""
-    say(f"error: {' '.join(str(error).split())}")
+    say(f"error: {one_line(error)}")

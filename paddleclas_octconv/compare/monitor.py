@@ -63,6 +63,10 @@ class Monitor:
             with contextlib.suppress(psutil.Error):
                 memory += child.memory_info().rss
         self.peak_memory = max(self.peak_memory, memory)
+        if self._log is None:
+            return
+        if self._log is None:
+            return
         try:
             with self._log.open("rb") as file:
                 file.seek(self._offset)

@@ -7,24 +7,30 @@ no evaluation has chosen.
 
 from __future__ import annotations
 
+import copy
 import json
-import os
-import sys
+import signal
 import time
 from pathlib import Path
-from typing import Any, Callable, Sequence
-
-from filelock import FileLock
+from typing import IO, Any, Callable
 
 from ..checkpoints import whole as checkpoints
+from ..common import start
+from ..common.errors import OctConvError
 from ..common.files import write_atomically
-from ..run import launch, process
+from ..common.locks import hold
+from ..common.say import say
+from ..deploy import export
+from ..run import job as jobs
+from ..run import launch, process, training
 from .monitor import Monitor, Progress
 from .plan import Run
 
 STAGES = ("train", "export", "predict")
 STATE = "state.json"
 PREDICTIONS = "predictions.json"
+# Exit codes of a stage that the user has stopped, and with it the comparison.
+_STOPPED = [128 + getattr(signal, name, 0) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
 
 
 class Failed(Exception):
@@ -44,37 +50,35 @@ def read_state(run: Run) -> dict[str, Any]:
 
 
 def is_done(run: Run) -> bool:
+    """Whether nothing is left to do of a run."""
     return read_state(run)["done"] == list(STAGES)
 
 
 def execute(run: Run, gpus: str | None, show: Callable[[Progress], None]) -> None:
     """Do what is left to do of a run; where another process is at it, once that has ended.
 
-    show: is told now and then how far the training is.
+    Args:
+        run: the run.
+        gpus: numbers of GPUs to train on, one process each; None: one process.
+        show: is told now and then how far the training is.
 
     Raises:
         Failed: a stage has failed.
         KeyboardInterrupt: it was interrupted.
     """
-    with FileLock(str(run.folder / ".lock")):
-        _execute(run, gpus, show)
-
-
-def _execute(run: Run, gpus: str | None, show: Callable[[Progress], None]) -> None:
-    for stage in STAGES:
-        if stage in read_state(run)["done"]:
-            continue
-        if stage == "train":
-            _train(run, gpus, show)
-        elif stage == "export":
-            last, _ = checkpoints.newest(run.config)
-            _call(run, stage, _cli(run, "export", f"Global.pretrained_model={last.prefix}"))
-        else:
-            command = [sys.executable, "-m", f"{__package__}.predict", str(run.folder)]
-            _call(run, stage, command)
-        state = read_state(run)
-        state["done"].append(stage)
-        _write(run, state)
+    with hold(run.folder / ".lock"):
+        for stage in STAGES:
+            if stage in read_state(run)["done"]:
+                continue
+            if stage == "train":
+                _train(run, gpus, show)
+            elif stage == "export":
+                _call(run, stage, _export)
+            else:
+                _call(run, stage, _predict)
+            state = read_state(run)
+            state["done"].append(stage)
+            _write(run, state)
 
 
 def _train(run: Run, gpus: str | None, show: Callable[[Progress], None]) -> None:
@@ -82,32 +86,64 @@ def _train(run: Run, gpus: str | None, show: Callable[[Progress], None]) -> None
     first_epoch = checkpoint.epoch + 1 if checkpoint else 1
     if first_epoch > run.epochs:
         return
-    command = [*_cli(run, "train"), "--resume"]
-    if gpus:
-        command += ["--gpus", gpus, "--log-dir", str(run.folder / "launch")]
+    options = {"gpus": gpus, "log-dir": str(run.folder / "launch")} if gpus else {}
+
+    def train(run: Run, output: IO[str]) -> int:
+        return training.train(_job(run, "train", output, options=options), goes_on=True)
+
     state = read_state(run)
     state["segments"].append({"first_epoch": first_epoch, "began": time.time()})
     _write(run, state)
-    _call(run, "train", command, Monitor(run, first_epoch, show))
+    _call(run, "train", train, Monitor(run, first_epoch, show))
 
 
-def _cli(run: Run, mode: str, *overrides: str) -> list[str]:
-    command = [sys.executable, "-m", "paddleclas_octconv", mode, "-c", str(run.config_file)]
-    return command + [word for override in overrides for word in ("-o", override)]
+def _export(run: Run, output: IO[str]) -> int:
+    last, _ = checkpoints.newest(run.config)
+    if last is None:
+        raise OctConvError(
+            f"Global.output_dir: {run.config['Global']['output_dir']}: no checkpoint"
+        )
+    job = _job(run, "export", output, weights=str(last.prefix))
+    formats = export.formats_of(None, export.is_quantized(job.config))
+    try:
+        export.export(job.run, job.config, formats, [job.trainer.root])
+    except SystemExit as end:  # the exporter has said why
+        return int(end.code or 0)
+    return 0
 
 
-def _call(run: Run, stage: str, command: Sequence[str], monitor: Monitor | None = None) -> None:
-    """Run a stage in a process of its own, its output added to the stage's log."""
-    log = run.folder / f"{stage}.log"
+def _predict(run: Run, output: IO[str]) -> int:
+    command = start.command(f"{__package__}.predict", str(run.folder))
     environ = launch.environment(run.config["Global"]["device"], {})
-    parent = str(Path(__file__).resolve().parents[2])  # where this package is, installed or not
-    environ["PYTHONPATH"] = os.pathsep.join(filter(None, (environ.get("PYTHONPATH"), parent)))
+    return process.run(command, environ, output)
+
+
+def _job(
+    run: Run, mode: str, output: IO[str], weights: str | None = None, **attributes: Any
+) -> jobs.Job:
+    config = copy.deepcopy(run.config)
+    if weights:
+        config["Global"]["pretrained_model"] = weights
+    return jobs.prepare(mode, config, run.config_file, output=output, **attributes)
+
+
+def _call(
+    run: Run,
+    stage: str,
+    work: Callable[[Run, IO[str]], int],
+    monitor: Monitor | None = None,
+) -> None:
+    """Do the work of a stage, its output added to the stage's log."""
+    log = run.folder / f"{stage}.log"
     began = time.monotonic()
     with log.open("a", encoding="utf-8") as output:
         if monitor:
             monitor.start(log, output.tell())
         try:
-            code = process.run(command, environ, output)
+            code = work(run, output)
+        except OctConvError as error:
+            say(f"error: {error}", output)
+            code = 2
         finally:
             state = read_state(run)
             if monitor:
@@ -116,7 +152,7 @@ def _call(run: Run, stage: str, command: Sequence[str], monitor: Monitor | None 
             spent = time.monotonic() - began
             state["seconds"][stage] = state["seconds"].get(stage, 0.0) + spent
             _write(run, state)
-    if code in (130, 143):
+    if code in _STOPPED:
         raise KeyboardInterrupt
     if code:
         raise Failed(run, stage, code, log)

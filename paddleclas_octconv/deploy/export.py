@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence
+from typing import Any, Callable, Dict, Iterable, Iterator, Sequence
 
 import yaml
 
@@ -34,8 +34,8 @@ _EXPORTED = [
 _KEY = "Global.save_inference_dir"
 
 #: Runs PaddleClas's exporter in a process of its own, given environment variables to add and
-#: overrides (KEY=VALUE) to append; returns its exit code.
-RunExporter = Callable[[Dict[str, str], List[str]], int]
+#: values to set in the config, by dotted key; returns its exit code.
+RunExporter = Callable[[Dict[str, str], Dict[str, Any]], int]
 
 
 def is_quantized(config: dict[str, Any]) -> bool:
@@ -118,8 +118,6 @@ def _target(config: dict[str, Any]) -> Path:
         raise OctConvError(f"{_KEY} is not set: it should name the folder to export into")
     if not isinstance(value, str):
         raise OctConvError(f"{_KEY}: {value!r} should be the path of a folder")
-    if "=" in value:
-        raise OctConvError(f"{_KEY}: {value} has a '=', which PaddleClas's -o cannot pass on")
     wrong = why_no_folder(value)
     if wrong and wrong != "no such folder":
         raise OctConvError(f"{_KEY}: {value} {wrong}")
@@ -142,7 +140,7 @@ def _staging_beside(target: Path) -> Iterator[Path]:
 
 def _run(run_exporter: RunExporter, form: str, folder: Path) -> None:
     flags = {"FLAGS_enable_pir_api": _FLAG[form]} if machine.paddle_writes_pir() else {}
-    code = run_exporter(flags, [f"{_KEY}={folder}"])
+    code = run_exporter(flags, {_KEY: str(folder)})
     if code:
         raise SystemExit(code)
     if not list(folder.glob("*" + SUFFIX[form])) or not list(folder.glob("*.pdiparams")):

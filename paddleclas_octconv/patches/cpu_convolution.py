@@ -27,6 +27,17 @@ from paddle import Tensor, nn
 from paddle.amp.auto_cast import amp_state
 from paddle.autograd import PyLayer
 
+from .patch import TRAINER, Patch
+
+CONV2D = Patch(
+    "paddle.nn.Conv2D.forward",
+    f"{TRAINER} that trains on a CPU",
+    "Paddle's CPU kernels convolve image by image, which on small feature maps is slow: one matrix "
+    "product serves the whole batch",
+    "Paddle trains with oneDNN",
+)
+PATCHES = (CONV2D,)
+
 # Where this is faster than Paddle's kernels, by forward and backward together: from how many images
 # a batch and up to how many pixels an output; and for a depthwise convolution up to how many
 # elements of a kernel's matrix (pixels of input times output), for each image and at all.
@@ -288,13 +299,11 @@ def install() -> None:
     """Make every ``paddle.nn.Conv2D`` of this process convolve so, unless ``SWITCH`` is "0"."""
     if os.environ.get(SWITCH) == "0":
         return
-    forward = nn.Conv2D.forward
+    CONV2D.wrap(nn.Conv2D, _forward_by_batch)
 
-    @functools.wraps(forward)
-    def forward_by_batch(self, x):
-        y = _by_batch(self, x)
-        if y is None:
-            return forward(self, x)
-        return y if self.bias is None else y + self.bias.reshape([1, -1, 1, 1])
 
-    nn.Conv2D.forward = forward_by_batch
+def _forward_by_batch(forward, self, x):
+    y = _by_batch(self, x)
+    if y is None:
+        return forward(self, x)
+    return y if self.bias is None else y + self.bias.reshape([1, -1, 1, 1])

@@ -1,58 +1,101 @@
 """Let PaddleClas's own predictor (``paddleclas --inference_model_dir``) read exported folders.
 
-Three functions of the loaded predictor are wrapped, in memory:
-
-* the model check, which asks for ``inference.pdmodel``, accepts ``inference.json`` as well;
-* Paddle Inference is given the model's files by name, in the faster format that this Paddle
-  reads. PaddleClas 2.6.0 gives it a folder instead, which Paddle 2.6 takes for a file and
-  Paddle 3 reads as ``inference.json`` alone, without the executor that PIR needs. On a CPU it
-  keeps its intermediate tensors, as the predictors of this package do;
-* the config takes preprocessing and label names from the folder, if this package exported
-  it, instead of ImageNet's. Options of the user's own win.
-
-A folder from elsewhere, where it could be read before, gives the same predictions as before.
+A folder that says nothing about itself gives the same predictions as without these.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import functools
+import sys
+import types
+from pathlib import Path
 from types import ModuleType
-from typing import Any
-from unittest import mock
+from typing import Any, Sequence
+
+import yaml
 
 from ..common.errors import OctConvError
+from ..common.say import say, say_error
 from ..deploy import metadata
 from ..deploy.predictor import keep_intermediate_tensors, model_files
+from .patch import PREDICTOR, Patch
 
+INIT_CONFIG = Patch(
+    "paddleclas.paddleclas.init_config",
+    PREDICTOR,
+    "it assumes ImageNet's preprocessing and label names: those in the folder's `inference.yml` "
+    "are taken instead, where the user gives none",
+)
+CHECK_INPUT_MODEL = Patch(
+    "paddleclas.paddleclas.PaddleClas._check_input_model",
+    PREDICTOR,
+    "it asks for `inference.pdmodel`: `inference.json`, which Paddle 3 writes, is a model too",
+)
+CREATE = Patch(
+    "paddleclas.deploy.utils.predictor.Predictor.create_paddle_predictor",
+    PREDICTOR,
+    "on a CPU, intermediate tensors are kept from one prediction to the next, which is faster",
+)
+CONFIG = Patch(
+    "paddleclas.deploy.utils.predictor.Config",
+    f"{PREDICTOR}, while it opens a folder",
+    "PaddleClas 2.6.0 names the folder alone, which Paddle 2.6 takes for a file and Paddle 3 reads "
+    "without the executor that PIR needs: it is given the files, in the faster format",
+)
+MAIN = Patch(
+    "paddleclas.paddleclas.main",
+    "the `paddleclas` command",
+    "an error in the folder is told in one line",
+)
+ARGPARSE = Patch(
+    "paddleclas.paddleclas.argparse",
+    "`paddleclas --help`",
+    "its help names the sub-commands",
+)
+PATCHES = (INIT_CONFIG, CHECK_INPUT_MODEL, CREATE, CONFIG, MAIN, ARGPARSE)
+
+# The steps that an inference.yml can ask for, of those that PaddleClas's predictor has.
+OPERATORS = ("DecodeImage", "ResizeImage", "CropImage", "NormalizeImage", "ToCHWImage")
 _TOPK = "PostProcess.Topk.topk"
 _LABELS = "PostProcess.Topk.class_id_map_file"
 
 
 def adapt(module: ModuleType) -> None:
-    """Wrap the predictor of a loaded ``paddleclas.paddleclas``; once, however often called."""
+    """Adapt the predictor of a loaded ``paddleclas.paddleclas``; once, however often called."""
     if getattr(module, "_octconv_adapted", False):
         return
     from paddleclas.deploy.utils import predictor
 
-    _wrap(module, "init_config", _init_config)
-    _wrap(module.PaddleClas, "_check_input_model", _check_input_model)
-    _wrap(
-        predictor.Predictor,
-        "create_paddle_predictor",
-        functools.partial(_create_paddle_predictor, predictor),
-    )
-    module._octconv_adapted = True
+    INIT_CONFIG.wrap(module, _init_config)
+    CHECK_INPUT_MODEL.wrap(module.PaddleClas, _check_input_model)
+    CREATE.wrap(predictor.Predictor, functools.partial(_create_paddle_predictor, predictor))
+    module._octconv_adapted = True  # type: ignore[attr-defined]
 
 
-def _wrap(owner: Any, name: str, wrapper) -> None:
-    original = getattr(owner, name)
+def adapt_command(module: ModuleType, commands: Sequence[str]) -> None:
+    """Adapt the ``paddleclas`` command, which calls ``main`` of that module.
 
-    @functools.wraps(original)
-    def wrapped(*args, **kwargs):
-        return wrapper(original, *args, **kwargs)
+    Args:
+        module: the loaded ``paddleclas.paddleclas``.
+        commands: the sub-commands that it has.
+    """
+    MAIN.wrap(module, _main)
+    if "-h" in sys.argv or "--help" in sys.argv:
+        names = ", ".join(commands)
+        parser = functools.partial(
+            argparse.ArgumentParser, epilog=f"sub-commands, each with its own --help: {names}"
+        )
+        ARGPARSE.put(module, types.SimpleNamespace(**{**vars(argparse), "ArgumentParser": parser}))
 
-    setattr(owner, name, wrapped)
+
+def _main(main):
+    try:
+        return main()
+    except OctConvError as error:
+        say_error(error)
+        return 2
 
 
 def _check_input_model(original, self, model_name, inference_model_dir):
@@ -69,11 +112,11 @@ def _create_paddle_predictor(module, original, self, args, inference_model_dir=N
         keep_intermediate_tensors()
     # Paddle's TensorRT engine takes pdmodel alone.
     config_class = _config_class(module.Config, folder, pir=not args.get("use_tensorrt"))
-    with mock.patch.object(module, "Config", config_class):
+    with CONFIG.put_within(module, config_class):
         return original(self, args, inference_model_dir)
 
 
-def _config_class(base: type, folder: str, pir: bool) -> type:
+def _config_class(base: Any, folder: str, pir: bool) -> type:
     """Paddle Inference's Config, but of the files that a folder and prefix stand for."""
 
     class Config(base):
@@ -91,19 +134,99 @@ def _config_class(base: type, folder: str, pir: bool) -> type:
 
 def _init_config(original, model_type, model_name, inference_model_dir, **kwargs):
     config = original(model_type, model_name, inference_model_dir, **kwargs)
-    described = metadata.read(inference_model_dir) if model_type == "custom" else None
-    if described:
-        _adopt(config, described, kwargs)
+    if model_type == "custom":
+        described = _describe(inference_model_dir)
+        if described:
+            _adopt(config, described, kwargs)
+        elif _guesses_labels(config, kwargs):
+            say(
+                f"warning: {inference_model_dir} does not name its classes: the label names are "
+                f"ImageNet's; --class_id_map_file=FILE gives others"
+            )
     return config
 
 
-def _adopt(config, described: dict, options: dict) -> None:
+def _describe(folder: str) -> dict | None:
+    """What a folder says about itself, by this package's exporter or PaddleClas's own.
+
+    Raises:
+        OctConvError: this package has written it, and it is not what it wrote.
+    """
+    ours = metadata.read(folder)
+    try:
+        described = ours or yaml.safe_load(
+            Path(folder, metadata.CONFIG_FILE).read_text(encoding="utf-8")
+        )
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    try:
+        _check(described, Path(folder, metadata.CONFIG_FILE))
+    except OctConvError as error:
+        if ours:
+            raise
+        say(f"warning: not taken into account: {error}")
+        return None
+    return described
+
+
+def _check(described: Any, file: Path) -> None:
+    """Refuse what is no preprocessing: PaddleClas looks steps up by name and evaluates text.
+
+    Raises:
+        OctConvError: naming the step or the key.
+    """
+    section = described.get("PreProcess") if isinstance(described, dict) else None
+    ops = section.get("transform_ops") if isinstance(section, dict) else None
+    if not isinstance(ops, list):
+        raise OctConvError(f"{file}: PreProcess.transform_ops should be a list of steps")
+    for op in ops:
+        name = next(iter(op)) if isinstance(op, dict) and len(op) == 1 else op
+        if name not in OPERATORS:
+            raise OctConvError(
+                f"{file}: PreProcess.transform_ops: {name!r} should be one of "
+                f"{', '.join(OPERATORS)}"
+            )
+        options = op[name] or {}
+        scale = options.get("scale") if isinstance(options, dict) else options
+        if not isinstance(options, dict) or type(scale) not in (int, float, type(None)):
+            raise OctConvError(
+                f"{file}: PreProcess.transform_ops: {name}.scale: {scale!r} should be a number"
+            )
+    post = described.get("PostProcess") or {}
+    if not isinstance(post, dict) or not all(
+        isinstance(each or {}, dict) for each in post.values()
+    ):
+        raise OctConvError(f"{file}: PostProcess: {post!r} should be a section such as Topk")
+    topk = (post.get("Topk") or {}).get("topk")
+    if topk is not None and (type(topk) is not int or topk < 1):
+        raise OctConvError(f"{file}: {_TOPK}: {topk!r} should be a whole number from 1")
+    labels = metadata.label_list(described)
+    if labels is not None and not (
+        isinstance(labels, list) and all(isinstance(label, str) for label in labels)
+    ):
+        raise OctConvError(f"{file}: PostProcess.Topk.label_list should be a list of names")
+
+
+def _guesses_labels(config: Any, options: dict) -> bool:
+    """Whether label names are shown that neither folder nor user have given."""
+    topk = (config.get("PostProcess") or {}).get("Topk")
+    return bool(topk) and not options.get("class_id_map_file") and _LABELS not in _keys(options)
+
+
+def _keys(options: dict) -> list[str]:
+    return [option.partition("=")[0] for option in options.get("override") or ()]
+
+
+def _adopt(config: Any, described: dict, options: dict) -> None:
     """Put the folder's preprocessing and label names into the predictor's config.
 
-    options: the predictor's options as the user gave them; what they say stays.
+    Args:
+        config: that of the predictor.
+        described: what the folder says about itself.
+        options: the predictor's options as the user gave them; what they say stays.
     """
-    overridden = [option.partition("=")[0] for option in options.get("override") or ()]
-    ops = (described.get("PreProcess") or {}).get("transform_ops")
+    overridden = _keys(options)
+    ops = described["PreProcess"]["transform_ops"]
     if ops and not any(key.startswith("PreProcess") for key in overridden):
         config.PreProcess.transform_ops = _resized(
             ops, options.get("resize_short"), options.get("crop_size")

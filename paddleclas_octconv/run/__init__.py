@@ -1,1 +1,8 @@
-"""The parent's side of a run: what a command starts, and what it tells of its end."""
+"""The parent's side of a run: what a command starts, and what it tells of its end.
+
+``job``       a mode of a trainer with a config that was checked, and its run
+``training``  a job that trains: alone in its output folder, from where it stands
+``launch``    the command line and environment of the processes, one or many
+``process``   runs them; nothing is left behind when it is interrupted
+``outcome``   what there is to say when they have ended
+"""

@@ -1,18 +1,14 @@
-"""The command and the environment of a trainer run, on one process or on many."""
+"""The command line and the environment of a trainer run, in one process or in many."""
 
 from __future__ import annotations
 
 import os
-import sys
+import re
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import Mapping
 
-from ..common import machine
+from ..common import machine, start
 from ..common.errors import OctConvError
-from ..trainer.locate import Trainer
-from . import process
-
-_PROGRAM = Path(__file__).resolve().parents[1] / "child" / "main.py"
 
 # Options of ``python -m paddle.distributed.launch`` that are passed on: (name, meaning).
 OPTIONS = (
@@ -31,59 +27,70 @@ OPTIONS = (
     ("elastic-level", "1: go on after a failed process"),
     ("elastic-timeout", "seconds to wait for machines"),
 )
+# Those that are whole numbers, from the least to the most they can be.
+_NUMBERS = {
+    "nproc-per-node": (1, 1024),
+    "rank": (0, 9999),
+    "start-port": (1, 65535),
+    "max-restart": (0, 9999),
+    "elastic-level": (-1, 1),
+    "elastic-timeout": (0, 999999),
+}
+_LOG_LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "NOTSET")
 
 
-def run(
-    mode: str,
-    trainer: Trainer,
-    arguments: Sequence[str],
-    launch: Mapping[str, str],
-    environ: Mapping[str, str],
-) -> int:
-    """Run a mode of a trainer in a process of its own, and return the exit code.
+def command(handover: Path, options: Mapping[str, str]) -> list[str]:
+    """The command line of a trainer process, or of the launcher that starts one for each rank.
 
     Args:
-        mode: "train", "eval", "infer" or "export".
-        trainer: the trainer.
-        arguments: what PaddleClas's ``tools/*.py`` take: -c FILE -o KEY=VALUE ….
-        launch: options for ``paddle.distributed.launch``, by the names in ``OPTIONS``; empty: a
+        handover: the file with what is handed over to it.
+        options: options for ``paddle.distributed.launch``, by the names in ``OPTIONS``; empty: a
             single process without it.
-        environ: the environment, see ``environment``.
     """
-    launcher = []
-    if launch:
-        launcher = ["-m", "paddle.distributed.launch"]
-        launcher += [f"--{name.replace('-', '_')}={value}" for name, value in launch.items()]
-    command = [sys.executable, *launcher, str(_PROGRAM), mode, str(trainer.root), *arguments]
-    return process.run(command, environ)
+    program = start.command("paddleclas_octconv.child.main", str(handover))
+    if not options:
+        return program
+    given = [f"--{name.replace('-', '_')}={value}" for name, value in options.items()]
+    return start.command("paddleclas_octconv.child.launcher", *given, *program[1:])
 
 
-def check(launch: Mapping[str, str]) -> None:
+def check(options: Mapping[str, str]) -> None:
     """Check options for the launcher.
 
     Raises:
-        OctConvError: a value is malformed, or GPUs are asked for where there is none.
+        OctConvError: a value is malformed, they do not go together, or GPUs are asked for where
+            there is none.
     """
-    for name in ("nproc-per-node", "nnodes", "rank"):
-        value = launch.get(name)
-        if value is not None and (not value.isdigit() or (name != "rank" and int(value) < 1)):
-            if name == "nnodes" and ":" in value:  # elastic: from:to
-                continue
-            least = 0 if name == "rank" else 1
-            raise OctConvError(f"--{name} {value}: should be a whole number from {least}")
-    gpus = launch.get("gpus")
-    if gpus is None:
-        return
-    if not all(gpu.strip().isdigit() for gpu in gpus.split(",")):
-        raise OctConvError(f"--gpus {gpus}: should be the numbers of GPUs, such as 0,1,2,3")
-    if not machine.has_gpu():
-        count = len(gpus.split(","))
+    for name, (least, most) in _NUMBERS.items():
+        if name in options:
+            _whole(name, options[name], least, most)
+    nodes = _nodes(options.get("nnodes"))
+    rank = int(options.get("rank", 0))
+    if rank >= nodes:
+        wanted = f"from 0 to {nodes - 1}" if nodes > 1 else "0 without --nnodes, one machine"
+        raise OctConvError(f"--rank {rank}: should be {wanted}")
+    if nodes > 1 and not _meeting_point(options):
         raise OctConvError(
-            f"--gpus {gpus}: Paddle sees no GPU here; --nproc-per-node {count} runs on the CPU"
+            f"--nnodes {options['nnodes']}: the machines find each other at --master "
+            f"ADDRESS:PORT, the same on all"
         )
+    _check_master(options.get("master"))
+    level = options.get("log-level")
+    if level is not None and level.upper() not in _LOG_LEVELS:
+        raise OctConvError(f"--log-level {level}: should be one of {', '.join(_LOG_LEVELS)}")
+    folder = options.get("log-dir")
+    if folder == "" or (folder and os.path.exists(folder) and not os.path.isdir(folder)):
+        raise OctConvError(f"--log-dir {folder}: should be a folder, which may be a new one")
+    _check_gpus(options.get("gpus"))
 
 
-def environment(device: str, launch: Mapping[str, str]) -> dict[str, str]:
+def machines(options: Mapping[str, str]) -> int:
+    """How many machines work on a run, at most."""
+    ips = options.get("ips")
+    return len(ips.split(",")) if ips else _nodes(options.get("nnodes"))
+
+
+def environment(device: str, options: Mapping[str, str]) -> dict[str, str]:
     """The environment for a run on a device, in which a CPU does what it can.
 
     Paddle uses one thread unless told otherwise. See ``machine.cpu_environment`` for the rest.
@@ -91,6 +98,51 @@ def environment(device: str, launch: Mapping[str, str]) -> dict[str, str]:
     on_cpu = device == "cpu" or (device == "gpu" and not machine.has_gpu())
     if not on_cpu:
         return dict(os.environ)
-    processes = int(launch.get("nproc-per-node", 1))
+    processes = int(options.get("nproc-per-node", 1))
     threads = str(max(1, machine.cpu_count() // processes))
     return {"OMP_NUM_THREADS": threads, **machine.cpu_environment(), **os.environ}
+
+
+def _whole(name: str, value: str, least: int, most: int) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,6}", value) or not least <= int(value) <= most:
+        raise OctConvError(f"--{name} {value}: should be a whole number from {least} to {most}")
+    return int(value)
+
+
+def _nodes(value: str | None) -> int:
+    """The most machines that ``--nnodes`` asks for: a number, or FROM:TO of an elastic job."""
+    least, colon, most = (value or "1").partition(":")
+    try:
+        ends = [_whole("nnodes", end, 1, 9999) for end in ([least, most] if colon else [least])]
+    except OctConvError:
+        ends = []
+    if not ends or ends != sorted(ends):
+        raise OctConvError(f"--nnodes {value}: should be a whole number from 1 to 9999, or FROM:TO")
+    return ends[-1]
+
+
+def _meeting_point(options: Mapping[str, str]) -> bool:
+    return bool({"master", "ips"} & options.keys() or os.environ.get("PADDLE_MASTER"))
+
+
+def _check_master(master: str | None) -> None:
+    if master is None:
+        return
+    address, _, port = master.rpartition("://")[2].rpartition(":")
+    if not address or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+        raise OctConvError(f"--master {master}: should be ADDRESS:PORT, such as 10.0.0.1:6070")
+
+
+def _check_gpus(gpus: str | None) -> None:
+    if gpus is None:
+        return
+    numbers = gpus.split(",")
+    if not all(re.fullmatch(r" *[0-9]{1,4} *", number) for number in numbers):
+        raise OctConvError(f"--gpus {gpus}: should be the numbers of GPUs, such as 0,1,2,3")
+    if len(set(map(int, numbers))) < len(numbers):
+        raise OctConvError(f"--gpus {gpus}: names a GPU twice")
+    if not machine.has_gpu():
+        raise OctConvError(
+            f"--gpus {gpus}: Paddle sees no GPU here; --nproc-per-node {len(numbers)} runs on "
+            f"the CPU"
+        )

@@ -10,7 +10,7 @@ from typing import IO, Iterator, Mapping, Sequence
 
 import psutil
 
-from ..child.endings import death_with_parent
+from ..common.processes import death_with_parent
 
 PATIENCE = 15.0  # seconds a process and its descendants have to end by themselves
 _TERMINAL = 2.0  # seconds in which the Ctrl-C of a terminal, which reaches the child too, works
@@ -23,7 +23,10 @@ class _Interrupted(Exception):
 def run(command: Sequence[str], environ: Mapping[str, str], output: IO | None = None) -> int:
     """Run a command, its output streamed, and return its exit code (128 + n after signal n).
 
-    output: a file that takes stdout and stderr instead.
+    Args:
+        command: the command line.
+        environ: the whole environment.
+        output: a file that takes its standard output and error instead.
 
     SIGINT, SIGTERM and SIGHUP are passed on; what has not ended ``PATIENCE`` seconds later, of
     the child and all that it has started, is killed. Where this process itself is killed, Linux

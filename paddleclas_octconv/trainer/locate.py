@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Mapping
@@ -29,8 +28,13 @@ class Trainer:
     def version(self) -> str | None:
         """The version of a wheel's copy; a checkout does not know its own."""
         for info in self.root.parent.glob("paddleclas-*.dist-info"):
-            return re.match(r"paddleclas-(.+)\.dist-info", info.name)[1]
+            return info.name[len("paddleclas-") : -len(".dist-info")]
         return None
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether it is the version that is fetched, wherever it is installed."""
+        return self.version == fetch.TRAINER.version
 
     def __str__(self) -> str:
         kind = "checkout" if self.is_checkout else self.version or "of unknown version"

@@ -1,0 +1,103 @@
+"""The epochs of a training: where they start, and what chance each of them has."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import random
+from typing import Any, Callable, Iterator
+
+from ..checkpoints.resume import Start
+from ..common.errors import OctConvError
+from ..patches import paddleclas_engine
+
+_SEEDS = 1_000_003  # seeds of two epochs are this far apart: more than there are processes
+
+
+def prepare_epochs(start: Start) -> None:
+    """Have the ``Engine`` on ``sys.path`` train from where its run stands.
+
+    Raises (then, when it trains):
+        OctConvError: an epoch has no step, or the processes would go on from different epochs.
+    """
+    if start.best_metric is not None:
+        paddleclas_engine.start_with_metric(start.best_metric)
+
+    @contextlib.contextmanager
+    def prepared(engine: Any) -> Iterator[None]:
+        _demand_steps(engine)
+        _agree_on(start.epoch)
+        engine.train_epoch_func = _with_randomness_of_epoch(engine.train_epoch_func)
+        yield
+
+    paddleclas_engine.train_within(prepared)
+
+
+def _demand_steps(engine: Any) -> None:
+    """Refuse a training that would save the network as it was.
+
+    Raises:
+        OctConvError: ``drop_last`` leaves no batch, or there is no epoch.
+    """
+    epochs = engine.config["Global"]["epochs"]
+    if epochs < 1:
+        raise OctConvError(f"Global.epochs: {epochs} should be a whole number from 1")
+    if getattr(engine, "iter_per_epoch", len(engine.train_dataloader)) < 1:
+        sampler = engine.config["DataLoader"]["Train"].get("sampler") or {}
+        images = len(getattr(engine.train_dataloader, "dataset", ()))
+        raise OctConvError(
+            f"DataLoader.Train.sampler.batch_size: {sampler.get('batch_size')} leaves no batch of "
+            f"the {images} images to train on, for each process: a smaller one does, or "
+            f"drop_last: False"
+        )
+
+
+def _with_randomness_of_epoch(train_epoch: Callable) -> Callable:
+    """Have an epoch draw the same random numbers whether the run was resumed before it or not.
+
+    PaddleClas saves no random state. The order of the images does follow the number of the
+    epoch, which the pinned version forgets to set when it goes on from a checkpoint.
+    """
+
+    @functools.wraps(train_epoch)
+    def train_epoch_seeded(engine, epoch_id, *args, **kwargs):
+        sampler = getattr(engine.train_dataloader, "batch_sampler", None)
+        if hasattr(sampler, "set_epoch"):
+            sampler.set_epoch(epoch_id - 1)
+        seed = engine.config["Global"].get("seed")
+        if type(seed) is int and epoch_id > 1:  # the engine itself has seeded the first
+            _seed(seed + (epoch_id - 1) * _SEEDS)
+        return train_epoch(engine, epoch_id, *args, **kwargs)
+
+    return train_epoch_seeded
+
+
+def _seed(seed: int) -> None:
+    import numpy as np
+    import paddle
+
+    seed = (seed + paddle.distributed.get_rank()) % 2**32
+    paddle.seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
+
+
+def _agree_on(epoch: int) -> None:
+    """Make sure that all processes go on from the same epoch.
+
+    Raises:
+        OctConvError: they do not, such as on machines that do not share their output folder.
+    """
+    import paddle
+    from paddle import distributed
+
+    if distributed.get_world_size() == 1:
+        return
+    gathered: list = []
+    distributed.all_gather(gathered, paddle.to_tensor([epoch], dtype="int64"))
+    epochs = [int(each) for each in gathered]
+    if len(set(epochs)) > 1:
+        raise OctConvError(
+            f"the processes would go on from different epochs ({epochs}, by rank): "
+            f"Global.output_dir has to be one folder that all machines share"
+        )

@@ -1,0 +1,40 @@
+"""An engine that PaddleClas cannot make from a config is told of in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from typing import Any, Iterator
+
+from ..common.errors import TRACEBACK, OctConvError, traceback_wanted
+from ..common.say import one_line
+from ..patches import paddleclas_engine
+
+_LENGTH = 400  # of what is told of an error of PaddleClas
+
+
+def explain_setup() -> None:
+    """Have the ``Engine`` on ``sys.path`` say in one line which config it cannot be made from.
+
+    Raises (then, when an engine is made, or trains its first batch):
+        OctConvError: PaddleClas failed, with the place where it did.
+    """
+    paddleclas_engine.make_within(_explained)
+    paddleclas_engine.train_within(_explained)
+
+
+@contextlib.contextmanager
+def _explained(engine: Any) -> Iterator[None]:
+    try:
+        yield
+    except OctConvError:
+        raise
+    except Exception as error:
+        if traceback_wanted() or getattr(engine, "global_step", 0) > 1:
+            raise
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise OctConvError(
+            f"PaddleClas cannot run this config: {type(error).__name__}: "
+            f"{one_line(error)[:_LENGTH]} "
+            f"({place.filename}, line {place.lineno}; {TRACEBACK}=1 shows how it came there)"
+        ) from None

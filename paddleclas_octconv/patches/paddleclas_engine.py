@@ -1,0 +1,61 @@
+"""Work before, around and after that of PaddleClas's ``Engine``."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, ContextManager
+
+from .patch import TRAINER, Patch
+
+MAKE = Patch(
+    "ppcls.engine.engine.Engine.__init__",
+    TRAINER,
+    "a config that no engine can be made from ends in a traceback: it is told in one line",
+)
+TRAIN = Patch(
+    "ppcls.engine.engine.Engine.train",
+    TRAINER,
+    "it has no hooks: a resumed epoch draws the random numbers it would have drawn, a loss that is "
+    "no number stops the run, and so does a training without steps",
+)
+INIT_MODEL = Patch(
+    "ppcls.engine.engine.init_model",
+    TRAINER,
+    "it takes the metric of the checkpoint, or 0, for the best so far, so that a worse model "
+    "replaces the best one",
+)
+PATCHES = (MAKE, TRAIN, INIT_MODEL)
+
+Around = Callable[[Any], ContextManager[None]]
+
+
+def make_within(context: Around) -> None:
+    """Make engines of the PaddleClas on ``sys.path`` within ``context(engine)``."""
+    _within(MAKE, context)
+
+
+def train_within(context: Around) -> None:
+    """Train within ``context(engine)``; one that is given later is around those before."""
+    _within(TRAIN, context)
+
+
+def start_with_metric(best_metric: float) -> None:
+    """Let a checkpoint come with the best metric of its run."""
+    from ppcls.engine import engine
+
+    def init_model_with_metric(init_model, *args, **kwargs):
+        states = init_model(*args, **kwargs)
+        if states:
+            states["metric"] = best_metric
+        return states
+
+    INIT_MODEL.wrap(engine, init_model_with_metric)
+
+
+def _within(patch: Patch, context: Around) -> None:
+    from ppcls.engine.engine import Engine
+
+    def call_within(original, engine, *args, **kwargs):
+        with context(engine):
+            return original(engine, *args, **kwargs)
+
+    patch.wrap(Engine, call_within)
