@@ -43,7 +43,7 @@ class Run:
             if ended:
                 return False
             time.sleep(0.01)
-        raise AssertionError(f"{text!r} did not appear: {(self.folder / 'console').read_text()}")
+        raise AssertionError(f"{text!r} did not appear: {self.said}")
 
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):  # it has ended
@@ -76,7 +76,7 @@ def alive(process: psutil.Process) -> bool:
 def rank_of(process: psutil.Process) -> str | None:
     """The rank that the launcher has given a process; None for others."""
     try:
-        program = any(word.endswith("run.py") for word in process.cmdline())
+        program = any(word == "paddleclas_octconv.child.main" for word in process.cmdline())
         return process.environ().get("PADDLE_TRAINER_ID") if program else None
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None

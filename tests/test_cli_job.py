@@ -13,9 +13,11 @@ from paddleclas_octconv.checkpoints import outputs
 from paddleclas_octconv.cli import job
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.handover import Handover
 from paddleclas_octconv.run import process
 
 NAME = "OctMobileNetV1_x0_25"
+HANDED: dict[str, Handover] = {}
 
 
 @pytest.fixture
@@ -30,8 +32,9 @@ def runs(monkeypatch, tmp_path):
     """The commands and environments that would run."""
     runs = []
 
-    def record(command, environ):
+    def record(command, environ, output=None):
         runs.append((command, environ))
+        HANDED[command[-1]] = Handover.read(Path(command[-1]))
         return 0
 
     monkeypatch.setattr(process, "run", record)
@@ -47,23 +50,31 @@ def make(path: str, age: float = 0) -> Path:
     return path
 
 
-def test_overrides_are_passed_on_unchanged(fetched_trainer, tiny_config, parse, runs):
-    overrides = ["-o", "Global.epochs=2*3", "-o", "Arch.alpha=0.25"]
+def handed_over(command: list[str]) -> Handover:
+    """What a command that was not run would have been given."""
+    return HANDED[command[-1]]
+
+
+def test_config_is_handed_over_as_data(fetched_trainer, tiny_config, parse, runs):
+    overrides = ["-o", "Global.epochs=2*3", "-o", "Global.output_dir=a=b[0]__import__('os')"]
     job.prepare("train", parse("-c", tiny_config, *overrides, "-p", "x=1")).run()
     ((command, _),) = runs
     assert command[0] == sys.executable
-    assert command[2:] == ["train", str(fetched_trainer)] + ["-c", str(tiny_config)] + overrides + [
-        "-p",
-        "x=1",
-    ]
+    assert command[2] == "paddleclas_octconv.child.main"
+    handover = handed_over(command)
+    assert (handover.mode, handover.trainer) == ("train", str(fetched_trainer))
+    assert handover.config["Global"]["epochs"] == 6
+    assert handover.config["Global"]["output_dir"] == "a=b[0]__import__('os')"
+    assert handover.profiler_options == "x=1"
 
 
 def test_launcher_stands_before_the_trainer(fetched_trainer, tiny_config, parse, runs):
     options = ["--nproc-per-node", 2, "--nnodes=2", "--master", "10.0.0.1:6070", "--rank", 0]
     job.prepare("train", parse("-c", tiny_config, *options, "--log_dir", "ranks")).run()
     (check, _), (command, _) = runs
-    assert "paddle.distributed.launch" not in check
-    assert command[1:3] == ["-m", "paddle.distributed.launch"]
+    assert "paddleclas_octconv.child.launcher" not in check
+    assert handed_over(check).check_only and not handed_over(command).check_only
+    assert command[2] == "paddleclas_octconv.child.launcher"
     assert sorted(command[3:8]) == [
         "--log_dir=ranks",
         "--master=10.0.0.1:6070",
@@ -71,7 +82,7 @@ def test_launcher_stands_before_the_trainer(fetched_trainer, tiny_config, parse,
         "--nproc_per_node=2",
         "--rank=0",
     ]
-    assert command[8].endswith("run.py")
+    assert command[8:10] == check[1:3]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +135,8 @@ def test_weights_of_the_output_folder_are_the_default(
 ):
     make(f"output/{NAME}/best_model.pdparams")
     job.prepare(mode, parse("-c", tiny_config)).run()
-    assert runs[0][0][-2:] == ["-o", f"Global.pretrained_model=output/{NAME}/best_model"]
+    weights = handed_over(runs[0][0]).config["Global"]["pretrained_model"]
+    assert weights == f"output/{NAME}/best_model"
 
 
 @pytest.mark.parametrize("given", ["mine", "mine.pdparams"])
@@ -132,22 +144,24 @@ def test_weights_that_are_given_are_taken(fetched_trainer, tiny_config, parse, r
     make("output/best_model.pdparams")
     make("mine.pdparams")
     job.prepare("eval", parse("-c", tiny_config, "-o", f"Global.pretrained_model={given}")).run()
-    assert runs[0][0][-1] == "Global.pretrained_model=mine"  # as every version takes it
+    weights = handed_over(runs[0][0]).config["Global"]["pretrained_model"]
+    assert weights == "mine"  # as every version takes it
 
 
 def test_pretrained_network_can_be_evaluated_without_training(
     fetched_trainer, tiny_config, parse, runs
 ):
     job.prepare("eval", parse("-c", tiny_config, "-o", "Arch.pretrained=True")).run()
-    assert "pretrained_model" not in " ".join(runs[0][0])
+    assert handed_over(runs[0][0]).config["Global"]["pretrained_model"] is None
     with pytest.raises(OctConvError, match="holds no trained weights"):
         job.prepare("eval", parse("-c", tiny_config))
 
 
 def test_second_process_of_a_job_does_not_check_again(fetched_trainer, tiny_config, parse, runs):
     task = job.prepare("train", parse("-c", tiny_config))
-    task.run({"FLAGS_x": "1"}, ["Global.save_inference_dir=a"])
-    task.run({"FLAGS_x": "0"}, ["Global.save_inference_dir=b"])
+    for value, folder in (("1", "a"), ("0", "b")):
+        task.run({"FLAGS_x": value}, {"Global.save_inference_dir": folder})
     assert [environ["FLAGS_x"] for _, environ in runs] == ["1", "0"]
-    assert [command[-1][-1] for command, _ in runs] == ["a", "b"]
-    assert [environ["PADDLECLAS_OCTCONV_CHECKED"] for _, environ in runs] == ["0", "1"]
+    handed = [handed_over(command) for command, _ in runs]
+    assert [each.config["Global"]["save_inference_dir"] for each in handed] == ["a", "b"]
+    assert [each.checked for each in handed] == [False, True]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from paddleclas_octconv.patches.compat import TESTED, paddle_warning
+from paddleclas_octconv.common.machine import TESTED, paddle_warning
 
 
 @pytest.mark.parametrize("version", TESTED)

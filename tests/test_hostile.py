@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from paddleclas_octconv.checkpoints import whole as checkpoints
 from paddleclas_octconv.cli import main
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.run import launch
+from paddleclas_octconv.run import process
 from paddleclas_octconv.trainer import locate
 from paddleclas_octconv.weights.safe_load import load_weights
 
@@ -55,9 +55,9 @@ def good(tiny_config) -> dict:
 @pytest.fixture(autouse=True)
 def no_trainer(monkeypatch, folder, fetched_trainer):
     """The trainer is not started; what it would be given has passed all checks by then."""
-    monkeypatch.setattr(launch, "run", lambda *args: 0)
+    monkeypatch.setattr(process, "run", lambda *args: 0)
     trainer = locate.Trainer(fetched_trainer, "none")
-    monkeypatch.setattr("paddleclas_octconv.cli.job.locate", lambda *args: trainer)
+    monkeypatch.setattr("paddleclas_octconv.run.job.locate", lambda *args: trainer)
     monkeypatch.chdir(folder)
 
 
@@ -297,18 +297,24 @@ sys.path[:0] = [sys.argv[1]]
 from paddleclas_octconv import autoload
 autoload.install(force=True)
 import paddle, ppcls.engine.engine
-from paddleclas_octconv.child import main as run
+from pathlib import Path
+from paddleclas_octconv.child import main
+from paddleclas_octconv.config import load_config
+from paddleclas_octconv.handover import Handover
 for line in sys.stdin:
     case = json.loads(line)
     pid = os.fork()
     if not pid:
         os.chdir(case["folder"])
+        os.mkdir("handed")
         output = os.open("said", os.O_CREAT | os.O_WRONLY)
         os.dup2(output, 1)
         os.dup2(output, 2)
         code = 1
         try:
-            code = run.main(["train", sys.argv[1], "-c", "config.yaml"])
+            config = load_config(Path("config.yaml"))
+            start = Handover("train", sys.argv[1], config, "config.yaml")
+            code = main.main([str(start.write(Path("handed")))])
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -241,15 +241,15 @@ def test_layouts_of_all_versions(layout, uninterrupted, tmp_path):
 
 def test_own_checkpoint_given_by_hand_is_paddleclas_own_way(uninterrupted):
     given = str(uninterrupted / "OctMobileNetV1_x0_25" / "epoch_2")
-    environ, done = resume.prepare(config_of(uninterrupted, given=given), resume=False)
-    assert (environ, done) == ({resume.RESUME: "0"}, False)
+    plan = resume.prepare(config_of(uninterrupted, given=given), resume=False)
+    assert plan == resume.Plan(goes_on=False, done=False)
 
 
 # Saves checkpoint after checkpoint as PaddleClas does, and dies at a given step.
 SAVER = """
 import os, sys, types
 import paddle
-from paddleclas_octconv.trainer import saving
+from paddleclas_octconv.patches import paddle_save
 
 def save_model(prefix, epoch):
     weights = paddle.full([1000], float(epoch))
@@ -258,7 +258,7 @@ def save_model(prefix, epoch):
     paddle.save({"epoch": epoch, "metric": 0.5}, f"{prefix}.pdstates")
 
 save_load = types.SimpleNamespace(save_model=save_model)
-saving.save_atomically(save_load)
+paddle_save.save_whole_checkpoints(save_load)
 for deadly in range(1000):
     prefix = f"{sys.argv[1]}/{deadly}/latest"
     os.makedirs(os.path.dirname(prefix))

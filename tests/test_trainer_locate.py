@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.patches import compat
 from paddleclas_octconv.trainer import fetch, locate
 
 
@@ -89,5 +88,5 @@ def test_only_the_pinned_version_is_taken_for_it(tmp_path):
         trainer = locate.Trainer(site / "paddleclas", "somewhere")
         assert trainer.version == version
         assert f"PaddleClas {version} in " in str(trainer)
-        assert compat.is_pinned(trainer.root) is pinned
-    assert not compat.is_pinned(make_checkout(tmp_path / "checkout"))
+        assert trainer.is_pinned is pinned
+    assert not locate.Trainer(make_checkout(tmp_path / "checkout"), "somewhere").is_pinned

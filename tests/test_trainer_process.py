@@ -29,7 +29,7 @@ time.sleep(60)
 """
 PARENT = """
 import os, signal, sys
-from paddleclas_octconv.trainer import process
+from paddleclas_octconv.run import process
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may be under nohup
 process.PATIENCE, process._TERMINAL = 0.5, 0.2
 sys.exit(process.run([sys.executable, "-c", sys.argv[1], sys.argv[2]], os.environ))

@@ -62,7 +62,7 @@ def _with_randomness_of_epoch(train_epoch: Callable) -> Callable:
     @functools.wraps(train_epoch)
     def train_epoch_seeded(engine, epoch_id, *args, **kwargs):
         sampler = getattr(engine.train_dataloader, "batch_sampler", None)
-        if hasattr(sampler, "set_epoch"):
+        if sampler is not None and hasattr(sampler, "set_epoch"):
             sampler.set_epoch(epoch_id - 1)
         seed = engine.config["Global"].get("seed")
         if type(seed) is int and epoch_id > 1:  # the engine itself has seeded the first

@@ -100,9 +100,8 @@ def _train(run: Run, gpus: str | None, show: Callable[[Progress], None]) -> None
 def _export(run: Run, output: IO[str]) -> int:
     last, _ = checkpoints.newest(run.config)
     if last is None:
-        raise OctConvError(
-            f"Global.output_dir: {run.config['Global']['output_dir']}: no checkpoint"
-        )
+        folder = run.config["Global"]["output_dir"]
+        raise OctConvError(f"Global.output_dir: {folder} holds no whole checkpoint")
     job = _job(run, "export", output, weights=str(last.prefix))
     formats = export.formats_of(None, export.is_quantized(job.config))
     try:

@@ -122,8 +122,7 @@ def _config_class(base: Any, folder: str, pir: bool) -> type:
     class Config(base):
         def __init__(self, *args):
             if args[0] == folder:
-                model, params = model_files(*args, pir=pir)
-                args = str(model), str(params)
+                args = tuple(map(str, model_files(*args, pir=pir)))
             super().__init__(*args)
             if args[0].endswith(".json"):
                 # PaddleClas asks for the memory pass, which under PIR runs in this executor only.
