@@ -30,7 +30,7 @@ def read(path: Path) -> dict[str, str] | None:
     """File name to SHA-256; None where there is no manifest, empty where it is damaged."""
     try:
         files = json.loads(path.read_text(encoding="utf-8"))["files"]
-        return {os.path.basename(name): str(digest) for name, sha256 in files.items()}
+        return {os.path.basename(name): str(sha256) for name, sha256 in files.items()}
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

@@ -122,7 +122,7 @@ def _config_class(base: Any, folder: str, pir: bool) -> type:
     class Config(base):
         def __init__(self, *args):
             if args[0] == folder:
-                args = tuple(map(str, model_files(*args, pir=pir)))
+                args = tuple(map(str, model_files(args[0], *args[1:2], pir=pir)))
             super().__init__(*args)
             if args[0].endswith(".json"):
                 # PaddleClas asks for the memory pass, which under PIR runs in this executor only.
