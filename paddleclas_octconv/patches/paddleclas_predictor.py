@@ -122,7 +122,9 @@ def _config_class(base: Any, folder: str, pir: bool) -> type:
     class Config(base):
         def __init__(self, *args):
             if args[0] == folder:
-                args = tuple(map(str, model_files(args[0], *args[1:2], pir=pir)))
+                prefix = args[1] if len(args) > 1 else "inference"
+                model, params = model_files(args[0], prefix, pir=pir)
+                args = str(model), str(params)
             super().__init__(*args)
             if args[0].endswith(".json"):
                 # PaddleClas asks for the memory pass, which under PIR runs in this executor only.
@@ -192,9 +194,8 @@ def _check(described: Any, file: Path) -> None:
                 f"{file}: PreProcess.transform_ops: {name}.scale: {scale!r} should be a number"
             )
     post = described.get("PostProcess") or {}
-    if not isinstance(post, dict) or not all(
-        isinstance(each or {}, dict) for each in post.values()
-    ):
+    sections = post.values() if isinstance(post, dict) else [post]
+    if not isinstance(post, dict) or not all(isinstance(each or {}, dict) for each in sections):
         raise OctConvError(f"{file}: PostProcess: {post!r} should be a section such as Topk")
     topk = (post.get("Topk") or {}).get("topk")
     if topk is not None and (type(topk) is not int or topk < 1):
