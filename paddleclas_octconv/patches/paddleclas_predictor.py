@@ -5,14 +5,11 @@ A folder that says nothing about itself gives the same predictions as without th
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import functools
-import sys
-import types
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Sequence
+from typing import Any
 
 import yaml
 
@@ -49,12 +46,7 @@ MAIN = Patch(
     "the `paddleclas` command",
     "an error in the folder is told in one line",
 )
-ARGPARSE = Patch(
-    "paddleclas.paddleclas.argparse",
-    "`paddleclas --help`",
-    "its help names the sub-commands",
-)
-PATCHES = (INIT_CONFIG, CHECK_INPUT_MODEL, CREATE, CONFIG, MAIN, ARGPARSE)
+PATCHES = (INIT_CONFIG, CHECK_INPUT_MODEL, CREATE, CONFIG, MAIN)
 
 # The steps that an inference.yml can ask for, of those that PaddleClas's predictor has.
 OPERATORS = ("DecodeImage", "ResizeImage", "CropImage", "NormalizeImage", "ToCHWImage")
@@ -74,20 +66,9 @@ def adapt(module: ModuleType) -> None:
     module._octconv_adapted = True  # type: ignore[attr-defined]
 
 
-def adapt_command(module: ModuleType, commands: Sequence[str]) -> None:
-    """Adapt the ``paddleclas`` command, which calls ``main`` of that module.
-
-    Args:
-        module: the loaded ``paddleclas.paddleclas``.
-        commands: the sub-commands that it has.
-    """
+def adapt_command(module: ModuleType) -> None:
+    """Adapt the ``paddleclas`` command, which calls ``main`` of ``paddleclas.paddleclas``."""
     MAIN.wrap(module, _main)
-    if "-h" in sys.argv or "--help" in sys.argv:
-        names = ", ".join(commands)
-        parser = functools.partial(
-            argparse.ArgumentParser, epilog=f"sub-commands, each with its own --help: {names}"
-        )
-        ARGPARSE.put(module, types.SimpleNamespace(**{**vars(argparse), "ArgumentParser": parser}))
 
 
 def _main(main):
