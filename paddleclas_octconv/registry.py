@@ -7,6 +7,7 @@ each with its own ``TheseusLayer``, so each gets backbones that are layers of it
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import sys
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from paddle import nn
 
 COPIES = ("ppcls", "paddleclas.ppcls")
+OCTAVE = "Octave"  # any network of PaddleClas, octavised
 # Keys of Arch that PaddleClas's exporter reads there, and its own networks ignore.
 _NOT_FOR_THE_NETWORK = ("infer_add_softmax",)
 
@@ -85,7 +87,7 @@ def register_into(backbone: ModuleType) -> None:
 
 
 def _add(importer: ModuleType, backbone: ModuleType) -> None:
-    for name in CATALOGUE:
+    for name in (*CATALOGUE, OCTAVE):
         function = getattr(backbone, name)
         if getattr(importer, name, None) is None and hasattr(function, "octconv"):
             setattr(importer, name, function)
@@ -105,6 +107,7 @@ def _bind_all(backbone: ModuleType) -> dict[str, Callable[..., nn.Layer]]:
                 {"__module__": backbone.__name__, "__doc__": network.__doc__},
             )
         functions[name] = _bind(name, bound[network], backbone)
+    functions[OCTAVE] = _bind_octave(backbone)
     return functions
 
 
@@ -135,4 +138,13 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable[..., nn.La
         **kwargs: those of ``{network.__name__}``: alpha, conv_bias, class_num, return_stages, …
     """
     build.__dict__["octconv"] = CATALOGUE[name]
+    return build
+
+
+def _bind_octave(backbone: ModuleType) -> Callable[..., nn.Layer]:
+    from .octavizer.build import build_octave
+
+    build = functools.partial(build_octave, backbone)
+    functools.update_wrapper(build, build_octave)
+    build.__dict__.update(octconv=OCTAVE, __name__=OCTAVE, __module__=backbone.__name__)
     return build

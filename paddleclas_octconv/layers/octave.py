@@ -75,11 +75,12 @@ def up2_to(x: Tensor, like: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
     height = 1 if data_format == "NHWC" else 2
     # Spelt `y.shape`, to_static would turn a size that is known into operators that measure it.
     size, doubled = (list(getattr(y, "shape")[height : height + 2]) for y in (like, up))  # noqa: B009
-    if -1 in size or size != doubled:
-        if data_format == "NHWC":
-            up = up[:, : like.shape[1], : like.shape[2]]
-        else:
-            up = up[:, :, : like.shape[2], : like.shape[3]]
+    is_known = -1 not in size
+    if not is_known:
+        measured = paddle.shape(like)
+        size = [measured[height], measured[height + 1]]
+    if not is_known or size != doubled:
+        up = paddle.slice(up, [height, height + 1], [0, 0], size)
     return up
 
 

@@ -1,0 +1,1 @@
+"""Octave networks out of vanilla ones: any network of convolutions, its code unchanged."""

@@ -1,0 +1,130 @@
+"""``Octave`` in PaddleClas's registry: any network of it, octavised."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Callable, Mapping, Sequence
+
+from paddle import nn
+
+from ..backbones.catalogue import CATALOGUE
+from ..common.errors import OctConvError
+from ..common.suggest import suggest
+from ..weights.pretrained import load_pretrained
+from .network import octavize
+
+# Keys of Arch that PaddleClas's exporter reads there, and networks ignore.
+NOT_FOR_THE_NETWORK = ("infer_add_softmax",)
+_OWN = ("alpha", "input_size", "stem", "max_stride", "min_size", "plain", "pool_stride")
+
+
+def build_octave(
+    networks: ModuleType,
+    backbone: str | Mapping[str, Any] | None = None,
+    alpha: float | Sequence[float] = 0.5,
+    input_size: int | Sequence[int] = 224,
+    stem: int = 1,
+    max_stride: int = 16,
+    min_size: int = 2,
+    plain: str | Sequence[str] = (),
+    pool_stride: bool = False,
+    **options: Any,
+) -> nn.Layer:
+    """A network of PaddleClas, or any other one, octavised.
+
+    Args:
+        networks: the ``arch.backbone`` module of a copy of PaddleClas.
+        backbone: the network's name there, or ``package.module.Name`` of one from elsewhere; or a
+            mapping of ``name`` and its options.
+        alpha, input_size, stem, max_stride, min_size, plain, pool_stride: as in ``octavize``.
+        **options: the network's, such as ``class_num`` and ``pretrained``: True starts from the
+            weights that PaddleClas publishes for it, the path of a ``.pdparams`` file from its
+            vanilla weights or from octave weights.
+
+    Raises:
+        OctConvError: there is no such network, or it does not take an option, or it cannot be
+            octavised.
+    """
+    if isinstance(backbone, Mapping):
+        options = {**backbone, **options}
+        backbone = options.pop("name", None)
+    if not isinstance(backbone, str):
+        raise OctConvError(
+            f"Octave: backbone must be the name of a network, such as ResNet50_vd, or a mapping "
+            f"that has its name, got {backbone!r}"
+        )
+    function = _find(networks, backbone)
+    pretrained = options.get("pretrained")
+    weights = pretrained if isinstance(pretrained, (str, Path)) else None
+    if weights is not None:
+        options["pretrained"] = False
+    network = _call(function, backbone, options)
+    name = f"Octave:{backbone}"
+    try:
+        network = octavize(
+            network,
+            alpha,
+            input_size=input_size,
+            stem=stem,
+            max_stride=max_stride,
+            min_size=min_size,
+            plain=plain,
+            pool_stride=pool_stride,
+        )
+    except OctConvError as error:
+        raise OctConvError(f"{name}: {error}") from None
+    network.arch_name = name
+    if weights is not None:
+        load_pretrained(network, weights, networks.__name__.partition(".arch.")[0])
+    return network
+
+
+def _find(networks: ModuleType, name: str) -> Callable[..., nn.Layer]:
+    """The function or class that builds a network."""
+    if name in CATALOGUE or name == "Octave":
+        raise OctConvError(f"Octave: {name} is an octave network already: give it as Arch.name")
+    known = getattr(networks, "__all__", [])
+    found = getattr(networks, name, None)
+    if found is None and "." in name:
+        module, _, attribute = name.rpartition(".")
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise OctConvError(f"Octave: backbone {name} cannot be imported: {error}") from None
+    if not callable(found):
+        raise OctConvError(f"Octave: there is no backbone {name!r}{suggest(name, known)}")
+    return found
+
+
+def _call(function: Callable[..., nn.Layer], name: str, options: dict[str, Any]) -> nn.Layer:
+    options = {key: options[key] for key in options if key not in NOT_FOR_THE_NETWORK}
+    try:
+        network = function(**options)
+    except TypeError as error:
+        if "unexpected keyword argument" not in str(error):
+            raise
+        raise _unknown(str(error).rpartition(" ")[2].strip("'"), name) from None
+    # Most networks of PaddleClas take whatever they are given, and ignore it.
+    accepted = set(_parameters(function))
+    for cls in type(network).__mro__:
+        accepted.update(_parameters(cls.__init__), _parameters(getattr(cls, "init_net", None)))
+    for option in options:
+        if option not in accepted:
+            raise _unknown(option, name)
+    return network
+
+
+def _unknown(option: str, name: str) -> OctConvError:
+    return OctConvError(
+        f"Octave: neither Octave nor {name} has an option {option!r}{suggest(option, _OWN)}"
+    )
+
+
+def _parameters(function: Any) -> list[str]:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []

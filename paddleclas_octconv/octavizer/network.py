@@ -1,0 +1,137 @@
+"""``octavize``: a network of vanilla convolutions becomes an octave network."""
+
+from __future__ import annotations
+
+import inspect
+from types import MethodType
+from typing import Any, Sequence
+
+import paddle
+from paddle import nn
+
+from ..common.errors import OctConvError
+from ..layers import OctaveLayer, Order
+from ..weights.match import cut_if_vanilla
+from .convert import OctavizedBatchNorm2D, OctavizedConv2D, carry_out
+from .options import Options
+from .plan import make_plan
+from .report import Report, report_on
+from .rules import without_pairs
+
+
+def octavize(
+    network: nn.Layer,
+    alpha: float | Sequence[float] = 0.5,
+    *,
+    input_size: int | Sequence[int] = 224,
+    stem: int = 1,
+    max_stride: int = 16,
+    min_size: int = 2,
+    plain: str | Sequence[str] = (),
+    pool_stride: bool = False,
+) -> nn.Layer:
+    """Make the convolutions of a network octave convolutions ("Drop an Octave", arXiv:1904.05049).
+
+    The network itself is changed and returned; make its optimizer afterwards. Its parameters are
+    cut from those that it has, so that it starts from what they have learned. What has no octave
+    form takes plain tensors: ``network.octave_report`` tells what and why.
+
+    Args:
+        network: any network for images (N, C, H, W), or (N, H, W, C) if its layers are NHWC.
+        alpha: share of low-frequency channels: one number in [0, 1), or one for each resolution
+            that the convolutions behind the stem have, the largest first. At 0 the network stays
+            as it is, to the bit.
+        input_size: side, or height and width, of the images on which it is decided which
+            convolutions are large enough; the network takes images of any size afterwards.
+        stem: how many convolutions, from the first one on, stay plain.
+        max_stride: where a pixel of a map stands for more pixels of the image along a side, maps
+            stay plain. The paper leaves the last stage plain, which is at 32.
+        min_size: maps whose shorter side is less, at ``input_size``, stay plain.
+        plain: names of convolutions whose output stays plain, such as "blocks.0.*".
+        pool_stride: whether convolutions of stride 2 between plain maps, too, average and then
+            convolve, as octave convolutions do.
+
+    Returns:
+        The network. Its state dict has "hh.weight", "hl.weight", "lh.weight" and "ll.weight" in
+        the place of an octave convolution's "weight", and it loads vanilla state dicts too.
+
+    Raises:
+        OctConvError: an option is wrong, the network does not run on such images, or nothing of
+            it becomes octave; the network is unchanged then.
+    """
+    options = Options(alpha, input_size, stem, max_stride, min_size, plain, pool_stride)
+    kind = type(network).__name__
+    if not isinstance(network, nn.Layer):
+        raise OctConvError(f"octavize takes a paddle.nn.Layer, got {kind}")
+    if any(isinstance(layer, OctaveLayer) for layer in network.sublayers(include_self=True)):
+        raise OctConvError(f"{kind} is an octave network already")
+    if alpha == 0:
+        return network
+    name = kind
+    plan = make_plan(network, options)
+    carry_out(network, plan)
+    cls = type(network)
+    one_argument = _takes_one_argument(cls.forward)
+    root = OctavizedNetwork if one_argument else OctavizedNetworkOfMany
+    members = {"octave_forward": cls.forward, "__module__": cls.__module__, "__doc__": cls.__doc__}
+    network.__class__ = type(cls)(cls.__name__, (root, cls), members)
+    own = {"arch_name": name, "octave_report": report_on(name, plan, options)}
+    vars(network).update(own)
+    for hooks in (network._forward_post_hooks, network._forward_pre_hooks):
+        for key, hook in list(hooks.items()):
+            if isinstance(hook, MethodType) and hook.__self__ is network:
+                hooks[key] = getattr(network, hook.__name__)
+    return network
+
+
+class OctavizedNetwork:
+    """What a converted network has besides what it had.
+
+    Attributes:
+        arch_name: what messages call it.
+        octave_report: what became octave, and what did not.
+    """
+
+    arch_name: str
+    octave_report: Report
+
+    def forward(self, x: Any) -> Any:
+        return without_pairs(self.octave_forward(x))  # type: ignore[attr-defined]
+
+    def twin_key(self, key: str) -> str:
+        """The vanilla network's name of a tensor, which is the same."""
+        return key
+
+    def twin_orders(self) -> dict[str, Order]:
+        """The layers whose channels are not in the vanilla network's order."""
+        kinds = (OctavizedConv2D, OctavizedBatchNorm2D)
+        named = self.named_sublayers(include_self=True)  # type: ignore[attr-defined]
+        return {name: layer.order for name, layer in named if isinstance(layer, kinds)}
+
+    def set_state_dict(self, state_dict: Any, use_structured_name: bool = True) -> Any:
+        """As Paddle's; a state dict of the vanilla network is cut into octave weights first."""
+        if use_structured_name:
+            state_dict = cut_if_vanilla(self, state_dict)
+        return super().set_state_dict(state_dict, use_structured_name)  # type: ignore[misc]
+
+    set_dict = load_dict = set_state_dict
+
+    def _return_dict_hook(self, layer: Any, input: Any, output: Any) -> Any:
+        # What PaddleClas returns for a stage is a tensor.
+        return without_pairs(super()._return_dict_hook(layer, input, output))  # type: ignore[misc]
+
+
+class OctavizedNetworkOfMany(OctavizedNetwork):
+    """The same for a network that takes more than an image."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return without_pairs(self.octave_forward(*args, **kwargs))  # type: ignore[attr-defined]
+
+
+for _function in (without_pairs,):
+    paddle.jit.not_to_static(_function)
+
+
+def _takes_one_argument(forward: Any) -> bool:
+    parameters = list(inspect.signature(forward).parameters.values())
+    return len(parameters) == 2 and parameters[1].kind is parameters[1].POSITIONAL_OR_KEYWORD

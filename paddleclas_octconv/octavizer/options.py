@@ -1,0 +1,74 @@
+"""What a user can say about which convolutions become octave convolutions. Needs no Paddle."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+from typing import Any, Sequence
+
+from ..common.errors import OctConvError
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which convolutions become octave convolutions.
+
+    Attributes:
+        alpha: share of low channels: one number, or one for each resolution that the convolutions
+            behind the stem have, the largest first.
+        input_size: side, or height and width, of the images on which this is decided, once; the
+            network takes images of any size afterwards.
+        stem: how many convolutions, from the first one on, stay plain.
+        max_stride: at more than so many pixels of the image a pixel of the map, maps stay plain,
+            unless ``alpha`` has a number for each resolution. "Drop an Octave", section 3.3,
+            leaves the last stage, at 32, plain.
+        min_size: maps whose shorter side is less, at ``input_size``, stay plain.
+        plain: names of convolutions whose output stays plain, with ``*``, ``?`` and ``[]`` as in
+            file names, such as "blocks.0.*".
+        pool_stride: whether those of stride 2 between plain maps, too, average and then convolve.
+    """
+
+    alpha: float | Sequence[float] = 0.5
+    input_size: int | Sequence[int] = 224
+    stem: int = 1
+    max_stride: int = 16
+    min_size: int = 2
+    plain: str | Sequence[str] = ()
+    pool_stride: bool = False
+
+    def __post_init__(self) -> None:
+        _check(self.stem, "stem", 0)
+        _check(self.max_stride, "max_stride", 1)
+        _check(self.min_size, "min_size", 1)
+        if not isinstance(self.pool_stride, bool):
+            raise OctConvError(f"pool_stride must be True or False, got {self.pool_stride!r}")
+        sides = self.sides
+        for side in sides:
+            _check(side, "input_size", 1)
+        if not all(isinstance(pattern, str) for pattern in self.patterns):
+            raise OctConvError(
+                f"plain must be a name of convolutions, or a list of names, got {self.plain!r}"
+            )
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width of ``input_size``."""
+        size = self.input_size
+        if isinstance(size, (list, tuple)):
+            if len(size) != 2:
+                raise OctConvError(f"input_size must be a side, or height and width, got {size!r}")
+            return size[0], size[1]
+        return size, size  # type: ignore[return-value]
+
+    @property
+    def patterns(self) -> list[Any]:
+        return [self.plain] if isinstance(self.plain, str) else list(self.plain)
+
+    def stays_plain(self, name: str) -> bool:
+        """Whether the name of a convolution is among ``plain``."""
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.patterns)
+
+
+def _check(value: Any, name: str, least: int) -> None:
+    if type(value) is not int or value < least:
+        raise OctConvError(f"{name} must be a whole number from {least}, got {value!r}")

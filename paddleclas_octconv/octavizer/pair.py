@@ -1,0 +1,250 @@
+"""The pair that flows through a converted network in the place of a tensor.
+
+To the code of a vanilla network it is a tensor: it has the shape of one, its operators and its
+methods. Each of them is looked up in ``rules``; one that is not there joins the pair into a tensor
+and goes on with that.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterable, Iterator
+
+import numpy as np
+import paddle
+from paddle import Tensor
+
+from ..layers.octave import pool2, up2_to
+from .layout import Layout
+
+
+class Pair:
+    """A feature map in two frequencies that stands for a tensor (N, C, H, W).
+
+    Attributes:
+        high: (N, C_high, H, W).
+        low: (N, C_low, ceil(H/2), ceil(W/2)).
+        layout: where each of the C channels lies.
+        data_format: "NCHW", or "NHWC" with the channels last.
+        sources: names of the convolutions that decide on the layout, while it is being planned.
+    """
+
+    high: Tensor
+    low: Tensor
+    layout: Layout
+    data_format: str
+    sources: frozenset
+
+    def __init__(self, *args: Any) -> None:
+        raise TypeError("pairs are made by pair.make")
+
+    # What is neither an operator nor a method of tensors.
+
+    @property
+    def channel_axis(self) -> int:
+        return 3 if self.data_format == "NHWC" else 1
+
+    @property
+    def space(self) -> tuple[int, int]:
+        """The axes of height and width."""
+        return (1, 2) if self.data_format == "NHWC" else (2, 3)
+
+    def like(self, high: Tensor, low: Tensor, layout: Layout | None = None) -> Pair:
+        """A pair of other branches; of the same layout unless another is given."""
+        return make(high, low, layout or self.layout, self.data_format, self.sources)
+
+    def become(self, other: Any) -> Pair:
+        """Take over the contents of another map, as an in-place operation does."""
+        if not isinstance(other, Pair):
+            other = cut(other, self.layout, self.data_format)
+        for name in ("high", "low", "layout", "sources"):
+            object.__setattr__(self, name, getattr(other, name))
+        return self
+
+    # Attributes of tensors.
+
+    @property
+    def shape(self) -> list:
+        sizes = [_size(self.high, axis) for axis in range(4)]
+        channels = list(self.layout.slots.shape)
+        axis = self.channel_axis
+        return [*sizes[:axis], *channels, *sizes[axis + 1 :]]
+
+    @property
+    def ndim(self) -> int:
+        return 3 + self.layout.slots.ndim
+
+    def dim(self) -> int:
+        return self.ndim
+
+    @property
+    def dtype(self):
+        return self.high.dtype
+
+    @property
+    def place(self):
+        return self.high.place
+
+    @property
+    def stop_gradient(self) -> bool:
+        return self.high.stop_gradient and self.low.stop_gradient
+
+    @stop_gradient.setter
+    def stop_gradient(self, value: bool) -> None:
+        self.high.stop_gradient = value
+        self.low.stop_gradient = value
+
+    @property
+    def name(self) -> str:
+        return self.high.name
+
+    @property
+    def desc(self) -> _Description:  # asked for by to_static of Paddle 2
+        return _Description()
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator:
+        return iter(join(self))
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"Pair(high={list(self.high.shape)}, low={list(self.low.shape)}, {self.layout})"
+
+
+class Size:
+    """A size that is not known while a program is built, which Paddle may ask for its sign."""
+
+    def __init__(self, value: Tensor) -> None:
+        self.value = value
+
+    def __lt__(self, other: object) -> bool:
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        return other is self
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+def _arithmetic(name: str) -> Callable:
+    def operator(self: Size, other: Any):
+        other = other.value if isinstance(other, Size) else other
+        return getattr(self.value, name)(other)
+
+    return operator
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod"):
+    for _form in (f"__{_name}__", f"__r{_name}__"):
+        setattr(Size, _form, _arithmetic(_form))
+
+
+class _Description:
+    def id(self) -> int:
+        return -1
+
+
+_classes: dict[type, type] = {Tensor: Pair}
+
+
+def make(
+    high: Tensor,
+    low: Tensor,
+    layout: Layout,
+    data_format: str = "NCHW",
+    sources: Iterable[str] = (),
+) -> Pair:
+    """A pair."""
+    kind = type(high)
+    if kind not in _classes:
+        # While a program is built, tensors are of another kind, which does not hand `x + pair`
+        # over to the pair unless the pair is of that kind as well.
+        _classes[kind] = Pair if issubclass(kind, Tensor) else type("Pair", (Pair, kind), {})
+    pair = _classes[kind].__new__(_classes[kind])
+    for name, value in (
+        ("high", high),
+        ("low", low),
+        ("layout", layout),
+        ("data_format", data_format),
+        ("sources", frozenset(sources)),
+    ):
+        object.__setattr__(pair, name, value)
+    return pair
+
+
+def join(pair: Pair) -> Tensor:
+    """One tensor with the channels in the vanilla order, the low ones upsampled."""
+    layout = pair.layout
+    joined = paddle.concat(
+        [pair.high, up2_to(pair.low, pair.high, pair.data_format)], axis=pair.channel_axis
+    )
+    if not layout.is_ordered:
+        joined = take(joined, layout.joined, pair.channel_axis)
+    return paddle.reshape(joined, plain_shape(pair.shape)) if layout.is_view else joined
+
+
+def cut(x: Tensor, layout: Layout, data_format: str = "NCHW") -> Pair:
+    """A tensor as a pair: its low channels are averaged; ``cut(join(pair), …)`` is the pair."""
+    axis = 3 if data_format == "NHWC" else 1
+    order = layout.order
+    high = take(x, order[: layout.high], axis)
+    low = take(x, order[layout.high :], axis)
+    return make(high, pool2(low, data_format), layout, data_format)
+
+
+def convert(x: Any, layout: Layout | None, data_format: str = "NCHW") -> Any:
+    """A pair of a layout, or a tensor if that is None, out of either."""
+    if layout is None:
+        return join(x) if isinstance(x, Pair) else x
+    if not isinstance(x, Pair):
+        return cut(x, layout, data_format)
+    if x.layout == layout:
+        return x
+    if np.array_equal(x.layout.mask, layout.mask) and not (x.layout.is_view or layout.is_view):
+        moved = x.layout.joined[layout.order]
+        high = take(x.high, moved[: layout.high], x.channel_axis)
+        low = take(x.low, moved[layout.high :] - layout.high, x.channel_axis)
+        return make(high, low, layout, data_format, x.sources)
+    return cut(join(x), layout, data_format)
+
+
+def take(x: Tensor, indices: np.ndarray, axis: int) -> Tensor:
+    """Some channels in some order."""
+    size, first = len(indices), int(indices[0])
+    if np.array_equal(indices, np.arange(first, first + size)):
+        if first == 0 and size == x.shape[axis]:
+            return x
+        return paddle.slice(x, [axis], [first], [first + size])
+    return paddle.index_select(x, paddle.to_tensor(indices, dtype="int64"), axis=axis)
+
+
+def fit(low: Tensor, high: Tensor, data_format: str = "NCHW") -> Tensor:
+    """A low branch cropped, or continued by its border, to half the size of the high branch."""
+    height = 1 if data_format == "NHWC" else 2
+    known = [list(x.shape[height : height + 2]) for x in (low, high)]
+    if -1 not in known[0] + known[1]:
+        wanted: list = [(size + 1) // 2 for size in known[1]]
+        if known[0] == wanted:
+            return low
+        short = [max(0, want - size) for want, size in zip(wanted, known[0])]
+    else:
+        wanted = [(paddle.shape(high)[height + i] + 1) // 2 for i in (0, 1)]
+        short = [1, 1]
+    if any(short):
+        padding = [0, short[1], 0, short[0]]
+        low = paddle.nn.functional.pad(low, padding, mode="replicate", data_format=data_format)
+    return paddle.slice(low, [height, height + 1], [0, 0], wanted)
+
+
+def plain_shape(shape: Iterable) -> list:
+    """A shape as Paddle's functions take it."""
+    return [size.value if isinstance(size, Size) else size for size in shape]
+
+
+def _size(x: Tensor, axis: int) -> Any:
+    size = x.shape[axis]
+    return Size(paddle.shape(x)[axis]) if size is None or size < 0 else size

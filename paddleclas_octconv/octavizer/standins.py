@@ -1,0 +1,356 @@
+"""The code of a vanilla network, run in a namespace that knows pairs.
+
+A converted layer gets a class of its own, which is derived from its class and has the same methods
+in the same bytecode; only the names that they look up differ: ``paddle``, ``F``, ``paddle.concat``
+and whatever else comes from Paddle are stand-ins, which hand calls with pairs to ``rules``; helper
+functions are bound to such a namespace in turn. Neither Paddle nor the module of the network is
+changed, and layers that are not converted run what they always ran.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import inspect
+import types
+from typing import Any, Callable, Dict, Iterator, List, Tuple
+
+import paddle
+from paddle import nn
+
+from . import rules
+from .rules import call, holds_pair, without_pairs
+
+# Functions of these packages are given plain values alone.
+_FOREIGN = frozenset(
+    """
+    abc collections copy enum functools inspect itertools logging math numbers numpy operator os
+    random re sys time types typing warnings paddleclas_octconv
+    """.split()  # noqa: SIM905
+)
+# Functions that Paddle writes in another way, with arguments of their own.
+_LOW_LEVEL = ("_C_ops", "_legacy_C_ops", "libpaddle")
+with paddle.utils.unique_name.guard():
+    _ATTRIBUTES = frozenset(vars(nn.Layer()))  # what every layer has
+_KEPT = frozenset({"__init__", "__new__", "__setattr__", "__getattr__", "__delattr__", "__dir__"})
+
+_REPLACED = (
+    types.ModuleType,
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+    functools.partial,
+    list,
+    tuple,
+    dict,
+)
+
+_functions: dict[Any, Any] = {}
+_modules: dict[types.ModuleType, types.ModuleType] = {}
+_classes: dict[type, type] = {}
+_namespaces: dict[int, tuple[dict, dict]] = {}
+
+
+def stand_in(value: Any) -> Any:
+    """What a name means to a converted layer; most values mean themselves."""
+    if isinstance(value, types.ModuleType):
+        return _module(value) if _is_paddle(value.__name__) else value
+    if isinstance(value, type):
+        return _class(value)
+    if isinstance(value, types.FunctionType):
+        if _is_paddle(value.__module__):
+            return _paddle_function(value)
+        root = (value.__module__ or "").partition(".")[0]
+        return value if root in _FOREIGN else rebind(value)
+    if isinstance(value, types.BuiltinFunctionType):
+        return _paddle_function(value) if _is_paddle(value.__module__ or "") else value
+    if isinstance(value, types.MethodType):
+        if isinstance(value.__self__, nn.Layer) and not _is_paddle(value.__func__.__module__):
+            return types.MethodType(stand_in(value.__func__), value.__self__)
+        return value
+    if isinstance(value, functools.partial):
+        return functools.partial(stand_in(value.func), *value.args, **value.keywords)
+    if type(value) in (list, tuple):
+        items = [stand_in(item) for item in value]
+        same = all(new is old for new, old in zip(items, value))
+        return value if same else type(value)(items)
+    if type(value) is dict:
+        changed = {key: stand_in(item) for key, item in value.items()}
+        return value if all(changed[key] is value[key] for key in value) else changed
+    return value
+
+
+def rebind(function: types.FunctionType) -> types.FunctionType:
+    """The function, looking its names up among stand-ins."""
+    if function in _functions:
+        return _functions[function]
+    namespace = _namespace(function.__globals__)
+    cells = [_cell(cell) for cell in function.__closure__ or ()]
+    closure = tuple(new or old for new, old in zip(cells, function.__closure__ or ())) or None
+    bound = types.FunctionType(
+        function.__code__, namespace, function.__name__, function.__defaults__, closure
+    )
+    # Known before its names are looked up: functions call each other.
+    _functions[function] = _functions[bound] = bound
+    for name in _names(function.__code__):
+        if name in function.__globals__:
+            namespace[name] = stand_in(function.__globals__[name])
+    if function.__globals__.get(function.__name__) is function:
+        namespace[function.__name__] = bound  # to_static looks for it there
+    for new, old in zip(cells, function.__closure__ or ()):
+        if new is not None:
+            new.cell_contents = stand_in(old.cell_contents)
+    bound.__defaults__ = stand_in(function.__defaults__)
+    bound.__kwdefaults__ = stand_in(function.__kwdefaults__)
+    bound.__dict__.update(function.__dict__)
+    bound.__qualname__, bound.__module__ = function.__qualname__, function.__module__
+    bound.__doc__, bound.__annotations__ = function.__doc__, function.__annotations__
+    if "__wrapped__" in bound.__dict__:
+        bound.__wrapped__ = stand_in(bound.__wrapped__)  # type: ignore[attr-defined]
+    return bound
+
+
+def rebound_class(cls: type) -> type:
+    """The class of a converted layer: its own, with methods that know pairs.
+
+    It comes before its class, and before those that its class is derived from come theirs, so that
+    ``super().forward(x)`` finds a method that knows pairs too.
+    """
+    if cls in _classes:
+        return _classes[cls]
+    if cls is nn.Layer or not issubclass(cls, nn.Layer) or "_is_rebound" in vars(cls):
+        return cls
+    bases = (rebound_class(base) for base in cls.__bases__)
+    derived = [base for base in bases if "_is_rebound" in vars(base)]
+    members = {
+        name: _member(value)
+        for name, value in vars(cls).items()
+        if name not in _KEPT and (name == "forward" or not _is_paddle(cls.__module__))
+    }
+    members = {name: value for name, value in members.items() if value is not None}
+    _classes[cls] = _derive(cls, (cls, *derived), {**members, "_is_rebound": True})
+    return _classes[cls]
+
+
+@functools.lru_cache(maxsize=None)
+def converted_class(cls: type) -> type:
+    """What a layer of a class becomes an instance of when it is converted."""
+    return cls if issubclass(cls, Converted) else _derive(cls, (Converted, rebound_class(cls)))
+
+
+def _derive(cls: type, bases: tuple, members: dict | None = None) -> type:
+    names = {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
+    return type(cls)(cls.__name__, bases, {**(members or {}), **names})
+
+
+Undo = List[Tuple[nn.Layer, type, Dict[str, Any]]]
+
+
+def rebind_layer(layer: nn.Layer) -> Undo:
+    """Convert a layer in place, with all that are in it; returns what ``restore`` takes back."""
+    undo: Undo = []
+    for child in layer.sublayers(include_self=True):
+        if isinstance(child, Converted) or is_ours(child):
+            continue
+        own = {
+            name: value
+            for name, value in vars(child).items()
+            if name not in _ATTRIBUTES and not isinstance(value, (nn.Layer, type))
+        }
+        undo.append((child, type(child), own))
+        child.__class__ = converted_class(type(child))
+        vars(child).update({name: stand_in(value) for name, value in own.items()})
+    return undo
+
+
+def restore(undo: Undo) -> None:
+    """Make layers again what they were before ``rebind_layer``."""
+    for layer, cls, attributes in undo:
+        layer.__class__ = cls
+        vars(layer).update(attributes)
+
+
+def is_ours(layer: nn.Layer) -> bool:
+    """Whether it is a layer of this package, or a part of one: those know pairs themselves."""
+    return type(layer).__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+# Layers
+
+
+class Planner:
+    """Takes over the calls of layers while a network is planned."""
+
+    def call(self, layer: nn.Layer, args: tuple, kwargs: dict) -> Any:
+        raise NotImplementedError
+
+
+class Converted:
+    """What converted layers have in common; comes first in the order of their classes."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        planner = rules.told()
+        if isinstance(planner, Planner):
+            return planner.call(self, args, kwargs)
+        return self.call_layer(*args, **kwargs)
+
+    def call_layer(self, *args: Any, **kwargs: Any) -> Any:
+        """What calling the layer does; joins pairs first where it takes plain tensors alone."""
+        if vars(self).get("takes_plain"):
+            args, kwargs = without_pairs(args), without_pairs(kwargs)
+        return super().__call__(*args, **kwargs)  # type: ignore[misc]
+
+    # A layer that is put into a converted one is converted.
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, nn.Layer):
+            rebind_layer(value)
+        super().__setattr__(name, value)
+
+    def add_sublayer(self, name: str, sublayer: nn.Layer) -> nn.Layer:
+        if isinstance(sublayer, nn.Layer):
+            rebind_layer(sublayer)
+        return super().add_sublayer(name, sublayer)  # type: ignore[misc]
+
+
+# Names
+
+
+def _is_paddle(module: str | None) -> bool:
+    return (module or "").partition(".")[0] == "paddle"
+
+
+def _paddle_function(function: Callable) -> Callable:
+    try:
+        if function in _functions:
+            return _functions[function]
+    except TypeError:
+        return function
+    name = _public_names().get(function) or getattr(function, "__name__", "function")
+    if any(part in (function.__module__ or "") for part in _LOW_LEVEL):
+        name = f"{function.__module__}.{name}"
+
+    @functools.wraps(function)
+    def stand_in_function(*args: Any, **kwargs: Any) -> Any:
+        if holds_pair(args) or holds_pair(kwargs):
+            return call(name, function, args, kwargs)
+        return function(*args, **kwargs)
+
+    del stand_in_function.__wrapped__  # to_static would look into it
+    _functions[function] = paddle.jit.not_to_static(stand_in_function)
+    _functions[_functions[function]] = _functions[function]
+    return _functions[function]
+
+
+@functools.lru_cache(maxsize=None)
+def _public_names() -> dict[Any, str]:
+    """Functions of Paddle by what users call them."""
+    names: dict[Any, str] = {}
+    for module in (paddle, nn.functional):
+        for name, value in vars(module).items():
+            if callable(value) and not isinstance(value, type) and not name.startswith("_"):
+                names.setdefault(value, name)
+    return names
+
+
+class _Module(types.ModuleType):
+    """A module of Paddle whose functions know pairs."""
+
+    def __init__(self, module: types.ModuleType) -> None:
+        super().__init__(module.__name__, module.__doc__)
+        vars(self).update({"_module": module, "__file__": getattr(module, "__file__", None)})
+
+    def __getattr__(self, name: str) -> Any:
+        return stand_in(getattr(self._module, name))
+
+    def __dir__(self) -> list[str]:
+        return dir(self._module)
+
+
+def _module(module: types.ModuleType) -> types.ModuleType:
+    if isinstance(module, _Module):
+        return module
+    if module not in _modules:
+        _modules[module] = _Module(module)
+    return _modules[module]
+
+
+def _class(cls: type) -> Any:
+    """A class that forwards make layers of, or call functions of."""
+    if issubclass(cls, paddle.autograd.PyLayer):
+        return _PyLayer(cls)
+    if issubclass(cls, nn.Layer) and cls is not nn.Layer and _is_paddle(cls.__module__):
+        return _made(cls)
+    return cls
+
+
+@functools.lru_cache(maxsize=None)
+def _made(cls: type) -> type:
+    """A layer of Paddle that is made while a converted layer runs."""
+    if issubclass(cls, Converted):
+        return cls
+    checks = {
+        "__instancecheck__": lambda _, x: isinstance(x, cls),
+        "__subclasscheck__": lambda _, x: issubclass(x, cls),
+    }
+    kind = type("_Made", (type(cls),), checks)
+    return kind(cls.__name__, (converted_class(cls),), {"__module__": cls.__module__})
+
+
+class _PyLayer:
+    """A function with a backward of its own: it is given plain tensors."""
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
+
+    def apply(self, *args: Any, **kwargs: Any) -> Any:
+        return call(f"{self.cls.__name__}.apply", self.cls.apply, args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cls, name)
+
+
+def _namespace(namespace: dict) -> dict:
+    """A module's names for its converted functions, and the functions of other modules theirs."""
+    if id(namespace) not in _namespaces:
+        # The module's own is kept alive, so that its id stays its own.
+        _namespaces[id(namespace)] = (namespace, {**namespace, "__builtins__": _BUILTINS})
+    return _namespaces[id(namespace)][1]
+
+
+def _import(*args: Any, **kwargs: Any) -> Any:
+    """``import`` within a function."""
+    return stand_in(builtins.__import__(*args, **kwargs))
+
+
+_BUILTINS = {**vars(builtins), "__import__": _import}
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)
+
+
+def _cell(cell: Any) -> Any:
+    """A new cell where a closure holds what has a stand-in; None where its cell can stay."""
+    try:
+        content = cell.cell_contents
+    except ValueError:  # empty yet
+        return None
+    return types.CellType() if isinstance(content, _REPLACED) else None
+
+
+def _member(value: Any) -> Any:
+    """A method that knows pairs; None for what can stay as it is."""
+    if isinstance(value, types.FunctionType):
+        return rebind(value) if _is_paddle(value.__module__) else stand_in(value)
+    if isinstance(value, (staticmethod, classmethod)):
+        return type(value)(stand_in(value.__func__))
+    if isinstance(value, property):
+        return property(*(f and stand_in(f) for f in (value.fget, value.fset, value.fdel)))
+    if inspect.isdatadescriptor(value) or isinstance(value, type):
+        return None
+    changed = stand_in(value) if callable(value) else value
+    return None if changed is value else changed
