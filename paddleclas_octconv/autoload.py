@@ -43,10 +43,10 @@ class _Finder:
     def find_spec(self, name, path=None, target=None):
         if name in BACKBONE_MODULES:
             return self._find_then(_register, name, path, target)
-        if name in (PACKAGE, PREDICTOR) and self.serves_command and is_ours():
+        if name in (PACKAGE, PREDICTOR) and self.serves_command and _is_ours():
             from .cli import console
 
-            return console.stub(name)
+            return console.stub(name, name == PACKAGE, _run_ours)
         if name == PREDICTOR:
             return self._find_then(_adapt, name, path, target)
         if name == PACKAGE:
@@ -141,7 +141,23 @@ def _adapt(module):
         adapt_command(module)
 
 
-def is_sub_command():
+def command():
+    """The ``paddleclas`` script of this package, for where PaddleClas's own is not installed."""
+    if _is_ours():
+        return _run_ours()
+    from paddleclas.paddleclas import main
+
+    return main()
+
+
+def _run_ours():
+    from .cli import console
+
+    leave_command()
+    return console.run(_is_sub_command())
+
+
+def _is_sub_command():
     """PaddleClas's own command takes options only: a word names one of our sub-commands. The help,
     which lists both, is ours too."""
     if not _is_command():
@@ -150,9 +166,9 @@ def is_sub_command():
     return first in ("-h", "--help", "--version") or not first.startswith("-")
 
 
-def is_ours():
+def _is_ours():
     """Whether the command is ours to run: a sub-command, or there is no Paddle to run the other."""
-    if is_sub_command():
+    if _is_sub_command():
         return True
     if not _is_command():
         return False

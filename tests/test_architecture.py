@@ -11,20 +11,21 @@ PACKAGE = Path(__file__).resolve().parent.parent / "paddleclas_octconv"
 NAME = PACKAGE.name
 # From the top down; rooms of one floor do not import each other.
 FLOORS = (
-    ("__main__", "autoload"),
+    ("__main__", "child"),
+    ("autoload",),
     ("cli",),
     ("compare",),
-    ("measure", "visualize"),
-    ("run", "child"),
+    ("visualize",),
+    ("measure",),
+    ("run",),
     ("patches",),
     ("deploy", "checkpoints"),
-    ("registry",),
+    ("registry", "config"),
     ("octavize",),
     ("backbones",),
     ("weights",),
     ("layers",),
-    ("trainer", "data", "handover"),
-    ("config",),
+    ("data", "trainer", "handover"),
     ("common",),
 )
 FLOOR = {room: -level for level, rooms in enumerate(FLOORS) for room in rooms}
