@@ -1,7 +1,6 @@
 """Octave convolution (OctConv) for PaddleClas.
 
-Importing this package imports neither paddle nor numpy; ``register()`` does
-its work only for copies of PaddleClas that are already loaded.
+Importing this package imports neither paddle nor numpy.
 """
 
 from __future__ import annotations
@@ -16,9 +15,14 @@ __version__ = "0.1.0"
 
 
 def register() -> None:
-    """Put every OctConv backbone into each loaded copy of PaddleClas."""
+    """Put every OctConv backbone into each copy of PaddleClas: those loaded, and those to come.
+
+    The start-up hook does so by itself; this is for where it is switched off.
+    """
+    from . import autoload
     from .registry import register as _register
 
+    autoload.install(force=True)
     _register()
 
 

@@ -127,9 +127,11 @@ _FINDER = _Finder()
 
 def _register(backbone):
     from .patches.paddle_on_cpu import give_cpu_a_device_id
+    from .patches.paddleclas_arch import offer_near_names
     from .registry import register_into
 
     register_into(backbone)
+    offer_near_names(backbone)
     give_cpu_a_device_id()
 
 

@@ -75,7 +75,7 @@ def test_nothing_is_replaced_outside_the_room(path):
     assert set(replaced(source)) <= SETTINGS
     assert "unittest" not in source
     if path.parent.name != "patches":
-        assert ".wrap(" not in source
+        assert "Patch(" not in source
 
 
 def test_a_replacement_is_seen():

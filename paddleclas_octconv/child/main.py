@@ -19,7 +19,7 @@ from typing import Any
 
 from .. import autoload
 from ..checkpoints import resume
-from ..common import machine
+from ..common import machine, streams
 from ..common.errors import OctConvError
 from ..common.say import one_line, say
 from ..handover import Handover
@@ -34,6 +34,7 @@ TOOLS = {"train": "train", "eval": "eval", "infer": "infer", "export": "export_m
 def main(argv: list[str]) -> int:
     """Run one mode of a trainer; returns 2, after one line on stderr, on bad input."""
     (file,) = argv
+    streams.prepare()
     telling.tell_in(Path(file).parent)
     telling.begun()
     endings.end_with_parent()
@@ -138,7 +139,7 @@ def _prepare_engine(handover: Handover, start: resume.Start) -> None:
     """Have the trainer take the config as it is, go on where it stands, and tell its faults."""
     from ppcls.utils import save_load
 
-    from ..patches import cpu_convolution, paddle_save, paddleclas_config
+    from ..patches import cpu_convolution, paddle_save, paddleclas_config, paddleclas_download
     from .epochs import prepare_epochs
     from .images import count_unreadable_images
     from .loss import stop_at_non_finite
@@ -146,6 +147,7 @@ def _prepare_engine(handover: Handover, start: resume.Start) -> None:
 
     logging.raiseExceptions = False  # a full disk shall be told of once, not by every log line
     paddleclas_config.hand_over(handover.config)
+    paddleclas_download.refuse_archives()
     count_unreadable_images()
     explain_setup()
     if handover.mode == "train":

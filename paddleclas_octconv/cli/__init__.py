@@ -33,7 +33,6 @@ COMMANDS = {
     "compare": "paddleclas_octconv.cli.compare",
     "convert-weights": "paddleclas_octconv.cli.convert_weights",
 }
-_PADDLE = "Paddle is not installed: pip install 'paddleclas-octconv[cpu]' (or [gpu]) brings it"
 
 
 class Parser(argparse.ArgumentParser):
@@ -58,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "paddle":
-            return _fail(_PADDLE)
+            return _fail(machine.NO_PADDLE)
         raise
     except MemoryError:
         return _fail("there is not enough memory for this")

@@ -21,9 +21,7 @@ _BROKEN = {
     version: "CPU inference with oneDNN fails (ConvertPirAttribute2RuntimeAttribute)"
     for version in ("3.3.0", "3.3.1")
 }
-NO_PADDLE = (
-    "Paddle is not installed: pip install 'paddleclas-octconv[cpu]', or [gpu] for NVIDIA GPUs"
-)
+NO_PADDLE = "Paddle is not installed: pip install 'paddleclas-octconv[cpu]' (or [gpu]) brings it"
 
 
 def cpu_environment() -> dict[str, str]:

@@ -6,6 +6,7 @@ Cheap, without Paddle. What needs the model is checked in ``trainer/model_check.
 from __future__ import annotations
 
 from typing import Any, Iterator
+from urllib.parse import urlsplit
 
 from ..backbones.catalogue import CATALOGUE
 from ..common.alpha import check_alpha
@@ -114,6 +115,8 @@ def _check_weights(config: dict, mode: str) -> None:
         if not isinstance(weights, str):
             raise OctConvError(f"{key}: {weights!r} should be the path of a .pdparams file")
         if weights.startswith(("http://", "https://")):
+            if not urlsplit(weights).path.endswith(".pdparams"):
+                raise OctConvError(f"{key}: {weights}: should be the address of a .pdparams file")
             continue
         prefix = weights[: -len(".pdparams")] if weights.endswith(".pdparams") else weights
         for suffix in needed:

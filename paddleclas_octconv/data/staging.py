@@ -8,10 +8,11 @@ import shutil
 from pathlib import Path
 from typing import Callable, Iterator
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from ..common.errors import OctConvError
 from ..common.files import reason
+from ..common.locks import hold
 from .list_files import LABEL_MAP, TRAIN_LIST, VAL_LIST
 
 _STAMP = ".source"
@@ -56,38 +57,15 @@ def publish(target: Path, build: Callable[[Path], None], stamp: str) -> bool:
 
 @contextlib.contextmanager
 def _lock(target: Path) -> Iterator[None]:
-    """Hold the lock of `target`; says so when it has to wait for another process.
-
-    Its file is removed with it: who waits for one that is gone takes the new one.
-    """
+    """Hold the lock of `target`; says so when it has to wait for another process."""
     path = target.with_name(f".{target.name}.lock")
-    waited = False
-    while True:
-        lock = FileLock(str(path))
+    with contextlib.ExitStack() as stack:
         try:
-            lock.acquire(timeout=0 if not waited else -1)
+            stack.enter_context(hold(path, timeout=0))
         except Timeout:
             print(f"waiting for another process that prepares {target}", flush=True)
-            waited = True
-            continue
-        if _is_still(path, lock):
-            break
-        lock.release()
-    try:
+            stack.enter_context(hold(path))
         yield
-    finally:
-        with contextlib.suppress(OSError):  # Windows keeps a file that is open
-            path.unlink()
-        lock.release()
-
-
-def _is_still(path: Path, lock: FileLock) -> bool:
-    """Whether the file that was locked is the one that stands there now."""
-    held = getattr(getattr(lock, "_context", None), "lock_file_fd", None)
-    try:
-        return held is None or os.path.samestat(os.fstat(held), os.stat(path))
-    except OSError:
-        return False
 
 
 def _open_staging(staging: Path, stamp: str) -> None:

@@ -20,11 +20,11 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
 from platformdirs import user_cache_path
 
 from ..common.errors import OctConvError
 from ..common.files import digest
+from ..common.locks import hold
 from ..common.say import say
 
 
@@ -102,7 +102,7 @@ def unpacked(wheel: Wheel) -> Path:
     file, folder = cache / wheel.name, cache / f"paddleclas-{wheel.version}"
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(str(cache / f"{wheel.name}.lock")):
+        with hold(cache / f"{wheel.name}.lock"):
             if not file.exists():
                 _download(wheel, file)
             elif digest(file) != wheel.sha256:

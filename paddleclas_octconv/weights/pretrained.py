@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..common.errors import OctConvError
 from .match import load_into, log, match_weights
@@ -46,9 +47,16 @@ def load_pretrained(model, pretrained, copy: str = "ppcls") -> None:
 
 def _path(pretrained: str, copy: str) -> Path:
     if pretrained.startswith(("http://", "https://")):
+        if not urlsplit(pretrained).path.endswith(SUFFIX):
+            raise OctConvError(
+                f"pretrained: {pretrained}: should be the address of a {SUFFIX} file"
+            )
         download = importlib.import_module(f"{copy}.utils.download")
         try:
-            return Path(download.get_weights_path_from_url(pretrained))
+            # Not unpacked, should it be an archive: its names could lead anywhere.
+            return Path(
+                download.get_path_from_url(pretrained, download.WEIGHTS_HOME, decompress=False)
+            )
         except Exception as error:
             raise OctConvError(f"pretrained: {pretrained} cannot be downloaded: {error}") from None
     if Path(pretrained).suffix in (".pth", ".pt"):

@@ -1,0 +1,67 @@
+"""Options of the launcher that it would answer with a traceback, or by waiting for ever."""
+
+from __future__ import annotations
+
+import pytest
+
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.run import launch
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        ({"nproc-per-node": "²"}, "--nproc-per-node ²: should be a whole number from 1 to"),
+        ({"nproc-per-node": "٣"}, "--nproc-per-node ٣: should be"),
+        ({"nproc-per-node": "1" * 5000}, "should be a whole number"),
+        ({"nproc-per-node": "100000"}, "should be a whole number from 1 to 1024"),
+        ({"nproc-per-node": "1_0"}, "--nproc-per-node 1_0: should be"),
+        ({"nnodes": "2"}, "--nnodes 2: the machines find each other at --master"),
+        ({"nnodes": "2:4", "rank": "0"}, "--nnodes 2:4: the machines find each other"),
+        ({"nnodes": "4:2", "master": "a:1"}, "--nnodes 4:2: should be"),
+        ({"nnodes": "²"}, "--nnodes ²: should be"),
+        ({"nnodes": "2", "master": "a:1", "rank": "2"}, "--rank 2: should be from 0 to 1"),
+        ({"rank": "1"}, "--rank 1: should be 0 without --nnodes"),
+        ({"rank": "--1"}, "--rank --1: should be"),
+        ({"nnodes": "2", "master": "localhost"}, "--master localhost: should be ADDRESS:PORT"),
+        ({"nnodes": "2", "master": "a:99999"}, "--master a:99999: should be ADDRESS:PORT"),
+        ({"nnodes": "2", "master": ":80"}, "--master :80: should be ADDRESS:PORT"),
+        ({"start-port": "70000"}, "--start-port 70000: should be"),
+        ({"max-restart": "x"}, "--max-restart x: should be"),
+        ({"elastic-level": "2"}, "--elastic-level 2: should be"),
+        ({"elastic-timeout": ""}, "--elastic-timeout : should be"),
+        ({"log-level": "LOUD"}, "--log-level LOUD: should be one of"),
+        ({"log-dir": ""}, "--log-dir : should be a folder"),
+        ({"log-dir": "/dev/null"}, "--log-dir /dev/null: should be a folder"),
+        ({"gpus": "0,²"}, "--gpus 0,²: should be the numbers of GPUs"),
+        ({"gpus": "0,0"}, "--gpus 0,0: names a GPU twice"),
+        ({"gpus": ""}, "--gpus : should be the numbers of GPUs"),
+    ],
+)
+def test_mistake_is_told(options, told, monkeypatch):
+    monkeypatch.delenv("PADDLE_MASTER", raising=False)
+    with pytest.raises(OctConvError) as error:
+        launch.check(options)
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"nproc-per-node": "2", "log-dir": "new", "log-level": "debug"},
+        {"nnodes": "2", "master": "10.0.0.1:6070"},
+        {"nnodes": "2:4", "master": "etcd://10.0.0.1:2379", "max-restart": "3"},
+        {"nnodes": "2", "master": "[::1]:6070", "rank": "1"},
+        {"ips": "10.0.0.1,10.0.0.2", "host": "10.0.0.1", "start-port": "7000"},
+        {"elastic-level": "-1", "elastic-timeout": "30", "job-id": "x"},
+    ],
+)
+def test_what_the_launcher_takes_is_let_through(options):
+    launch.check(options)
+
+
+def test_machines_are_counted():
+    assert launch.machines({}) == 1
+    assert launch.machines({"nnodes": "2:4", "master": "a:1"}) == 4
+    assert launch.machines({"ips": "a,b,c"}) == 3
