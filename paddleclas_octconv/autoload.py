@@ -50,7 +50,9 @@ class _Finder:
         if name == PREDICTOR:
             return self._find_then(_adapt, name, path, target)
         if name == PACKAGE:
-            return self._find(name, path, target) or _fetched_spec(name)
+            spec = self._find(name, path, target)
+            # Any folder of that name, such as one of pictures, is a package without an origin.
+            return spec if spec is not None and spec.origin else _fetched_spec(name)
         return None
 
     def _find_then(self, act, name, path, target):

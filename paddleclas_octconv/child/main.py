@@ -14,6 +14,7 @@ import sys
 import sysconfig
 import traceback
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from ..common.errors import OctConvError
 from ..common.say import one_line, say
 from ..handover import Handover
 from ..patches import paddle_scalars
+from ..trainer import fetch
 from ..trainer.locate import Trainer
 from ..weights import TRUST_VARIABLE
 from . import endings, telling
@@ -73,6 +75,8 @@ def _run(handover: Handover) -> None:
     warnings.filterwarnings("ignore", message="No ccache found")  # of no concern to training
     trainer = Trainer(Path(handover.trainer), "")
     _import_from(trainer.root)
+    if handover.config.get("Slim") and find_spec("paddleslim") is None:
+        sys.path.append(str(fetch.unpacked(fetch.SLIM)))
     if handover.trust_weights:
         os.environ[TRUST_VARIABLE] = "1"
     autoload.install(force=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from importlib.util import find_spec
 from typing import Any
 
@@ -10,8 +9,8 @@ from ..common import machine
 from ..common.errors import OctConvError
 
 _INSTALL = "pip install 'paddleclas-octconv[slim]'"
-# PaddleSlim, and what it imports without asking for it.
-_NEEDED = ("paddleslim", "pkg_resources", "decorator")
+# What PaddleSlim imports; it is fetched itself where it is not installed.
+_NEEDED = ("pkg_resources", "decorator", "zmq")
 _PRUNERS = ("fpgm", "l1_norm")
 
 
@@ -19,8 +18,8 @@ def check_slim(slim: Any) -> None:
     """Check the section ``Slim`` of a config; None where there is none.
 
     Raises:
-        OctConvError: a method that PaddleClas does not know, PaddleSlim is missing, or it cannot
-            do that with the installed Paddle.
+        OctConvError: a method that PaddleClas does not know, what PaddleSlim imports is missing, or
+            it cannot do that with the installed Paddle.
     """
     if not slim:
         return
@@ -38,7 +37,7 @@ def check_slim(slim: Any) -> None:
         raise OctConvError(f"Slim: needs {', '.join(missing)}, which is not installed: {_INSTALL}")
     if prune and machine.paddle_writes_pir():
         raise OctConvError(
-            f"Slim.prune: PaddleSlim {metadata.version('paddleslim')} prunes with Paddle 2 alone: "
+            "Slim.prune: PaddleSlim 2.6.0 prunes with Paddle 2 alone: "
             "pip install paddlepaddle==2.6.2"
         )
 

@@ -1,8 +1,8 @@
-"""Wheels of PaddleClas that are fetched, not installed: the library, and the pinned trainer.
+"""Wheels that are fetched, not installed: PaddleClas, its pinned trainer, and PaddleSlim.
 
-Both pin their dependencies to packages that today's Pythons cannot install. So they are unpacked
-in the user's cache folder, and put on ``sys.path`` from there. At every use a wheel is checked
-against its hash below, and the unpacked files against the wheel.
+They pin their dependencies to packages that today's Pythons cannot install, or that break others.
+So they are unpacked in the user's cache folder, and put on ``sys.path`` from there. At
+every use a wheel is checked against its hash below, and the unpacked files against the wheel.
 """
 
 from __future__ import annotations
@@ -30,15 +30,17 @@ from ..common.say import say
 
 @dataclass(frozen=True)
 class Wheel:
-    """A release of PaddleClas on the package index.
+    """A release on the package index.
 
     Attributes:
+        project: its name there.
         version: of the release.
         sha256: of its wheel, hexadecimal.
         what: what messages call it.
         instead: what a user can do where it cannot be fetched.
     """
 
+    project: str
     version: str
     sha256: str
     what: str
@@ -47,11 +49,17 @@ class Wheel:
     @property
     def name(self) -> str:
         """The file's name."""
-        return f"paddleclas-{self.version}-py3-none-any.whl"
+        return f"{self.release}-py3-none-any.whl"
+
+    @property
+    def release(self) -> str:
+        """What its files and folders begin with."""
+        return f"{self.project}-{self.version}"
 
 
 #: The newest release, without a trainer: networks, predictor, command.
 LIBRARY = Wheel(
+    "paddleclas",
     "2.6.0",
     "3c12fd8994d95ed1b4fd60017cdbc12bb0e77a41a7921b022e9a6fb5d287fe8a",
     "PaddleClas",
@@ -59,10 +67,19 @@ LIBRARY = Wheel(
 )
 #: The newest release that has a whole trainer.
 TRAINER = Wheel(
+    "paddleclas",
     "2.4.2",
     "5e290e9c171a53658862c675d971f127bc3419fb8861575cfd6f230325cb0633",
     "PaddleClas's trainer",
     "name a checkout of PaddleClas with --paddleclas",
+)
+#: Quantisation-aware training and pruning: its newest release.
+SLIM = Wheel(
+    "paddleslim",
+    "2.6.0",
+    "672e9ed648a71407b5200ce2d2aea6fb50878f986087fb78cdc02152ecef5151",
+    "PaddleSlim",
+    "pip install --no-deps paddleslim==2.6.0",
 )
 
 
@@ -99,7 +116,7 @@ def unpacked(wheel: Wheel) -> Path:
         OctConvError: the wheel can neither be found nor downloaded, or is not the pinned one.
     """
     cache = cache_folder()
-    file, folder = cache / wheel.name, cache / f"paddleclas-{wheel.version}"
+    file, folder = cache / wheel.name, cache / wheel.release
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with hold(cache / f"{wheel.name}.lock"):
@@ -107,10 +124,10 @@ def unpacked(wheel: Wheel) -> Path:
                 _download(wheel, file)
             elif digest(file) != wheel.sha256:
                 raise OctConvError(
-                    f"{file}: is not the pinned PaddleClas {wheel.version} (its SHA-256 is not "
+                    f"{file}: is not the pinned {wheel.release} (its SHA-256 is not "
                     f"{wheel.sha256}); delete that file to have it fetched anew"
                 )
-            if not _is_whole(folder, file, wheel.version):
+            if not _is_whole(folder, file, wheel.release):
                 _unpack(file, folder)
     except OSError as error:
         raise OctConvError(f"{cache}: cannot hold {wheel.what}: {error}") from None
@@ -119,11 +136,11 @@ def unpacked(wheel: Wheel) -> Path:
 
 def _download(wheel: Wheel, target: Path) -> None:
     """Download a wheel through the user's own pip configuration."""
-    say(f"fetching {wheel.what}, paddleclas=={wheel.version}, once (0.5 MB)")
+    say(f"fetching {wheel.what}, {wheel.project}=={wheel.version}, once (0.5 MB)")
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
         command = ["download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", folder]
         pip = subprocess.run(
-            [sys.executable, "-m", "pip", *command, f"paddleclas=={wheel.version}"],
+            [sys.executable, "-m", "pip", *command, f"{wheel.project}=={wheel.version}"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -156,11 +173,11 @@ def _unpack(wheel: Path, target: Path) -> None:
         os.replace(new, target)
 
 
-def _is_whole(unpacked: Path, wheel: Path, version: str) -> bool:
+def _is_whole(unpacked: Path, wheel: Path, release: str) -> bool:
     """Whether a folder holds exactly the files of a (verified) wheel."""
     if not unpacked.is_dir():
         return False
-    expected = _record(wheel, version)
+    expected = _record(wheel, release)
     for folder, folders, files in os.walk(unpacked):
         if "__pycache__" in folders:  # could hold code that no hash vouches for
             folders.remove("__pycache__")
@@ -174,9 +191,9 @@ def _is_whole(unpacked: Path, wheel: Path, version: str) -> bool:
     return not expected
 
 
-def _record(wheel: Path, version: str) -> dict[str, str]:
+def _record(wheel: Path, release: str) -> dict[str, str]:
     """The wheel's files: name to SHA-256 (hexadecimal)."""
-    record = f"paddleclas-{version}.dist-info/RECORD"
+    record = f"{release}.dist-info/RECORD"
     with zipfile.ZipFile(wheel) as archive:
         content = archive.read(record)
     hashes = {record: hashlib.sha256(content).hexdigest()}
