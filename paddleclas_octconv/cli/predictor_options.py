@@ -18,7 +18,8 @@ def predictor_options() -> list[str]:
         return []
     try:
         source = Path(spec.origin).with_name("paddleclas.py").read_text(encoding="utf-8")
-        calls = [node for node in ast.walk(ast.parse(source)) if _adds_argument(node)]
+        nodes = ast.walk(ast.parse(source))
+        calls = [node for node in nodes if isinstance(node, ast.Call) and _adds_argument(node)]
     except (OSError, ValueError, SyntaxError):
         return []
     lines: list[str] = []
@@ -34,9 +35,5 @@ def predictor_options() -> list[str]:
     return lines
 
 
-def _adds_argument(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "add_argument"
-    )
+def _adds_argument(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "add_argument"

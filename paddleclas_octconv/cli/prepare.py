@@ -1,25 +1,42 @@
-"""``paddleclas prepare``: write a data set where the shipped configs look for it."""
+"""``paddleclas prepare``: write a data set, or make one's own images ready to train on."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import re
 from pathlib import Path
+from typing import Any
 
 from .. import data
-from ..data import list_files
+from ..backbones.catalogue import CATALOGUE
+from ..common import machine
+from ..common.errors import OctConvError
+from ..common.files import write_atomically, writing
+from ..common.suggest import suggest
+from ..config.template import OwnData, own_config
+from ..data import list_files, survey
+from ..data.own_images import EXPECTED
 from ..data.subsets import write_subset
-from .options import positive
+from .options import pixels, positive
 
-HELP = "prepare a data set: digits, cifar10"
+HELP = "make your own images ready to train on (folder), or write digits or cifar10"
+OWN = "folder"
+SHOWN = 10  # images that are left out and named, unless --all
+# Options of one data set alone, by the name argparse gives them, with what stands for "not given".
+_OF_OWN = ("name", "arch", "image_size", "val", "seed", "copy", "config", "all")
+_ARCH, _IMAGE_SIZE, _VAL = "OctResNet50", 224, 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", help=f"one of: {', '.join(data.DATASETS)}")
+    """Add the options of the command."""
+    parser.add_argument("dataset", help=f"one of: {', '.join((OWN, *data.DATASETS))}")
     parser.add_argument(
         "--source",
         type=Path,
-        help="cifar10: cifar-10-python.tar.gz, its unpacked folder, or a folder, tar or zip of "
-        "train|test/<class>/*.jpg|png (default: download the official archive)",
+        help=f"{OWN}: your images, {EXPECTED}; cifar10: cifar-10-python.tar.gz, its unpacked "
+        "folder, or a folder, tar or zip of train|test/<class>/*.jpg|png (default: download the "
+        "official archive)",
     )
     parser.add_argument(
         "--root",
@@ -37,9 +54,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also write train_list_N.txt (and val_list_N.txt where there are as many images): "
         "N images with the classes in equal shares",
     )
+    own = parser.add_argument_group("own images", f"options of 'prepare {OWN}'")
+    own.add_argument("--name", help="of the data set (default: that of the source)")
+    own.add_argument("--arch", metavar="NAME", help=f"the network of the config (default: {_ARCH})")
+    own.add_argument(
+        "--image-size",
+        type=pixels,
+        metavar="PIXELS",
+        help=f"side of its input (default: {_IMAGE_SIZE})",
+    )
+    own.add_argument(
+        "--val",
+        type=_share,
+        metavar="SHARE",
+        help=f"share of each class to evaluate on, unless the source has a val (default: {_VAL})",
+    )
+    own.add_argument(
+        "--seed", type=_seed, metavar="N", help="another draw of that share (default: 0)"
+    )
+    own.add_argument(
+        "--copy",
+        action="store_true",
+        default=None,
+        help="copy the images, not only list them",
+    )
+    own.add_argument(
+        "--config", type=Path, metavar="FILE", help="the config to write (default: <name>.yaml)"
+    )
+    own.add_argument(
+        "--all", action="store_true", default=None, help=f"name all that is left out, not {SHOWN}"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
+    """Write it, and say what was written.
+
+    Raises:
+        OctConvError: the source or an option does not fit.
+    """
+    if args.dataset == OWN:
+        return _prepare_own(args)
+    known = (OWN, *data.DATASETS)
+    if args.dataset not in known:
+        raise OctConvError(
+            f"unknown data set {args.dataset!r}{suggest(args.dataset, known)} "
+            f"(data sets: {', '.join(known)}; your own images: prepare {OWN} --source DIR)"
+        )
+    for option in _OF_OWN:
+        if getattr(args, option) is not None:
+            raise OctConvError(f"--{option.replace('_', '-')}: goes with 'prepare {OWN}'")
     made = data.prepare(args.dataset, args.source, args.root, args.partial)
     folder = args.root / args.dataset
     train, val = folder / list_files.TRAIN_LIST, folder / list_files.VAL_LIST
@@ -53,3 +116,142 @@ def run(args: argparse.Namespace) -> int:
             if path == train or args.subset <= count:
                 print(f"wrote {write_subset(path, args.subset)}")
     return 0
+
+
+def _prepare_own(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from ..data import folder as own
+
+    if args.source is None:
+        raise OctConvError(f"prepare {OWN}: --source is missing: {EXPECTED}")
+    if args.partial or args.subset:
+        option = "--partial" if args.partial else "--subset"
+        raise OctConvError(f"{option}: does not go with 'prepare {OWN}'")
+    arch = args.arch or _ARCH
+    _check_arch(arch)
+    name = args.name or _name_of(args.source)
+    if not re.fullmatch(r"[^/\\\0\s.][^/\\\0\n\t]*", name):
+        raise OctConvError(f"--name {name!r}: should be a name that a folder can have")
+    config = args.config or Path(f"{name}.yaml")
+    if config.is_dir():
+        raise OctConvError(f"--config {config}: is a folder, not a file")
+    target = args.root / name
+
+    def progress(images, total):
+        return tqdm(images, desc=name, total=total, unit=" images", disable=None)
+
+    images = own.prepare(
+        target,
+        args.source,
+        _VAL if args.val is None else args.val,
+        args.seed or 0,
+        survey.default_threads(),
+        bool(args.copy),
+        progress,
+    )
+    counts = {split: len(entries) for split, entries in images.splits.items()}
+    print(
+        f"{target}: {counts['train']:,} training and {counts['val']:,} validation images of "
+        f"{len(images.classes)} classes"
+    )
+    if "test" in counts:
+        print(f"{target / own.TEST_LIST}: {counts['test']:,} more, to test with")
+    _print_left_out(images.left_out, None if args.all else SHOWN)
+    text = own_config(
+        OwnData(
+            name=name,
+            image_root=_posix(images.root),
+            train_list=_posix(target / list_files.TRAIN_LIST),
+            val_list=_posix(target / list_files.VAL_LIST),
+            label_map=_posix(target / list_files.LABEL_MAP),
+            infer_images=_posix(images.root / images.splits["val"][0][0]),
+            class_num=len(images.classes),
+            train_images=counts["train"],
+            delimiter=own.DELIMITER,
+        ),
+        arch,
+        args.image_size or _IMAGE_SIZE,
+        "gpu" if machine.has_gpu() else "cpu",
+        _options(arch),
+    )
+    _write_config(config, text, given=args.config is not None)
+    return 0
+
+
+def _write_config(path: Path, text: str, given: bool) -> None:
+    """Write the config, unless there is one that somebody has edited."""
+    if os.path.lexists(path):
+        with writing("--config", path):
+            before = path.read_text(encoding="utf-8", errors="replace")
+        if before != text:
+            print(
+                f"{path}: kept as it is, for it differs from the one that would be written "
+                "(--config names another file)"
+            )
+    else:
+        with writing("--config", path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, text.encode("utf-8"))
+        print(f"{path}: the config; edit it as you like")
+    print(f"next: paddleclas train -c {_quoted(path)}")
+
+
+def _print_left_out(left_out: list[str], shown: int | None) -> None:
+    if left_out:
+        print(f"left out: {len(left_out)}")
+        print("\n".join(f"  {what}" for what in left_out[:shown]))
+        if shown is not None and len(left_out) > shown:
+            print(f"  … and {len(left_out) - shown} more (--all names them)")
+
+
+def _check_arch(arch: str) -> None:
+    if arch in CATALOGUE:
+        return
+    from ..trainer.locate import locate
+    from ..trainer.source import source_of
+
+    names = source_of(locate().root).spelled("ppcls.arch.backbone")
+    if arch not in names:
+        near = suggest(arch, [*CATALOGUE, *names])
+        raise OctConvError(f"--arch {arch}: PaddleClas has no such network{near}")
+
+
+def _options(arch: str) -> dict[str, Any]:
+    return {"alpha": 0.5} if arch in CATALOGUE else {}
+
+
+def _name_of(source: Path) -> str:
+    path = Path(os.path.abspath(source))
+    name = path.stem if path.is_file() else path.name
+    return re.sub(r"[\s\\]+", "_", name).lstrip(".") or "own"
+
+
+def _posix(path: Path) -> str:
+    text = path.as_posix()
+    return text if path.is_absolute() or text.startswith(".") else f"./{text}"
+
+
+def _quoted(path: Path) -> str:
+    import shlex
+
+    return shlex.quote(str(path))
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} should be a share between 0 and 1, such as 0.2")
+    return share
+
+
+def _seed(text: str) -> int:
+    from ..common.numbers import whole
+
+    value = whole(text)
+    if value is None or value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number from 0")
+    return value

@@ -28,7 +28,7 @@ def _build(folder: Path) -> None:
         (f"{label}/{index:04d}.png", int(label)) for index, label in enumerate(digits.target)
     ]
     val = set(stratified_subset(entries, VAL_IMAGES))
-    lists = {"train": [], "val": []}
+    lists: dict[str, list[Entry]] = {"train": [], "val": []}
     for pixels, entry in zip(digits.images, entries):
         split = "val" if entry in val else "train"
         path = folder / split / entry[0]
@@ -36,7 +36,7 @@ def _build(folder: Path) -> None:
         # Ink is 0 to 16.  A bicubic enlargement keeps the strokes smooth; repeating pixels
         # would draw edges that no digit has.
         image = Image.fromarray(np.rint(pixels * (255 / 16)).astype(np.uint8))
-        image.resize((IMAGE_SIZE, IMAGE_SIZE), Image.BICUBIC).save(path)
+        image.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC).save(path)
         lists[split].append((f"{split}/{entry[0]}", entry[1]))
 
     write_label_map(folder / LABEL_MAP, NAMES)

@@ -23,20 +23,21 @@ def is_complete(folder: Path) -> bool:
     return all((folder / name).is_file() for name in (TRAIN_LIST, VAL_LIST, LABEL_MAP))
 
 
-def publish(target: Path, build: Callable[[Path], None], stamp: str) -> bool:
+def publish(target: Path, build: Callable[[Path], None], stamp: str, anew: bool = False) -> bool:
     """Make the data set `target` unless it is there; return whether it was made.
 
     ``build(folder)`` fills a hidden folder beside `target`, which takes the place of `target`
     by one rename.  A killed run leaves the hidden folder, and the next run with the same
     `stamp` (what the data is made from) goes on in it; a failed run removes it.
+    With `anew` a data set that is there is replaced, once the new one is whole.
     Raises OctConvError for a `target` that is something else, and where it cannot be written.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _lock(target):
-            if is_complete(target):
+            if is_complete(target) and not anew:
                 return False
-            if target.exists():
+            if target.exists() and not is_complete(target):
                 raise OctConvError(
                     f"{target} exists but is not a prepared data set: "
                     "remove or rename it, or choose another folder with --root"
@@ -46,13 +47,29 @@ def publish(target: Path, build: Callable[[Path], None], stamp: str) -> bool:
             try:
                 build(staging)
                 (staging / _STAMP).unlink()
-                os.rename(staging, target)
+                _take_place(staging, target)
             except Exception:
                 shutil.rmtree(staging, ignore_errors=True)
                 raise
             return True
     except OSError as error:
         raise OctConvError(f"cannot write the data set {target}: {reason(error)}") from None
+
+
+def _take_place(staging: Path, target: Path) -> None:
+    """Give `staging` the name `target`; what bears it is removed, or put back if that fails."""
+    if not target.exists():
+        os.rename(staging, target)
+        return
+    former = target.with_name(f".{target.name}.former")
+    shutil.rmtree(former, ignore_errors=True)
+    os.rename(target, former)
+    try:
+        os.rename(staging, target)
+    except OSError:
+        os.rename(former, target)
+        raise
+    shutil.rmtree(former, ignore_errors=True)
 
 
 @contextlib.contextmanager

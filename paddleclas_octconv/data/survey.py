@@ -19,7 +19,8 @@ from .list_files import DELIMITER, Line, read_lines
 
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 MOST_IMAGE = 1 << 30  # bytes
-_TAIL = 4096  # bytes at the end of a JPEG in which its end has to be; some cameras add to it
+PNG_START, PNG_END = b"\x89PNG", b"IEND"
+_TAIL = 4096  # bytes at the end of a file in which its end has to be; some cameras add to it
 
 
 class Split(NamedTuple):
@@ -106,14 +107,22 @@ def _look(split: Split, line: Line) -> tuple[str | None, object]:
         return "missing", path
     if wrong:
         return "unreadable", f"{path}: {wrong}"
-    try:
-        content = read_bytes(path, split.name, MOST_IMAGE)
-    except OctConvError as error:
-        return "unreadable", error
-    problem = _problem_of(content)
+    problem, content = content_of(path)
     if problem:
         return "undecodable", f"{path}: {problem}"
-    return None, hashlib.blake2b(content, digest_size=16).digest()
+    return None, content
+
+
+def content_of(path: Path) -> tuple[str | None, bytes]:
+    """What is wrong with an image file, if anything, and the hash of its content."""
+    wrong = why_no_file(path)
+    if wrong:
+        return wrong, b""
+    try:
+        content = read_bytes(path, "image", MOST_IMAGE)
+    except OctConvError as error:
+        return str(error).replace(f"image {path}: ", ""), b""
+    return _problem_of(content), hashlib.blake2b(content, digest_size=16).digest()
 
 
 def _problem_of(content: bytes) -> str | None:
@@ -130,6 +139,8 @@ def _problem_of(content: bytes) -> str | None:
     if decoded is None:
         return "no image that OpenCV reads"
     if content.startswith(JPEG_START) and JPEG_END not in content[-_TAIL:]:
+        return "truncated"
+    if content.startswith(PNG_START) and PNG_END not in content[-_TAIL:]:
         return "truncated"
     return None
 

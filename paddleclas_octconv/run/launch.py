@@ -94,13 +94,15 @@ def environment(device: str, options: Mapping[str, str]) -> dict[str, str]:
     """The environment for a run on a device, in which a CPU does what it can.
 
     Paddle uses one thread unless told otherwise. See ``machine.cpu_environment`` for the rest.
+    PaddleClas opens lists and label maps in the encoding of the system; here that is UTF-8 always.
     """
+    environ = {"PYTHONUTF8": "1", **os.environ}
     on_cpu = device == "cpu" or (device == "gpu" and not machine.has_gpu())
     if not on_cpu:
-        return dict(os.environ)
+        return environ
     processes = int(options.get("nproc-per-node", 1))
     threads = str(max(1, machine.cpu_count() // processes))
-    return {"OMP_NUM_THREADS": threads, **machine.cpu_environment(), **os.environ}
+    return {"OMP_NUM_THREADS": threads, **machine.cpu_environment(), **environ}
 
 
 def _whole(name: str, value: str, least: int, most: int) -> int:

@@ -52,6 +52,10 @@ class Source:
             if definition is not None and not name.startswith("_")
         }
 
+    def spelled(self, module: str) -> frozenset[str]:
+        """All public names of a module, whatever they stand for; of its own and imported ones."""
+        return frozenset(n for n in self._bindings(module) if not n.startswith("_"))
+
     def parameters(self, definition: Definition) -> tuple[str, ...] | None:
         """The names of the arguments that a class or function takes; None: any."""
         return self._parameters(definition, _MOST_HOPS)

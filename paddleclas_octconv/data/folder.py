@@ -1,0 +1,63 @@
+"""Prepares one's own images: lists and a label map, for images that stay where they are."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Callable
+
+from ..common.errors import OctConvError
+from .list_files import LABEL_MAP, TRAIN_LIST, VAL_LIST, write_label_map, write_list
+from .own_images import OwnImages, collect
+from .staging import publish
+
+DELIMITER = "\t"  # names of files and folders hold spaces
+TEST_LIST = "test_list.txt"
+IMAGES = "images"  # the folder of copies
+_MARK = ".own-images"
+
+
+def prepare(
+    target: Path,
+    source: Path,
+    val: float,
+    seed: int,
+    threads: int,
+    copy: bool = False,
+    progress: Callable = lambda images, total: images,
+) -> OwnImages:
+    """Write the lists and the label map of own images into a folder; anew where they were there.
+
+    Args:
+        target: the folder.
+        source: where the images are; see ``own_images.collect``, for the rest too.
+        copy: whether the images are copied into the folder.
+
+    Raises:
+        OctConvError: the source holds no images to train on, or the target is something else.
+    """
+    if target.is_dir() and any(target.iterdir()) and not (target / _MARK).is_file():
+        raise OctConvError(f"{target} holds something else: --name names another folder")
+    images = collect(source, val, seed, threads, progress)
+
+    def build(folder: Path) -> None:
+        if copy:
+            _copy(images, folder / IMAGES)
+        (folder / _MARK).write_text(f"{source.resolve()}\n", encoding="utf-8", errors="replace")
+        write_label_map(folder / LABEL_MAP, images.classes)
+        for split, name in (("train", TRAIN_LIST), ("val", VAL_LIST), ("test", TEST_LIST)):
+            if split in images.splits:
+                write_list(folder / name, images.splits[split], DELIMITER)
+
+    publish(target, build, stamp="own images", anew=True)
+    if copy:
+        images.root = target / IMAGES
+    return images
+
+
+def _copy(images: OwnImages, folder: Path) -> None:
+    for split in images.splits.values():
+        for path, _ in split:
+            copied = folder / path
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(images.root / path, copied)

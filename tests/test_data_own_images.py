@@ -1,0 +1,312 @@
+"""One's own images: found in every form, looked through, split, and ready to train on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from paddleclas_octconv.cli import main
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.config import load_config
+from paddleclas_octconv.config.check import check_files, check_keys
+from paddleclas_octconv.config.image_size import check_image_shape
+from paddleclas_octconv.config.vocabulary import check_vocabulary
+from paddleclas_octconv.data import folder as own
+from paddleclas_octconv.data import list_files
+from paddleclas_octconv.data.own_images import collect
+from paddleclas_octconv.trainer.source import source_of
+
+
+def draw(path: Path, seed: int, mode: str = "RGB", **options) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 255, (9, 7, 3)).astype(np.uint8)
+    Image.fromarray(pixels).convert(mode).save(path, **options)
+    return path
+
+
+def fill(folder: Path, count: int, seed: int, suffix: str = ".png") -> None:
+    for number in range(count):
+        draw(folder / f"{number}{suffix}", seed + number)
+
+
+@pytest.fixture
+def pets(tmp_path, monkeypatch) -> Path:
+    """Ten cats and five dogs, in folders with spaces and letters of many kinds."""
+    monkeypatch.chdir(tmp_path)
+    fill(Path("my pets/小猫 cat"), 10, 0)
+    fill(Path("my pets/Hündchen"), 5, 100, ".JPG")
+    return Path("my pets")
+
+
+def read(path: Path) -> list[tuple[str, int]]:
+    return list_files.read_list(path, delimiter="\t")
+
+
+def take(source: Path, val: float = 0.2, seed: int = 0):
+    return collect(source, val, seed, threads=2)
+
+
+def test_class_folders_are_split_with_the_shares_of_the_classes(pets):
+    images = take(pets)
+    assert images.classes == ["Hündchen", "小猫 cat"]
+    assert Counter(label for _, label in images.splits["val"]) == {0: 1, 1: 2}
+    assert Counter(label for _, label in images.splits["train"]) == {0: 4, 1: 8}
+    both = images.splits["train"] + images.splits["val"]
+    assert sorted(path for path, _ in both) == sorted(
+        path.relative_to(pets).as_posix() for path in pets.rglob("*.*")
+    )
+    assert images.left_out == []
+
+
+def test_the_draw_is_the_same_every_time_and_another_for_another_seed(pets):
+    assert take(pets).splits == take(pets).splits
+    assert take(pets).splits != take(pets, seed=1).splits
+    assert len(take(pets, val=0.5).splits["val"]) == 2 + 5
+
+
+def test_the_same_image_is_kept_on_one_side(pets):
+    for number in range(9):
+        shutil.copy(pets / "小猫 cat" / "0.png", pets / "小猫 cat" / f"again {number}.png")
+    for seed in range(6):
+        splits = take(pets, seed=seed).splits
+        contents = {
+            name: {(pets / path).read_bytes() for path, _ in splits[name]} for name in splits
+        }
+        assert not contents["train"] & contents["val"]
+
+
+def test_splits_that_are_given_stay_and_evaluation_goes_first(tmp_path):
+    for split, seed in (("train", 0), ("Val", 50), ("test", 90)):
+        for offset, name in enumerate(("a", "b")):
+            fill(tmp_path / split / name, 3, seed + 10 * offset)
+    shutil.copy(tmp_path / "Val/a/0.png", tmp_path / "train/a/leak.png")
+    images = take(tmp_path)
+    assert {name: len(found) for name, found in images.splits.items()} == {
+        "train": 6,
+        "val": 6,
+        "test": 6,
+    }
+    assert images.left_out == ["train/a/leak.png: the same image as Val/a/0.png, which evaluates"]
+
+
+def test_without_a_val_of_its_own_a_train_folder_is_split(tmp_path):
+    for split, seed in (("train", 0), ("test", 90)):
+        for offset, name in enumerate(("a", "b")):
+            fill(tmp_path / split / name, 5, seed + 10 * offset)
+    images = take(tmp_path)
+    assert {name: len(found) for name, found in images.splits.items()} == {
+        "train": 8,
+        "val": 2,
+        "test": 10,
+    }
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("labels.csv", 'image,label\n"x/1, a.png",cat\nx/2.png,dog\nx/3.png,cat\nx/4.png,dog\n'),
+        ("labels.csv", "id;Class;file\n1;cat;x/1, a.png\n2;dog;x/2\n3;cat;x/3\n4;dog;x/4\n"),
+        ("labels.txt", "x/1, a.png\tcat\nx/2.png\tdog\nx/3.png\tcat\nx/4.png\tdog\n"),
+        ("labels.lst", "x/1, a.png,cat\nx/2.png dog\n\nx/3.png cat\r\nx/4.png dog\n"),
+        ("labels.csv", "\ufeffpic,what\nx/1\nx/2.png,dog\nx/3.png,cat\nx/4.png,dog\n"),
+    ],
+)
+def test_a_table_of_images_and_labels(tmp_path, name, text):
+    for number, image in enumerate(("1, a.png", "2.png", "3.png", "4.png")):
+        draw(tmp_path / "x" / image, number)
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    images = take(tmp_path / name, val=0.5)
+    assert images.root == tmp_path and images.classes == ["cat", "dog"]
+    both = dict(images.splits["train"] + images.splits["val"])
+    assert both["x/2.png"] == both["x/4.png"] == 1 and both["x/3.png"] == 0
+    assert ("x/1, a.png" in both) != bool(images.left_out)
+
+
+def test_labels_that_are_numbers_are_in_the_order_of_numbers(tmp_path):
+    lines = []
+    for number in range(24):
+        draw(tmp_path / f"{number}.png", number)
+        lines.append(f"{number}.png,{number % 12}\n")
+    (tmp_path / "labels.csv").write_text("".join(lines))
+    images = take(tmp_path / "labels.csv")
+    assert images.classes == [str(number) for number in range(12)]
+
+
+def test_what_cannot_be_trained_on_is_named_and_left_out(pets):
+    cats = pets / "小猫 cat"
+    whole = (cats / "0.png").read_bytes()
+    (cats / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (cats / "empty.jpg").write_bytes(b"")
+    (cats / "text.png").write_text("no image")
+    os.mkfifo(cats / "pipe.png")
+    (cats / "tab\t.png").write_bytes(whole)
+    os.rename(draw(cats / "x.png", 7), os.fsencode(cats) + b"/caf\xe9.png")
+    (cats / ".hidden.png").write_bytes(whole)
+    (cats / "notes.txt").write_text("")
+    (pets / "nothing").mkdir()
+    draw(pets / "loose.png", 3)
+    images = take(pets)
+    told = dict(line.split(": ", 1) for line in images.left_out)
+    assert told["小猫 cat/empty.jpg"] == "empty"
+    assert told["小猫 cat/pipe.png"] == "is a pipe, not a file"
+    assert "tab" in told["小猫 cat/tab\t.png"]
+    assert told["小猫 cat/caf\udce9.png"] == "its name is no UTF-8"
+    assert told["nothing"] == "a folder without images"
+    assert told["loose.png"] == "in no class folder"
+    assert {"小猫 cat/cut.png", "小猫 cat/text.png"} < set(told)
+    assert len(told) == 8 and len(images.splits["train"]) == 12
+
+
+def test_images_of_every_kind_are_taken(pets):
+    cats = pets / "小猫 cat"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    draw(cats / "grey.png", 50, "L")
+    draw(cats / "alpha.png", 51, "RGBA")
+    draw(cats / "palette.png", 52, "P")
+    draw(cats / "turned.jpg", 53, exif=exif)
+    draw(cats / "cmyk.jpeg", 54, "CMYK")
+    draw(cats / "deep" / "er.webp", 55)
+    images = take(pets)
+    assert images.left_out == []
+    assert sum(map(len, images.splits.values())) == 21
+
+
+@pytest.mark.parametrize(
+    "make, told",
+    [
+        (lambda path: None, "no such file or folder"),
+        (lambda path: path.mkdir(), "no images in it; expected <class>/<image>"),
+        (lambda path: draw(path / "1.png", 0), "1 images lie in it without a class"),
+        (lambda path: fill(path / "one", 3, 0), "only one class, one"),
+        (lambda path: os.mkfifo(path), "is a pipe"),
+        (lambda path: path.write_text(""), "is empty"),
+        (lambda path: path.write_text("a.png,cat\n"), "names no image that exists beside it"),
+        (lambda path: path.write_text("just\ntext\n"), "names no image"),
+        (lambda path: path.write_bytes(b"\xff\xfe\x00"), "UTF-8"),
+        (lambda path: (fill(path / "train/a", 3, 0), fill(path / "val/b", 3, 9)), "class b has"),
+        (lambda path: fill(path / "val/a", 3, 0), "has val, but no train"),
+        (lambda path: [fill(path / s / "a", 3, 0) for s in ("train", "val", "Valid")], "one split"),
+    ],
+)
+def test_a_source_that_is_none_says_what_is_expected(tmp_path, make, told):
+    make(tmp_path / "source")
+    with pytest.raises(OctConvError) as error:
+        take(tmp_path / "source")
+    assert str(error.value).startswith(f"--source {tmp_path / 'source'}: ")
+    assert told in str(error.value)
+
+
+# The command
+
+
+def prepare(*options: str) -> int:
+    return main(["prepare", "folder", *map(str, options)])
+
+
+def test_the_command_writes_a_config_that_passes_every_check(pets, capsys, fetched_trainer):
+    assert prepare("--source", pets, "--arch", "OctMobileNetV1_x0_25", "--image-size", 32) == 0
+    said = capsys.readouterr()
+    assert said.err == "" and "next: paddleclas train -c my_pets.yaml" in said.out
+    config = load_config(Path("my_pets.yaml"))
+    for mode in ("train", "eval", "infer", "export"):
+        check_keys(config, mode)
+        check_files(config, mode)
+        check_vocabulary(config, mode, source_of(fetched_trainer))
+    check_image_shape(config)
+    assert config["Arch"] == {
+        "name": "OctMobileNetV1_x0_25",
+        "class_num": 2,
+        "alpha": 0.5,
+        "pretrained": False,
+    }
+    assert Path("dataset/my_pets/label_list.txt").read_text("utf-8") == "0 Hündchen\n1 小猫 cat\n"
+    assert len(read(Path("dataset/my_pets/train_list.txt"))) == 12
+    assert not list(Path("dataset").rglob("*.png"))
+    assert Path(config["Infer"]["infer_imgs"]).is_file()
+
+
+def test_images_are_copied_when_that_is_asked_for(pets):
+    assert prepare("--source", pets, "--copy", "--name", "mine", "--config", "x/c.yaml") == 0
+    shutil.rmtree(pets)
+    config = load_config(Path("x/c.yaml"))
+    check_files(config, "train")
+    assert config["DataLoader"]["Train"]["dataset"]["image_root"] == "./dataset/mine/images"
+
+
+def test_preparing_again_follows_the_images_and_keeps_an_edited_config(pets, capsys):
+    assert prepare("--source", pets) == 0
+    fill(pets / "小猫 cat", 20, 0)
+    assert prepare("--source", pets) == 0
+    assert len(read(Path("dataset/my_pets/train_list.txt"))) == 20
+    edited = Path("my_pets.yaml").read_text("utf-8") + "# mine\n"
+    Path("my_pets.yaml").write_text(edited, "utf-8")
+    capsys.readouterr()
+    assert prepare("--source", pets) == 0
+    assert "my_pets.yaml: kept as it is" in capsys.readouterr().out
+    assert Path("my_pets.yaml").read_text("utf-8") == edited
+    assert sorted(path.name for path in Path("dataset").iterdir()) == ["my_pets"]
+
+
+def test_a_failure_leaves_what_was_there(pets, monkeypatch, capsys):
+    assert prepare("--source", pets) == 0
+    before = Path("dataset/my_pets/train_list.txt").read_bytes()
+
+    def fail(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(own, "write_label_map", fail)
+    assert prepare("--source", pets, "--seed", 3) == 2
+    assert "the disk is full" in capsys.readouterr().err
+    assert Path("dataset/my_pets/train_list.txt").read_bytes() == before
+    assert [path.name for path in Path("dataset").iterdir()] == ["my_pets"]
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        ([], "--source is missing"),
+        (["--source", "my pets", "--val", "1"], "'1' should be a share between 0 and 1"),
+        (["--source", "my pets", "--val", "nan"], "'nan' should be a share"),
+        (["--source", "my pets", "--image-size", "0"], "'0' should be a whole number"),
+        (["--source", "my pets", "--image-size", "²"], "'²' should be a whole number"),
+        (["--source", "my pets", "--seed", "-1"], "should be a whole number from 0"),
+        (["--source", "my pets", "--arch", "OctResNet5"], "did you mean OctResNet50"),
+        (["--source", "my pets", "--name", "../x"], "should be a name that a folder can have"),
+        (["--source", "my pets", "--partial"], "--partial: does not go with"),
+        (["--source", "my pets", "--config", "."], "is a folder"),
+        (["--source", "my pets", "--name", "taken"], "holds something else"),
+    ],
+)
+def test_wrong_options_are_one_line_and_write_nothing(pets, capsys, options, told):
+    Path("dataset/taken").mkdir(parents=True)
+    Path("dataset/taken/mine.txt").write_text("mine")
+    assert prepare(*options) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+    assert sorted(path.name for path in Path().iterdir()) == ["dataset", "my pets"]
+    assert [path.name for path in Path("dataset").rglob("*.*")] == ["mine.txt"]
+
+
+def test_its_options_go_with_it_alone(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["prepare", "digits", "--val", "0.2"]) == 2
+    assert "--val: goes with 'prepare folder'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_name_of_a_class_is_yaml(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for offset, name in enumerate(("2024-01-01: [x]", '"#%&\\{', "null")):
+        fill(tmp_path / 'we"ird: [name]' / name, 4, 10 * offset)
+    assert prepare("--source", 'we"ird: [name]') == 0
+    (config,) = tmp_path.glob("*.yaml")
+    assert yaml.safe_load(config.read_text())["Arch"]["class_num"] == 3
+    check_files(load_config(config), "train")
