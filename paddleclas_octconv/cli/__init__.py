@@ -23,6 +23,7 @@ COMMANDS = {
     "eval": "paddleclas_octconv.cli.eval",
     "infer": "paddleclas_octconv.cli.infer",
     "export": "paddleclas_octconv.cli.export",
+    "predict": "paddleclas_octconv.cli.predict",
     "prepare": "paddleclas_octconv.cli.prepare",
     "check-data": "paddleclas_octconv.cli.check_data",
     "configs": "paddleclas_octconv.cli.configs",

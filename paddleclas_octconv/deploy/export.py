@@ -22,14 +22,19 @@ from ..common import machine
 from ..common.errors import OctConvError
 from ..common.files import why_no_folder, writing
 from . import metadata
+from .engines import onnx_runtime, openvino_runtime
 
 SUFFIX = {"pir": ".json", "pdmodel": ".pdmodel"}
 CHOICES = (*SUFFIX, "both")
 _FLAG = {"pir": "1", "pdmodel": "0"}
 _EXPORTED = [
-    stem + suffix
-    for stem in ("inference", "inference_int8")
-    for suffix in (".json", ".pdmodel", ".pdiparams", ".pdiparams.info", ".onnx")
+    *(
+        stem + suffix
+        for stem in ("inference", "inference_int8")
+        for suffix in (".json", ".pdmodel", ".pdiparams", ".pdiparams.info")
+    ),
+    *onnx_runtime.FILES.values(),
+    openvino_runtime.FOLDER,
 ]
 _KEY = "Global.save_inference_dir"
 
@@ -167,10 +172,27 @@ def _merge(source: Path, complete: Path) -> None:
 
 
 def _place(complete: Path, target: Path) -> None:
-    """Move the new files into the target, and take away what they make stale there."""
-    target.mkdir(parents=True, exist_ok=True)
-    for name in _EXPORTED:
-        if not (complete / name).exists() and (target / name).exists():
-            (target / name).unlink()
-    for path in sorted(complete.iterdir()):
-        os.replace(path, target / path.name)
+    """Put the new files into the target and take away what they make stale; all, or nothing.
+
+    Raises:
+        OctConvError: some file cannot be moved; the target is as it was.
+    """
+    aside = complete.with_name("aside")
+    aside.mkdir()
+    new = sorted(path.name for path in complete.iterdir())
+    moved: list[tuple[Path, Path]] = []
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for name in dict.fromkeys((*_EXPORTED, *new)):
+            if os.path.lexists(target / name):
+                os.replace(target / name, aside / name)
+                moved.append((aside / name, target / name))
+        for name in new:
+            os.replace(complete / name, target / name)
+            moved.append((target / name, complete / name))
+    except BaseException as error:  # an interrupt, too
+        for here, there in reversed(moved):
+            os.replace(here, there)
+        if not isinstance(error, OSError):
+            raise
+        raise OctConvError(f"{_KEY}: {target} cannot be written: {error.strerror}") from None

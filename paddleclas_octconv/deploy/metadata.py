@@ -59,6 +59,12 @@ def write(folder: Path, described: dict[str, Any]) -> None:
         (folder / LABELS_FILE).write_text(lines, encoding="utf-8")
 
 
+def note(folder: Path, key: str, value: Any) -> None:
+    """Add a fact to the ``inference.yml`` of a folder that has one."""
+    described = yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    write(folder, {**described, key: value})
+
+
 def read(folder: str | Path) -> dict[str, Any] | None:
     """``inference.yml`` of a folder that this package exported; None for any other folder."""
     try:

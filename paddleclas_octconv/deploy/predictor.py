@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ..common.errors import OctConvError
 from ..common.say import say
@@ -16,6 +14,9 @@ from .engines.paddle_inference import (
     keep_intermediate_tensors,
     raw_outputs,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = [
     "PRECISIONS",

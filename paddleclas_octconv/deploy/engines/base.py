@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...common.errors import OctConvError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 _ALIASES = {"f32": "fp32", "float32": "fp32", "f16": "fp16", "float16": "fp16", "bfloat16": "bf16"}
@@ -99,6 +100,13 @@ class Engine(ABC):
         """Raises OctConvError if there are options, for an engine without any."""
         if options:
             raise OctConvError(f"the engine {self.name} has no option {next(iter(options))!r}")
+
+
+def contiguous(images: np.ndarray) -> np.ndarray:
+    """The images, in the layout that every engine reads."""
+    import numpy as np
+
+    return np.ascontiguousarray(images, dtype=np.float32)
 
 
 def precision_of(text: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ...common.errors import OctConvError
-from .base import Engine, Predictor
+from .base import Engine, Predictor, contiguous
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # The first is the name that PaddleClas's predictor looks for with use_onnx.
 FILES = {"fp32": "inference.onnx", "int8": "inference-int8.onnx"}
@@ -57,4 +58,4 @@ class ONNXPredictor(Predictor):
         self._input = session.get_inputs()[0].name
 
     def outputs(self, images: np.ndarray) -> list[np.ndarray]:
-        return self._session.run(None, {self._input: np.ascontiguousarray(images)})
+        return self._session.run(None, {self._input: contiguous(images)})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ...common.errors import OctConvError
-from .base import Engine, Predictor
+from .base import Engine, Predictor, contiguous
 from .paddle_files import QUANTIZED, check_files, model_files
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # How many GB of tensors that are no longer needed Paddle gathers before it frees them; negative:
 # it frees none.
@@ -132,7 +133,7 @@ class PaddlePredictor(Predictor):
 def raw_outputs(raw: Any, images: np.ndarray) -> list[np.ndarray]:
     """All outputs of a ``paddle.inference.Predictor`` for float32 images (N, 3, H, W)."""
     handle = raw.get_input_handle(raw.get_input_names()[0])
-    handle.copy_from_cpu(np.ascontiguousarray(images))
+    handle.copy_from_cpu(contiguous(images))
     raw.run()
     return [raw.get_output_handle(name).copy_to_cpu() for name in raw.get_output_names()]
 

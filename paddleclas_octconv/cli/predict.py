@@ -1,0 +1,142 @@
+"""``paddleclas predict``: classify images with an exported folder, by the engine that is fastest."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Sequence
+
+from ..common import machine
+from ..common.errors import OctConvError
+from ..common.files import write_atomically
+from ..common.say import say
+from ..deploy import engines
+from .options import positive
+
+HELP = "classify images with an exported network"
+COLUMNS = ("file_name", "rank", "class_id", "label_name", "score", "error")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("folder", type=Path, metavar="DIR", help="what 'paddleclas export' wrote")
+    parser.add_argument(
+        "images", type=Path, metavar="IMAGE_OR_FOLDER", help="an image, or a folder of them"
+    )
+    parser.add_argument(
+        "--engine",
+        choices=engines.CHOICES,
+        default=engines.AUTO,
+        help="default: the fastest that is installed and has its file in DIR",
+    )
+    parser.add_argument(
+        "--precision",
+        default="fp32",
+        metavar="{" + ",".join(engines.PRECISIONS) + "}",
+        help="what to compute in (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--threads", type=positive, help="CPU threads (default: as many as there are CPUs)"
+    )
+    parser.add_argument("--topk", type=positive, help="classes an image (default: as DIR says)")
+    parser.add_argument(
+        "--batch-size", type=positive, default=1, help="images at once (default: %(default)s)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the predictions here")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write them here, a row a class")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the likeliest classes of each image, or write them to files.
+
+    Raises:
+        OctConvError: some image cannot be read; the others are predicted all the same.
+    """
+    from tqdm import tqdm
+
+    from ..deploy import classify
+    from ..deploy.predictor import create_predictor
+
+    for option, path in (("--json", args.json), ("--csv", args.csv)):
+        if path and not path.absolute().parent.is_dir():
+            raise OctConvError(f"{option} {path}: its folder does not exist")
+        if path and path.is_dir():
+            raise OctConvError(f"{option} {path}: is a folder; it should name a file")
+    if not args.folder.is_dir():
+        raise OctConvError(f"{args.folder}: no such folder")
+    classify.read_description(args.folder)
+    paths = classify.find_images(args.images)
+    predictor = create_predictor(
+        args.folder,
+        engine=args.engine,
+        precision=args.precision,
+        threads=args.threads or machine.cpu_count(),
+    )
+    classifier = classify.Classifier(args.folder, predictor)
+    predictions = []
+    to_files = args.json or args.csv
+    # Without a terminal (None) there is no bar; nor does one interleave with lines.
+    hidden = None if to_files or not sys.stdout.isatty() else True
+    bar = tqdm(total=len(paths), unit=" images", disable=True if len(paths) == 1 else hidden)
+    with bar:
+        for prediction in classifier(paths, args.topk, args.batch_size):
+            bar.update()
+            predictions.append(prediction)
+            if not prediction.error and not to_files:
+                print(_line(prediction), flush=True)
+    if args.json:
+        rows = [prediction._asdict() for prediction in predictions]
+        for row in rows:
+            if row["error"] is None:
+                del row["error"]
+        text = json.dumps(rows, indent=1, ensure_ascii=False)
+        _write("--json", args.json, text + "\n")
+    if args.csv:
+        _write("--csv", args.csv, _as_csv(predictions))
+    unread = [prediction.error for prediction in predictions if prediction.error]
+    if to_files:
+        say(f"{len(predictions) - len(unread)} images predicted")
+    if len(paths) > 1:
+        for error in unread:
+            say(f"warning: {error}")
+    if unread:
+        raise OctConvError(
+            unread[0]
+            if len(paths) == 1
+            else f"{len(unread)} of {len(paths)} images could not be read, see above"
+        )
+    return 0
+
+
+def _line(prediction) -> str:
+    """A prediction as a line: the image, then classes with their scores."""
+    classes = [
+        f"{label or 'class'} ({class_id}) {score:.4f}"
+        for class_id, label, score in zip(
+            prediction.class_ids, prediction.label_names, prediction.scores
+        )
+    ]
+    return f"{prediction.file_name}: {', '.join(classes)}"
+
+
+def _as_csv(predictions: Sequence) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for found in predictions:
+        if found.error:
+            writer.writerow([found.file_name, "", "", "", "", found.error])
+        for rank, row in enumerate(zip(found.class_ids, found.label_names, found.scores), 1):
+            writer.writerow([found.file_name, rank, *row, ""])
+    return text.getvalue()
+
+
+def _write(option: str, path: Path, text: str) -> None:
+    try:
+        write_atomically(path, text.encode("utf-8"))
+    except OSError as error:
+        raise OctConvError(f"{option} {path}: cannot be written: {error.strerror}") from None

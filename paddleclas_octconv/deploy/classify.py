@@ -1,0 +1,151 @@
+"""Classes of image files, by an exported folder alone: its preprocessing, network and labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Iterator, NamedTuple, Sequence
+
+import numpy as np
+import yaml
+
+from ..common.errors import OctConvError
+from . import metadata
+from .images import Preprocess
+from .predictor import Predictor
+
+# What OpenCV decodes and people have.
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+TOPK = 5
+
+
+class Prediction(NamedTuple):
+    """The likeliest classes of an image, the likeliest first; the names are PaddleClas's.
+
+    Attributes:
+        file_name: the image.
+        class_ids: the classes.
+        scores: of each, what the network gives; probabilities, where it ends in a softmax.
+        label_names: of each, "" where the folder has no label names.
+        error: why the image could not be read; then the others are empty.
+    """
+
+    file_name: str
+    class_ids: list[int]
+    scores: list[float]
+    label_names: list[str]
+    error: str | None = None
+
+
+class Classifier:
+    """An exported folder that classifies files.
+
+    Args:
+        folder: what ``paddleclas export`` wrote, or PaddleClas's exporter with
+            ``Global.export_for_fd``.
+        predictor: the folder's network.
+
+    Raises:
+        OctConvError: the folder does not say how images are preprocessed, or in a way unknown.
+    """
+
+    def __init__(self, folder: str | Path, predictor: Predictor) -> None:
+        self._predictor = predictor
+        described = read_description(Path(folder))
+        decode_image = (described.get("Global") or {}).get("decode_image")
+        self._preprocess = Preprocess(described["PreProcess"]["transform_ops"], decode_image)
+        self._labels = metadata.label_list(described) or []
+        post = (described.get("PostProcess") or {}).get("Topk") or {}
+        self.topk: int = post.get("topk") or TOPK
+
+    def __call__(
+        self, paths: Sequence[Path], topk: int | None = None, batch_size: int = 1
+    ) -> Iterator[Prediction]:
+        """The classes of each file, in order; one that cannot be read is told of in its place.
+
+        Args:
+            paths: image files.
+            topk: how many classes of each, at most; by default as many as the folder says.
+            batch_size: how many images of one size go through the network at once.
+        """
+        waiting: list[Prediction | str] = []  # in order; a name stands for an image of the batch
+        batch: list[np.ndarray] = []
+        for path in paths:
+            try:
+                image = self._preprocess.read(path)
+            except OctConvError as error:
+                waiting.append(Prediction(str(path), [], [], [], str(error)))
+                continue
+            if batch and (len(batch) == batch_size or image.shape != batch[0].shape):
+                yield from self._run(waiting, batch, topk or self.topk)
+                waiting, batch = [], []
+            waiting.append(str(path))
+            batch.append(image)
+        yield from self._run(waiting, batch, topk or self.topk)
+
+    def _run(
+        self, waiting: list[Prediction | str], batch: list[np.ndarray], topk: int
+    ) -> Iterator[Prediction]:
+        rows = iter(self._scores(np.stack(batch)) if batch else [])
+        for item in waiting:
+            yield item if isinstance(item, Prediction) else self._likeliest(item, next(rows), topk)
+
+    def _scores(self, images: np.ndarray) -> np.ndarray:
+        try:
+            scores = self._predictor(images)
+        except OctConvError:
+            raise
+        except Exception as error:  # each engine has its own for images of a wrong shape
+            reason = str(error).strip().splitlines()[-1:]
+            raise OctConvError(
+                f"{self._predictor.model}: {self._predictor.engine} cannot run it on images of "
+                f"shape {list(images.shape)}: {''.join(reason)}"
+            ) from None
+        if scores.ndim != 2:
+            raise OctConvError(
+                f"{self._predictor.model}: its output, of shape {list(scores.shape)}, is no row of "
+                "scores for each image: it is no classifier"
+            )
+        return scores
+
+    def _likeliest(self, name: str, scores: np.ndarray, topk: int) -> Prediction:
+        ids = np.argsort(-scores, kind="stable")[:topk].tolist()
+        labels = [self._labels[i] if i < len(self._labels) else "" for i in ids]
+        return Prediction(name, ids, [float(scores[i]) for i in ids], labels)
+
+
+def find_images(path: Path) -> list[Path]:
+    """The image itself, or all in a folder and its folders, sorted by name.
+
+    Raises:
+        OctConvError: there is none.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise OctConvError(f"{path}: no such image or folder")
+    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not found:
+        raise OctConvError(f"{path}: holds no images ({', '.join(SUFFIXES)})")
+    return found
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """The ``inference.yml`` of a folder, whoever exported it.
+
+    Raises:
+        OctConvError: there is none, or it does not say how images are preprocessed.
+    """
+    path = folder / metadata.CONFIG_FILE
+    try:
+        described = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise OctConvError(
+            f"{path}: no such file: it says how images are preprocessed (paddleclas export writes "
+            "it, PaddleClas's exporter with -o Global.export_for_fd=True)"
+        ) from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise OctConvError(f"{path}: cannot be read: {error}") from None
+    steps = (described.get("PreProcess") or {}) if isinstance(described, dict) else {}
+    if not isinstance(steps, dict) or not isinstance(steps.get("transform_ops"), list):
+        raise OctConvError(f"{path}: has no PreProcess.transform_ops: a list of steps")
+    return described

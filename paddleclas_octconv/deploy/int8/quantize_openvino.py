@@ -1,0 +1,53 @@
+"""INT8 for OpenVINO, by NNCF: ``openvino/model.xml`` to ``openvino/model-int8.xml``."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Iterable
+
+from ...common.errors import OctConvError
+from ..engines.openvino_runtime import FILES
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ENGINE = "openvino"
+PACKAGES = ("openvino", "nncf")
+
+
+def quantize(folder: Path, images: Iterable[np.ndarray], count: int) -> None:
+    """Write the INT8 model of an exported folder that holds the float one.
+
+    Args:
+        folder: the exported folder.
+        images: preprocessed images (1, C, H, W) to calibrate on; gone through once.
+        count: how many they are.
+
+    Raises:
+        OctConvError: NNCF cannot quantise the model.
+    """
+    with _quiet():
+        import nncf
+        import openvino
+
+        nncf.set_log_level(logging.ERROR)
+        try:
+            quantized = nncf.quantize(
+                openvino.Core().read_model(str(folder / FILES["fp32"])),
+                nncf.Dataset(images),
+                subset_size=count,
+            )
+            openvino.save_model(quantized, str(folder / FILES["int8"]), compress_to_fp16=False)
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise OctConvError(f"--int8: NNCF cannot quantise this model: {reason}") from None
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Without NNCF's own progress bars, which would be drawn over ours."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
