@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 from ..common.errors import OctConvError
-from ..deploy import export, images, int8, metadata, to_onnx, to_openvino
+from ..deploy import export, int8, metadata, to_onnx, to_openvino
 from . import job
 from .options import positive
 
@@ -81,11 +81,15 @@ def run(args: argparse.Namespace) -> int:
     data = add.data_of(task.config, args.calibration_images) if args.int8 else None
 
     def finish(folder: Path) -> None:
+        from ..deploy import images
+
         samples = images.samples(task.config, count=8) if engines else None
         for engine, convert in (("openvino", to_openvino), ("onnxruntime", to_onnx)):
             if engine in engines:
                 difference = convert.add(folder, task.config["Global"]["image_shape"], samples)
-                print(f"paddleclas: {convert.FILE} agrees with Paddle Inference to {difference:.1e}")
+                print(
+                    f"paddleclas: {convert.FILE} agrees with Paddle Inference to {difference:.1e}"
+                )
         if data:
             results = add.add(folder, engines, data, _progress, args.max_drop)
             metadata.note(folder, "INT8", {r.engine: _rounded(r) for r in results})

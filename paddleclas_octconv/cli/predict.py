@@ -1,4 +1,4 @@
-"""``paddleclas predict``: classify images with an exported folder, by the engine that is fastest."""
+"""``paddleclas predict``: classify images with an exported folder, in the fastest engine."""
 
 from __future__ import annotations
 

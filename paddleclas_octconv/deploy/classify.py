@@ -85,7 +85,7 @@ class Classifier:
     def _run(
         self, waiting: list[Prediction | str], batch: list[np.ndarray], topk: int
     ) -> Iterator[Prediction]:
-        rows = iter(self._scores(np.stack(batch)) if batch else [])
+        rows: Iterator[np.ndarray] = iter(self._scores(np.stack(batch)) if batch else [])
         for item in waiting:
             yield item if isinstance(item, Prediction) else self._likeliest(item, next(rows), topk)
 

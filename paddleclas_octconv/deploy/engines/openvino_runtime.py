@@ -69,9 +69,7 @@ class OpenVINOPredictor(Predictor):
         model, precision, threads: as of ``Engine.open``.
     """
 
-    def __init__(
-        self, core: Any, network: Any, model: Path, precision: str, threads: int
-    ) -> None:
+    def __init__(self, core: Any, network: Any, model: Path, precision: str, threads: int) -> None:
         super().__init__(OpenVINO.name, precision, model)
         self._core, self._network = core, network
         self._settings = {

@@ -45,7 +45,7 @@ class PaddleInference(Engine):
 
     def wanted(self, precision: str) -> str:
         if precision == "int8":
-            return "a network trained with Slim.quant, whose export is inference_int8.*"
+            return "network trained with Slim.quant (its export is inference_int8.*)"
         return "exported model that this Paddle reads: inference.json or .pdmodel, with .pdiparams"
 
     def missing(self, folder: Path, precision: str) -> str:

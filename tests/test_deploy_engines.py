@@ -1,0 +1,416 @@
+"""One folder, three engines: exported, checked, quantised, opened and used for prediction."""
+
+import csv
+import json
+import shutil
+import sys
+
+import numpy as np
+import paddle
+import pytest
+import yaml
+from conftest import error_line, run_python
+
+from paddleclas_octconv import cli, registry
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.deploy import (
+    agreement,
+    classify,
+    engines,
+    images,
+    metadata,
+    network,
+    to_openvino,
+)
+from paddleclas_octconv.deploy.engines import paddle_inference
+from paddleclas_octconv.deploy.int8 import add
+from paddleclas_octconv.deploy.predictor import create_predictor, outputs, run
+
+IMAGES = np.random.RandomState(0).randn(3, 3, 32, 32).astype("float32")
+
+
+def export(config, trainer, tmp, *options, **values):
+    """The exit code of an export of a network with random weights."""
+    values.setdefault("Global.pretrained_model", f"{tmp}/weights")
+    if not (tmp / "weights.pdparams").exists():
+        paddle.seed(3)
+        net = registry.build(**yaml.safe_load(config.read_text())["Arch"])
+        paddle.save(net.state_dict(), str(tmp / "weights.pdparams"))
+    values["Global.save_inference_dir"] = f"{tmp}/inference"
+    overrides = [word for key, value in values.items() for word in ("-o", f"{key}={value}")]
+    command = ["export", "-c", str(config), "--paddleclas", str(trainer), *options]
+    return cli.main([*command, *overrides])
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_config, fetched_trainer, tmp_path_factory):
+    """An export with everything in it."""
+    for package in ("openvino", "nncf", "onnxruntime", "paddle2onnx"):
+        pytest.importorskip(package)
+    tmp = tmp_path_factory.mktemp("engines")
+    options = ["--openvino", "--onnx", "--int8", "--max-drop", "100", "--calibration-images", "8"]
+    assert export(tiny_config, fetched_trainer, tmp, *options) == 0
+    return tmp / "inference"
+
+
+@pytest.fixture()
+def copy(folder, tmp_path):
+    """A copy of it to damage."""
+    return shutil.copytree(folder, tmp_path / "copy")
+
+
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_every_engine_computes_the_same_in_float32(folder, engine):
+    wanted = create_predictor(folder, engine="paddle")
+    given = create_predictor(folder, engine=engine, precision="f32")
+    assert (given.engine, given.precision) == (engine, "fp32")
+    found = agreement.demand("x", wanted.outputs, given.outputs, [3, 32, 32])
+    assert found.relative < 1e-5
+    assert run(given, IMAGES).shape == (3, 4)
+    assert len(outputs(given, IMAGES)) == 1
+
+
+def test_bfloat16_is_not_taken_for_float32(folder):
+    capabilities = (
+        pytest.importorskip("openvino").Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    )
+    if "BF16" not in capabilities:
+        pytest.skip("this processor has no bfloat16")
+    wanted = create_predictor(folder, engine="openvino")
+    given = create_predictor(folder, engine="openvino", precision="bf16")
+    found = agreement.difference(wanted.outputs, given.outputs, [("noise", IMAGES)])
+    assert 1e-4 < found.relative < 0.1
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_int8_is_int8_and_near(folder, engine):
+    wanted = create_predictor(folder, engine=engine)
+    given = create_predictor(folder, engine=engine, precision="int8")
+    found = agreement.difference(wanted.outputs, given.outputs, [("noise", IMAGES)])
+    assert found.cosine > 0.97
+    assert found.relative > 1e-4
+
+
+def test_int8_is_noted_with_its_top1(folder):
+    described = yaml.safe_load((folder / "inference.yml").read_text())
+    assert set(described["INT8"]) == {"openvino", "onnxruntime"}
+    noted = described["INT8"]["openvino"]
+    assert (noted["calibration_images"], noted["evaluation_images"]) == (8, 16)
+    assert 0 <= noted["top1_int8"] <= 100
+    assert noted["top1_fp32"] == described["INT8"]["onnxruntime"]["top1_fp32"]
+
+
+def test_auto_takes_the_fastest_that_is_there_and_says_so(folder, copy, monkeypatch, capsys):
+    assert create_predictor(folder).engine == "openvino"
+    assert "paddleclas: engine: openvino, fp32, " in capsys.readouterr().err
+    shutil.rmtree(copy / "openvino")
+    assert create_predictor(copy).engine == "onnxruntime"
+    (copy / "inference.onnx").unlink()
+    assert create_predictor(copy).engine == "paddle"
+    assert create_predictor(copy, precision="int8").engine == "onnxruntime"
+    monkeypatch.setattr(engines.ENGINES["openvino"], "module", "no_such_module")
+    assert create_predictor(folder).engine == "onnxruntime"
+
+
+def test_options_of_paddle_mean_paddle(folder):
+    predictor = create_predictor(folder, memory_optim=False)
+    assert predictor.engine == "paddle"
+    assert predictor.get_input_names()  # the methods of Paddle Inference are there
+    raw = predictor.raw
+    np.testing.assert_array_equal(run(raw, IMAGES), run(predictor, IMAGES))
+
+
+def test_images_of_many_shapes(tmp_path):
+    openvino = pytest.importorskip("openvino")
+    net = registry.build("OctMobileNetV1_x0_25", class_num=4)
+    network.re_parameterize(net)
+    with paddle.pir_utils.DygraphOldIrGuard():
+        network.save(net, tmp_path, [3, None, None])
+    (tmp_path / "openvino").mkdir()
+    model = openvino.Core().read_model(str(tmp_path / "inference.pdmodel"))
+    openvino.save_model(model, str(tmp_path / "openvino/model.xml"), compress_to_fp16=False)
+    wanted = create_predictor(tmp_path, engine="paddle")
+    given = create_predictor(tmp_path, engine="openvino")
+    for height, width in ((32, 32), (33, 47), (64, 32), (40, 41), (55, 37), (37, 55), (33, 47)):
+        image = np.random.RandomState(height).randn(1, 3, height, width).astype("float32")
+        found = agreement.difference(wanted.outputs, given.outputs, [("noise", image)])
+        assert found.relative < agreement.TOLERANCE
+
+
+def test_a_model_that_is_a_little_wrong_is_refused(copy):
+    to_openvino.check(copy, [3, 32, 32])
+    weights = copy / "openvino" / "model.bin"
+    values = np.fromfile(weights, np.float32, count=weights.stat().st_size // 4)
+    values[2000:2400] *= 1.01
+    values.tofile(weights)
+    with pytest.raises(OctConvError, match="--openvino: openvino/model.xml differs"):
+        to_openvino.check(copy, [3, 32, 32])
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        (dict(engine="tensorrt"), "'tensorrt' should be one of auto, openvino"),
+        (dict(engine="opnvino"), "did you mean openvino"),
+        (dict(engine="onnxruntime", precision="bf16"), "'bf16': the engine onnxruntime has fp32"),
+        (dict(precision="int4"), "'int4' should be one of"),
+        (dict(engine="openvino", gpu=True), "the engine openvino has no option 'gpu'"),
+        (dict(engine="paddle", precision="int8"), "holds no network trained with Slim.quant"),
+        (dict(threads=0), "threads: 0 should be"),
+    ],
+)
+def test_what_cannot_be_is_one_clear_error(folder, options, said):
+    with pytest.raises(OctConvError, match=said):
+        create_predictor(folder, **options)
+
+
+@pytest.mark.parametrize(
+    "engine, precision, said",
+    [
+        ("openvino", "fp32", r"holds no openvino/model.xml \(paddleclas export --openvino\)"),
+        ("openvino", "int8", r"holds no openvino/model-int8.xml .*--openvino --int8"),
+        ("onnxruntime", "fp32", r"holds no inference.onnx \(paddleclas export --onnx\)"),
+        ("auto", "int8", "holds no model for int8: openvino: .*; onnxruntime: .*; paddle: "),
+    ],
+)
+def test_a_folder_without_an_engines_file(copy, engine, precision, said):
+    shutil.rmtree(copy / "openvino")
+    for path in copy.glob("*.onnx"):
+        path.unlink()
+    with pytest.raises(OctConvError, match=said):
+        create_predictor(copy, engine=engine, precision=precision)
+
+
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_an_engine_that_is_missing_names_its_extra(folder, engine, monkeypatch):
+    monkeypatch.setattr(engines.ENGINES[engine], "module", "no_such_module")
+    extra = engines.ENGINES[engine].extra
+    with pytest.raises(OctConvError, match=rf"{engine} is not installed: .*octconv\[{extra}\]"):
+        create_predictor(folder, engine=engine)
+
+
+@pytest.mark.parametrize("name", ["openvino/model.xml", "inference.onnx"])
+def test_a_damaged_file_is_one_clear_error(copy, name):
+    (copy / name).write_bytes(b"no model")
+    engine = "openvino" if "openvino" in name else "onnxruntime"
+    with pytest.raises(OctConvError, match=f"{name}: .* cannot read it"):
+        create_predictor(copy, engine=engine)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_precision_that_the_processor_lacks(folder, precision):
+    program = (
+        "import sys; from paddleclas_octconv import cli; "
+        "sys.exit(cli.main(['predict', *sys.argv[1:]]))"
+    )
+    options = ["--engine", "openvino", "--precision", precision]
+    image = folder.parent / "image.png"
+    image.write_bytes(b"")
+    done = run_python("-c", program, folder, image, *options, OV_CPU_MAX_ISA="AVX2")
+    assert done.returncode == 2
+    assert f"precision '{precision}': this processor has none" in error_line(done.stderr)
+
+
+def test_bfloat16_in_paddle_without_avx512(folder, monkeypatch):
+    monkeypatch.setattr(paddle.base.core, "supports_bfloat16", lambda: False)
+    with pytest.raises(OctConvError, match="'bf16': this processor has none"):
+        create_predictor(folder, engine="paddle", precision="bf16")
+    assert paddle_inference.PaddleInference.name == "paddle"
+
+
+# The command ``predict``
+
+
+def test_predictions_are_those_of_the_trainer_to_the_bit(
+    folder, tiny_config, fetched_trainer, tiny_data, tmp_path
+):
+    """The preprocessed image is the very one that the trainer evaluates on."""
+    program = (
+        "import sys, yaml, numpy as np\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "from ppcls.data.dataloader.imagenet_dataset import ImageNetDataset\n"
+        "dataset = yaml.safe_load(open(sys.argv[2]))['DataLoader']['Eval']['dataset']\n"
+        "dataset.pop('name')\n"
+        "np.save(sys.argv[3], np.stack([image for image, _ in ImageNetDataset(**dataset)]))\n"
+    )
+    config = yaml.safe_load(tiny_config.read_text())
+    resized = [{"ResizeImage": {"resize_short": 37}}, {"CropImage": {"size": 32}}]
+    for steps in (
+        config["DataLoader"]["Eval"]["dataset"]["transform_ops"],
+        config["Infer"]["transforms"],
+    ):
+        steps[1:1] = resized
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    saved = tmp_path / "images.npy"
+    done = run_python("-c", program, fetched_trainer, tmp_path / "config.yaml", saved)
+    assert done.returncode == 0, done.stderr
+    trained = np.load(saved)
+    paths = [tiny_data / "images" / f"{number}.png" for number in range(24, 40)]
+    preprocess = images.preprocess_of(config)
+    np.testing.assert_array_equal(np.stack([preprocess.read(path) for path in paths]), trained)
+
+
+def test_blue_green_red_stays_that(tiny_config, tiny_data):
+    config = yaml.safe_load(tiny_config.read_text())
+    path = tiny_data / "images" / "0.png"
+    right = images.preprocess_of(config).read(path)
+    config["Infer"]["transforms"][0]["DecodeImage"]["to_rgb"] = False
+    assert metadata.describe(config)["Global"]["decode_image"] == {"to_rgb": False}
+    np.testing.assert_array_equal(images.preprocess_of(config).read(path), right[::-1])
+
+
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_a_classifier_gives_the_likeliest_classes(folder, tiny_data, engine):
+    paths = [tiny_data / "images" / f"{number}.png" for number in range(24, 40)]
+    predictor = create_predictor(folder, engine=engine)
+    read = images.preprocess_of(yaml.safe_load((tiny_data / "tiny.yaml").read_text())).read
+    wanted = predictor(np.stack([read(path) for path in paths]))
+    found = list(classify.Classifier(folder, predictor)(paths, topk=4, batch_size=5))
+    assert [prediction.file_name for prediction in found] == list(map(str, paths))
+    for prediction, scores in zip(found, wanted):
+        assert prediction.class_ids[0] == scores.argmax()
+        assert prediction.label_names == [f"class{i}" for i in prediction.class_ids]
+        np.testing.assert_allclose(prediction.scores, np.sort(scores)[::-1], rtol=1e-4)
+        assert prediction.error is None
+
+
+def test_predict_writes_json_and_csv_and_tells_of_the_unreadable(
+    folder, tiny_data, tmp_path, capsys
+):
+    images = shutil.copytree(tiny_data / "images", tmp_path / "images")
+    (images / "10.png").write_bytes(b"no image")
+    options = ["--json", str(tmp_path / "p.json"), "--csv", str(tmp_path / "p.csv")]
+    command = ["predict", str(folder), str(images), "--batch-size", "16", "--topk", "9"]
+    assert cli.main([*command, *options, "--engine", "openvino"]) == 2
+    said = capsys.readouterr().err
+    assert "warning: " in said and "10.png: cannot be read as an image" in said
+    assert "1 of 40 images could not be read" in error_line(said)
+    rows = json.loads((tmp_path / "p.json").read_text())
+    assert len(rows) == 40 and sum("error" in row for row in rows) == 1
+    whole = [row for row in rows if "error" not in row]
+    assert all(sorted(row["class_ids"]) == [0, 1, 2, 3] for row in whole)
+    with open(tmp_path / "p.csv", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 39 * 4 + 1
+    first = next(line for line in lines if line["file_name"].endswith("/0.png"))
+    assert first["rank"] == "1" and first["label_name"] == f"class{first['class_id']}"
+
+
+def test_predict_prints_a_line_an_image(folder, tiny_data, capsys):
+    image = tiny_data / "images" / "0.png"
+    assert cli.main(["predict", str(folder), str(image), "--precision", "int8"]) == 0
+    printed = capsys.readouterr()
+    (line,) = printed.out.splitlines()
+    assert line.startswith(f"{image}: class")
+    assert line.count("class") == 2 + str(image).count("class")  # the config's topk
+    assert "engine: openvino, int8" in printed.err
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["nowhere", "IMAGE"], "nowhere: no such folder"),
+        (["FOLDER", "nowhere"], "nowhere: no such image or folder"),
+        (["FOLDER", "FOLDER"], "holds no images"),
+        (["FOLDER", "IMAGE", "--precision", "int3"], "precision 'int3' should be one of"),
+        (["FOLDER", "IMAGE", "--json", "nowhere/p.json"], "its folder does not exist"),
+        (["FOLDER", "IMAGE", "--topk", "0"], "'0' should be a whole number from 1"),
+        (["DATA", "IMAGE"], "inference.yml: no such file: it says how images are preprocessed"),
+        (["FOLDER", "LIST"], "cannot be read as an image"),
+    ],
+)
+def test_predict_answers_bad_input_in_one_line(folder, tiny_data, arguments, said, capsys):
+    places = {
+        "FOLDER": folder,
+        "IMAGE": tiny_data / "images" / "0.png",
+        "DATA": tiny_data,
+        "LIST": tiny_data / "val.txt",
+    }
+    assert cli.main(["predict", *(str(places.get(word, word)) for word in arguments)]) == 2
+    assert said in error_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "op, said",
+    [
+        ({"partial": {"func": 1}}, "'partial' should be one of ResizeImage"),
+        ({"NormalizeImage": {"scale": "__import__('os').mkdir('x')"}}, "scale: .* be a number"),
+        ({"ResizeImage": {}}, "ResizeImage: "),
+        ({"CropImage": {"sise": 3}}, "CropImage: .*sise"),
+        ("ToCHWImage", "should be one step"),
+    ],
+)
+def test_a_hostile_description_runs_nothing(copy, op, said, tiny_data, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    described = yaml.safe_load((copy / "inference.yml").read_text())
+    described["PreProcess"]["transform_ops"].insert(0, op)
+    (copy / "inference.yml").write_text(yaml.safe_dump(described))
+    with pytest.raises(OctConvError, match=said):
+        classify.Classifier(copy, create_predictor(copy))
+    assert not (tmp_path / "x").exists()
+
+
+# INT8 at export
+
+
+def test_a_loss_above_the_limit_is_refused(copy, tiny_config, monkeypatch):
+    def ruin(folder, images, count):
+        """Say it is quantised, with zeros in the place of the later layers."""
+        assert len(list(images)) == count == 5
+        model = folder / "openvino" / "model-int8.xml"
+        shutil.copy(folder / "openvino" / "model.xml", model)
+        values = np.fromfile(folder / "openvino" / "model.bin", np.uint8)
+        values[len(values) // 2 :] = 0
+        values.tofile(model.with_suffix(".bin"))
+
+    monkeypatch.setattr(add.QUANTIZERS["openvino"], "quantize", ruin)
+    config = yaml.safe_load(tiny_config.read_text())
+    data = add.data_of(config, 5)
+    float32 = create_predictor(copy, engine="openvino")
+    classes = float32(np.stack([data.preprocess.read(path) for path in data.evaluation.paths]))
+    # What the float network says is right, so that it loses nothing and the other must.
+    data = data._replace(evaluation=data.evaluation._replace(labels=classes.argmax(1).tolist()))
+    with pytest.raises(OctConvError, match="falls from 100.00 % to .* more than --max-drop 2.5"):
+        add.add(copy, ["openvino"], data, lambda items, *_: items, 2.5)
+    (result,) = add.add(copy, ["openvino"], data, lambda items, *_: items, 100)
+    assert result.top1_fp32 == 100 and result.drop == 100 - result.top1_int8 > 2.5
+
+
+@pytest.mark.parametrize(
+    "options, values, said",
+    [
+        (["--int8"], {}, "--int8 should go with --openvino or --onnx"),
+        (
+            ["--openvino", "--int8"],
+            {"DataLoader.Train.dataset.cls_label_path": "nowhere.txt"},
+            "nowhere.txt",
+        ),
+        (["--openvino", "--format", "pir"], {}, "--openvino with --format pir"),
+        (["--openvino", "--int8", "--max-drop", "-1"], {}, "'-1' should be a number from 0"),
+        (["--openvino", "--int8", "--max-drop", "nan"], {}, "'nan' should be a number from 0"),
+        (["--openvino", "--int8", "--calibration-images", "0"], {}, "'0' should be a whole number"),
+    ],
+)
+def test_export_answers_bad_input_in_one_line(
+    tiny_config, fetched_trainer, tmp_path, options, values, said, capsys
+):
+    assert export(tiny_config, fetched_trainer, tmp_path, *options, **values) == 2
+    assert said in error_line(capsys.readouterr().err)
+    assert not (tmp_path / "inference").exists()
+
+
+@pytest.mark.parametrize(
+    "options, package, said",
+    [
+        (["--openvino"], "openvino", r"--openvino: .* not installed: .*octconv\[openvino\]"),
+        (["--openvino", "--int8"], "nncf", r"--int8 needs nncf: .*octconv\[int8\]"),
+    ],
+)
+def test_export_without_an_engine_names_the_extra(
+    tiny_config, tmp_path, options, package, said, monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert cli.main(["export", "-c", str(tiny_config), *options]) == 2
+    import re
+
+    assert re.search(said, error_line(capsys.readouterr().err))
