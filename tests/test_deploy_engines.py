@@ -18,8 +18,8 @@ from paddleclas_octconv.deploy import (
     classify,
     engines,
     images,
+    inference_form,
     metadata,
-    network,
     to_openvino,
 )
 from paddleclas_octconv.deploy.engines import paddle_inference
@@ -123,9 +123,9 @@ def test_options_of_paddle_mean_paddle(folder):
 def test_images_of_many_shapes(tmp_path):
     openvino = pytest.importorskip("openvino")
     net = registry.build("OctMobileNetV1_x0_25", class_num=4)
-    network.re_parameterize(net)
+    inference_form.re_parameterize(net)
     with paddle.pir_utils.DygraphOldIrGuard():
-        network.save(net, tmp_path, [3, None, None])
+        inference_form.save(net, tmp_path, [3, None, None])
     (tmp_path / "openvino").mkdir()
     model = openvino.Core().read_model(str(tmp_path / "inference.pdmodel"))
     openvino.save_model(model, str(tmp_path / "openvino/model.xml"), compress_to_fp16=False)
