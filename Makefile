@@ -16,12 +16,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint benchmarks clean
 
 help:
 	@echo 'make demo    install into $(VENV); train, evaluate, export and predict handwritten digits'
 	@echo 'make test    install into $(VENV); run the tests (PYTEST_ARGS="-k export" chooses some)'
 	@echo 'make lint    check style, formatting and types'
+	@echo 'make benchmarks  measure the tables of docs/performance.md again, on an idle machine'
 	@echo 'make clean   remove what the other targets made'
 
 $(VENV)/bin/python:
@@ -45,6 +46,10 @@ lint: $(VENV)/bin/python
 	ruff check .
 	ruff format --check .
 	mypy
+
+# In the environment that is active, with the extras [cpu,openvino,onnx,int8].
+benchmarks:
+	benchmarks/measure.sh
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info output inference log dataset/digits

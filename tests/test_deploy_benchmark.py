@@ -1,34 +1,95 @@
 """The benchmark measures what it says; its times are not tested."""
 
+import csv
 import json
+from glob import glob
+from pathlib import Path
 
+import paddle
 import pytest
 
 from paddleclas_octconv import cli, registry
-from paddleclas_octconv.cli.benchmark import parse
-from paddleclas_octconv.deploy import inference_form
-from paddleclas_octconv.measure import benchmark, complexity, kernels, program
-from paddleclas_octconv.measure.benchmark import Contender
+from paddleclas_octconv.cli.benchmark import parse, render
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.deploy import inference_form, metadata
+from paddleclas_octconv.deploy.engines import ENGINES
+from paddleclas_octconv.measure import complexity, kernels, program
+from paddleclas_octconv.measure.cases import (
+    Case,
+    Contender,
+    Settings,
+    cases_of,
+    formats_of,
+    groups_of,
+)
+from paddleclas_octconv.measure.prepare import twin_of
+from paddleclas_octconv.measure.rows import Measured, rows_of
 
 SMALL = ["--image-size", "32", "--repeats", "2", "--warmup", "1"]
 
 
+def measured(*rounds):
+    return Measured([list(turn) for turn in rounds], peak_memory=1)
+
+
 def test_speed_up_is_the_ratio_of_the_medians_and_its_share_that_of_the_multiply_adds():
-    octave, twin = benchmark.rows(
+    octave, twin = Case("octave", batch_size=3), Case("twin", batch_size=3)
+    first, second = rows_of(
         [Contender("octave", "o", twin="twin"), Contender("twin", "t")],
-        [{"multiply_adds": 50}, {"multiply_adds": 100}],
-        [[[0.010, 0.012], [0.015, 0.018]], [[0.012, 0.020], [0.018, 0.030]]],
-        [1, 2],
-        batch_size=3,
+        {("octave", 224): {"multiply_adds": 50}, ("twin", 224): {"multiply_adds": 100}},
+        {
+            octave: measured([0.010, 0.012], [0.015, 0.018]),
+            twin: measured([0.012, 0.020], [0.018, 0.030]),
+        },
     )
-    assert (octave.median_ms, twin.median_ms) == (pytest.approx(12), pytest.approx(18))
-    assert octave.minimum_ms == pytest.approx(10)
-    assert octave.images_per_second == pytest.approx(250)
-    assert octave.speed_up == pytest.approx(1.5)
-    assert octave.promised == pytest.approx(2.0)
-    assert octave.share_of_promised == pytest.approx(0.75)
-    assert octave.speed_up_by_round[1] == pytest.approx(1.5, abs=0.01)
-    assert (octave.vs, twin.vs, twin.speed_up) == ("twin", None, None)
+    assert (first.median_ms, second.median_ms) == (pytest.approx(13.5), pytest.approx(19))
+    assert first.minimum_ms == pytest.approx(10)
+    assert first.quartiles_ms == [pytest.approx(11.5), pytest.approx(15.75)]
+    assert first.images_per_second == pytest.approx(3 / 0.0135)
+    assert first.speed_up == pytest.approx(19 / 13.5)
+    assert first.promised == pytest.approx(2.0)
+    assert first.share_of_promised == pytest.approx(first.speed_up / 2)
+    assert first.speed_up_by_round[1] == pytest.approx((16 / 11 + 24 / 16.5) / 2)
+    assert (first.vs, second.vs, second.speed_up) == ("twin", None, None)
+    assert first.speed_up_over_paddle == pytest.approx(first.speed_up)
+
+
+def test_another_engine_is_compared_with_the_twin_in_it_and_with_the_twin_in_paddle():
+    contenders = [Contender("octave", "o", twin="twin"), Contender("twin", "t")]
+    planned = cases_of(contenders, [("openvino", "bf16")], [64, 96], [1])
+    assert [(c.contender, c.engine, c.precision) for c in planned if c.image_size == 64] == [
+        ("octave", "openvino", "bf16"),
+        ("twin", "openvino", "bf16"),
+        ("twin", "paddle", "fp32"),
+    ]
+    assert [len(group) for group in groups_of(contenders, planned)] == [3, 3]
+    seconds = {"octave": 0.002, "twin": 0.004}
+    found = {
+        case: measured([seconds[case.contender] if case.engine == "openvino" else 0.010])
+        for case in planned
+    }
+    counted = {(name, size): {} for name in seconds for size in (64, 96)}
+    octave, twin, paddle, *_ = rows_of(contenders, counted, found)
+    assert octave.speed_up == pytest.approx(2)
+    assert octave.speed_up_over_paddle == pytest.approx(5)
+    assert twin.speed_up_over_paddle == pytest.approx(2.5)
+    assert paddle.speed_up_over_paddle is paddle.speed_up is None
+
+
+def test_each_engine_is_measured_in_the_precisions_it_has():
+    assert formats_of(["openvino", "paddle", "onnxruntime"], ["f32", "bf16", "int8"]) == [
+        ("openvino", "fp32"),
+        ("openvino", "bf16"),
+        ("openvino", "int8"),
+        ("paddle", "fp32"),
+        ("paddle", "bf16"),
+        ("onnxruntime", "fp32"),
+        ("onnxruntime", "int8"),
+    ]
+    with pytest.raises(OctConvError, match="'bf16': the engine onnxruntime has fp32"):
+        formats_of(["onnxruntime"], ["bf16"])
+    with pytest.raises(OctConvError, match="'int8': not measured with the engine paddle"):
+        formats_of(["paddle"], ["int8"])
 
 
 @pytest.fixture(scope="module")
@@ -57,25 +118,120 @@ def test_network_in_both_forms_beside_its_twin(result):
 
 
 def test_figures_come_with_what_they_depend_on(result):
-    assert result["settings"]["threads"] == result["settings"]["batch_size"] == 1
+    assert result["settings"]["threads"] == 1
+    assert {row["batch_size"] for row in result["networks"]} == {1}
     assert {"processor", "cores", "versions", "date", "command"} <= set(result["machine"])
     assert result["machine"]["versions"]["paddleclas"]
 
 
-def test_exported_folders_are_compared_as_asked(tmp_path, capsys):
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Two exported folders of networks for images of 32x32 in four classes."""
+    found = []
     for name in ("a", "b"):
-        net = registry.build("MobileNetV1_x0_25", class_num=10)
-        inference_form.save(net, tmp_path / name, [3, 32, 32])
-    a, b = str(tmp_path / "a"), str(tmp_path / "b")
-    file = tmp_path / "result.json"
-    assert cli.main(["benchmark", a, "--vs", b, "--json", str(file), *SMALL]) == 0
-    row, reference = json.loads(file.read_text(encoding="utf-8"))["networks"]
-    counted = complexity.measure(registry.build("MobileNetV1_x0_25", class_num=10), (3, 32, 32))
+        folder = tmp_path_factory.mktemp(name)
+        net = registry.build("MobileNetV1_x0_25", class_num=4)
+        inference_form.save(net, folder, [3, 32, 32])
+        found.append(str(folder))
+    return found
+
+
+QUICK = ["--repeats", "2", "--warmup", "1"]
+
+
+def test_exported_folders_are_compared_as_asked(folders, tiny_config, tmp_path, capsys):
+    a, b = folders
+    files = {kind: tmp_path / f"result.{kind}" for kind in ("json", "csv")}
+    command = ["benchmark", a, "--vs", b, "--data", str(tiny_config), "--eval-images", "8", *QUICK]
+    command += [word for kind, file in files.items() for word in (f"--{kind}", str(file))]
+    assert cli.main(command) == 0
+    row, reference = json.loads(files["json"].read_text(encoding="utf-8"))["networks"]
+    counted = complexity.measure(registry.build("MobileNetV1_x0_25", class_num=4), (3, 32, 32))
     assert (row["label"], row["vs"], reference["label"]) == (a, b, b)
+    assert row["image_size"] == 32  # that of the export
     assert row["multiply_adds"] == counted.multiply_adds
     assert row["total_parameters"] == counted.total_parameters
     assert row["promised"] == 1
+    size = sum(file.stat().st_size for file in map(Path, glob(f"{a}/inference.*")))
+    assert row["file_size"] == size
+    assert row["images"] == 8 and row["top1"] == reference["top1"]
     assert f"| {a}" in capsys.readouterr().out
+    first, second = csv.DictReader(files["csv"].open(encoding="utf-8"))
+    assert first["label"] == a and float(first["median_ms"]) == row["median_ms"]
+    assert json.loads(second["quartiles_ms"]) == reference["quartiles_ms"]
+
+
+def test_top1_is_that_of_the_network(folders, tiny_config):
+    from paddleclas_octconv.config import load_config
+    from paddleclas_octconv.deploy import images
+    from paddleclas_octconv.measure.operations import Operations
+
+    config = load_config(tiny_config)
+    listed = images.listed(config, "Eval")
+    batch = images.samples(config, 100)
+    net = registry.build("MobileNetV1_x0_25", class_num=4)
+    net.eval()
+    predicted = net(paddle.to_tensor(batch)).argmax(1).numpy()
+    expected = int((predicted == listed.labels).sum())
+    operations = Operations()
+    operations.load(folders[0], 32, 1, engine="paddle")
+    found = operations.count_right(
+        [str(path) for path in listed.paths],
+        listed.labels,
+        metadata.transform_ops(config),
+        metadata.decode_image(config),
+    )
+    assert len(batch) == len(listed.paths) == 16
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "more, said",
+    [
+        (["--image-size", "64"], "--image-size 64: "),
+        (["--engine", "onnxruntime"], "holds no inference.onnx"),
+        (["--train-step"], "is an exported folder; it cannot train"),
+        (["ResNet18", "--data", "Digits/OctMobileNetV1.yaml"], "random weights"),
+    ],
+)
+def test_what_a_folder_cannot_is_one_clear_line(folders, more, said, capsys, tiny_config):
+    if "--data" in more:
+        more = [more[0], "--image-size", "32", "--data", str(tiny_config)]
+    assert cli.main(["benchmark", folders[0], *more, *QUICK]) == 2
+    *_, line = capsys.readouterr().err.splitlines()
+    assert line.startswith("paddleclas: error: ") and said in line
+
+
+def test_a_speed_up_below_the_one_demanded_fails(folders, capsys):
+    a, b = folders
+    assert cli.main(["benchmark", a, "--vs", b, "--fail-below", "100", *QUICK]) == 1
+    assert f"--fail-below 100: {a} is " in capsys.readouterr().err
+
+
+def test_several_engines_in_one_table_over_exports_that_are_kept(tmp_path, capsys):
+    for engine in ("openvino", "onnxruntime"):
+        if not ENGINES[engine].is_installed():
+            pytest.skip(f"{engine} is not installed")
+    file, kept = tmp_path / "result.json", tmp_path / "exports"
+    command = ["benchmark", "OctMobileNetV1_x0_25", "--engine", "openvino,onnxruntime", *SMALL]
+    command += ["--json", str(file), "--exports", str(kept)]
+    assert cli.main(command) == 0
+    rows = json.loads(file.read_text(encoding="utf-8"))["networks"]
+    found = [(row["label"], row["engine"]) for row in rows]
+    assert found == [
+        ("OctMobileNetV1_x0_25", "openvino"),
+        ("OctMobileNetV1_x0_25", "onnxruntime"),
+        ("MobileNetV1_x0_25", "openvino"),
+        ("MobileNetV1_x0_25", "onnxruntime"),
+        ("MobileNetV1_x0_25", "paddle"),
+    ]
+    for row in rows[:2]:
+        assert row["vs"] == "MobileNetV1_x0_25"
+        assert row["speed_up_over_paddle"] == rows[4]["median_ms"] / row["median_ms"]
+    made = {path: path.stat().st_mtime_ns for path in kept.rglob("*")}
+    assert cli.main(command) == 0
+    assert made == {path: path.stat().st_mtime_ns for path in kept.rglob("*")}
+    assert "x Paddle" in capsys.readouterr().out
 
 
 def test_training_steps(tmp_path):
@@ -87,14 +243,31 @@ def test_training_steps(tmp_path):
         "OctMobileNetV1_x0_25:class_num=10",
         "MobileNetV1_x0_25:class_num=10",
     ]
-    assert result["settings"]["batch_size"] == 4
+    assert {row["batch_size"] for row in result["networks"]} == {4}
 
 
 def test_where_paddleclas_has_no_twin_it_is_the_network_without_low_frequencies():
-    twin = benchmark.twin_of(parse("OctMobileNetV2_x1_125:class_num=10"), 32)
+    twin = twin_of(parse("OctMobileNetV2_x1_125:class_num=10"), 32)
     assert (twin.name, twin.options) == ("OctMobileNetV2_x1_125", {"class_num": 10, "alpha": 0})
-    assert benchmark.twin_of(twin, 32) is None
-    assert benchmark.twin_of(parse("MobileNetV1_x0_25"), 32) is None
+    assert twin_of(twin, 32) is None
+    assert twin_of(parse("MobileNetV1_x0_25"), 32) is None
+
+
+def test_on_a_narrow_terminal_the_table_is_two_that_fit(monkeypatch):
+    contenders = [Contender("OctMobileNetV1_x0_25", "o", twin="twin"), Contender("twin", "t")]
+    planned = cases_of(contenders, [("onnxruntime", "fp32")], [224], [1])
+    counted = {(name, 224): {"multiply_adds": 10**9, "parameters": 10**7} for name in
+               ("OctMobileNetV1_x0_25", "twin")}  # fmt: skip
+    table = rows_of(contenders, counted, {case: measured([1.234] * 3) for case in planned})
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = render(table, Settings())
+    assert max(map(len, narrow.splitlines())) <= 80
+    monkeypatch.setenv("COLUMNS", "200")
+    wide = render(table, Settings())
+    assert len(wide.splitlines()) < len(narrow.splitlines())
+    for word in ("x twin", "x Paddle", "peak MB", "G MAdds", "1234.00"):
+        assert word in narrow and word in wide
 
 
 def test_a_networks_name_comes_before_a_folder_of_that_name(tmp_path, monkeypatch):
@@ -117,8 +290,17 @@ def test_a_networks_name_comes_before_a_folder_of_that_name(tmp_path, monkeypatc
         (["OctResNet50:alpha=2"], "alpha must be a number in"),
         (["OctResNet50", "--repeats", "0"], "--repeats: '0' should be a whole number from 1"),
         (["OctResNet50", "--json", "nowhere/x.json"], "--json nowhere/x.json: its folder"),
+        (["OctResNet50", "--csv", "."], "--csv .: is a folder"),
         (["tests", "--vs", "tests"], "tests holds no exported model"),
         (["ResNet18", "--precision", "fp16", *SMALL], "'fp16' on a CPU"),
+        (["ResNet18", "--precision", "int4"], "precision 'int4' should be one of"),
+        (["ResNet18", "--engine", "openvin"], "did you mean openvino?"),
+        (["ResNet18", "--image-size", "32,0"], "'0' should be a whole number, 1 to"),
+        (["ResNet18", "--batch-size", "1,"], "'' should be a whole number from 1"),
+        (["ResNet18", "--fail-below", "x"], "'x' should be a ratio"),
+        (["MobileNetV1_x0_25", "--fail-below", "1.2", *SMALL], "no network here has a twin"),
+        (["ResNet18", "--eval-images", "5"], "--eval-images: goes with --data"),
+        (["ResNet18", "--data", "Digits/nothing.yaml"], "Digits/nothing.yaml"),
     ],
 )
 def test_bad_input_is_one_clear_line(arguments, said, capsys):
@@ -126,12 +308,6 @@ def test_bad_input_is_one_clear_line(arguments, said, capsys):
     *_, line = capsys.readouterr().err.splitlines()
     assert line.startswith("paddleclas: error: ")
     assert said in line
-
-
-def test_an_exported_folder_cannot_train(tmp_path, capsys):
-    inference_form.save(registry.build("MobileNetV1_x0_25"), tmp_path, [3, 32, 32])
-    assert cli.main(["benchmark", str(tmp_path), "--train-step", *SMALL]) == 2
-    assert "is an exported folder; it cannot train" in capsys.readouterr().err
 
 
 def test_an_exported_program_is_counted(tmp_path):
@@ -143,6 +319,7 @@ def test_an_exported_program_is_counted(tmp_path):
     assert loaded.counts()["conv2d"] == 14
     assert loaded.multiply_adds() == counted.multiply_adds
     assert loaded.total_parameters == counted.total_parameters
+    assert loaded.image_shape == [3, 32, 32]
 
 
 def test_multiply_adds_of_a_model_of_any_size_are_unknown(tmp_path):

@@ -5,22 +5,34 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import csv
+import io
 import json
 import os
+import shutil
 import sys
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 from prettytable import PrettyTable
 
 from ..backbones.catalogue import CATALOGUE
 from ..common import machine
 from ..common.errors import OctConvError
-from ..measure.benchmark import FORMS, Contender, Row, Settings, as_json, label_of, measure, twin_of
-from .options import positive
+from ..common.files import write_atomically, writing
+from ..common.say import say
+from ..deploy.engines import ENGINES, PRECISIONS
+from ..measure import cases
+from ..measure.cases import FORMS, Contender, Settings, label_of
+from ..measure.rows import Row
+from .options import pixels, positive
 
-HELP = "measure networks in Paddle Inference, in turns"
-PRECISIONS = ("fp32", "fp16", "bf16")
+if TYPE_CHECKING:
+    from ..measure.benchmark import Labelled
+
+HELP = "measure networks in one inference engine or several, in turns"
+IMAGE_SIZE = 224
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +47,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--vs", metavar="NETWORK", help="compare with this instead of the twin")
     parser.add_argument(
+        "--engine",
+        type=_words,
+        default=["paddle"],
+        metavar="A,B",
+        help=f"some of {', '.join(ENGINES)}, or all: those that are installed (default: paddle)",
+    )
+    parser.add_argument(
+        "--precision",
+        type=_words,
+        default=["fp32"],
+        metavar="A,B",
+        help=f"some of {', '.join(PRECISIONS)}; of several, each engine is measured in those it "
+        "has (default: fp32)",
+    )
+    parser.add_argument(
+        "--image-size",
+        type=_several(pixels),
+        metavar="N,N",
+        help=f"sides of the input (default: that of exported folders, else {IMAGE_SIZE})",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=_several(positive),
+        metavar="N,N",
+        help="images a step (default: 1; 4 with --train-step)",
+    )
+    parser.add_argument("--threads", type=positive, default=1, help="CPU threads (default: 1)")
+    parser.add_argument(
+        "--data",
+        metavar="CONFIG",
+        help="classify the images that this config evaluates on, too: top-1 of every row, for "
+        "exported folders",
+    )
+    parser.add_argument(
+        "--eval-images", type=positive, metavar="N", help="only N of them (default: all)"
+    )
+    parser.add_argument(
         "--form",
         choices=(*FORMS, "both"),
         default="deploy",
@@ -44,15 +93,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--train-step", action="store_true", help="measure training steps instead of predictions"
     )
     parser.add_argument(
-        "--batch-size", type=positive, help="images a step (default: 1; 4 with --train-step)"
-    )
-    parser.add_argument("--image-size", type=positive, default=224, help="default: %(default)s")
-    parser.add_argument(
         "--device", choices=("cpu", "gpu"), default="cpu", help="default: %(default)s"
     )
-    parser.add_argument("--threads", type=positive, default=1, help="CPU threads (default: 1)")
     parser.add_argument(
-        "--no-onednn", dest="onednn", action="store_false", help="on the CPU, without oneDNN"
+        "--no-onednn", dest="onednn", action="store_false", help="Paddle Inference without oneDNN"
     )
     parser.add_argument("--onednn", dest="onednn", action="store_true", help="with it (default)")
     parser.set_defaults(onednn=True)
@@ -60,14 +104,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--free-tensors",
         dest="keep_tensors",
         action="store_false",
-        help="on the CPU, free intermediate tensors as soon as may be, as Paddle does by itself: "
+        help="Paddle Inference frees intermediate tensors as soon as may be, as it does by itself: "
         "less memory, slower",
-    )
-    parser.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="fp32",
-        help="fp16 needs a GPU, bf16 a GPU or a CPU with oneDNN (default: fp32)",
     )
     parser.add_argument(
         "--repeats", type=positive, default=20, help="rounds of turns (default: %(default)s)"
@@ -78,88 +116,118 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile",
         action="store_true",
-        help="list oneDNN's kernels, and what a prediction takes besides them",
+        help="list oneDNN's kernels in Paddle Inference, and what a prediction takes besides them",
+    )
+    parser.add_argument(
+        "--exports",
+        type=Path,
+        metavar="DIR",
+        help="keep the exported networks here, and take those that are here already",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here too")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the table here too")
+    parser.add_argument(
+        "--fail-below",
+        type=_ratio,
+        metavar="RATIO",
+        help="exit with code 1 if a speed-up over the twin is below this",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print a table."""
+    from ..measure.benchmark import measure
+    from ..measure.rows import as_json
+
     settings = Settings(
         train_step=args.train_step,
-        batch_size=args.batch_size or (4 if args.train_step else 1),
-        image_size=args.image_size,
         threads=args.threads,
         onednn=args.onednn,
         keep_tensors=args.keep_tensors,
         gpu=args.device == "gpu",
-        precision=args.precision,
         warmup=args.warmup,
         repeats=args.repeats,
         profile=args.profile,
     )
-    if args.profile and (settings.gpu or settings.train_step or not settings.onednn):
-        raise OctConvError("--profile: shows predictions on the CPU with oneDNN alone")
-    if args.json and not args.json.absolute().parent.is_dir():
-        raise OctConvError(f"--json {args.json}: its folder does not exist")
-    contenders = _contenders(args, settings)
+    engines = cases.engines_of(args.engine)
+    formats = cases.formats_of(engines, args.precision)
+    _check(args, settings, engines)
+    labelled = _labelled(args) if args.data else None
+    networks = [parse(text) for text in args.networks]
+    reference = parse(args.vs) if args.vs else None
+    sizes = _image_sizes(args, [*networks, *([reference] if reference else [])])
+    contenders = _contenders(networks, reference, args, sizes[0])
+    if labelled:
+        _demand_trained(contenders)
+    planned = cases.cases_of(
+        contenders, formats, sizes, args.batch_size or [4 if args.train_step else 1]
+    )
+    if args.fail_below and not any(contender.twin for contender in contenders):
+        raise OctConvError("--fail-below: no network here has a twin to be faster than; see --vs")
+    if args.exports:
+        with writing("--exports", args.exports):
+            args.exports.mkdir(parents=True, exist_ok=True)
     _warn_if_busy()
     with contextlib.closing(_Progress()) as progress:
-        table = measure(contenders, settings, progress.say)
+        table = measure(contenders, planned, settings, progress.say, labelled, args.exports)
     print(render(table, settings))
     if settings.profile:
         print(render_kernels(table))
+    result = as_json(table, settings, machine.describe())
     if args.json:
-        result = as_json(table, settings, machine.describe())
-        args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return 0
+        with writing("--json", args.json):
+            write_atomically(args.json, (json.dumps(result, indent=2) + "\n").encode())
+    if args.csv:
+        with writing("--csv", args.csv):
+            write_atomically(args.csv, as_csv(table).encode())
+    return _judge(table, args.fail_below)
 
 
 def render(table: Sequence[Row], settings: Settings) -> str:
-    """The table as text."""
-    what = "training step" if settings.train_step else "prediction"
-    where = "GPU" if settings.gpu else f"CPU, {settings.threads} thread(s)"
-    if not settings.gpu and not settings.train_step:
-        where += ", oneDNN" if settings.onednn else ", no oneDNN"
-        where += "" if settings.keep_tensors else ", tensors freed"
-    title = (
-        f"{what}, {where}, {settings.precision}, batch {settings.batch_size}, "
-        f"{settings.image_size}x{settings.image_size}"
-    )
-    text = PrettyTable(
-        [
-            "network",
-            "median ms",
-            "min ms",
-            "images/s",
-            "peak MB",
-            "M params",
-            "G mul-adds",
-            "vs",
-            "speed-up",
-            "promised",
-            "share",
-        ]  # fmt: skip
-    )
-    text.align = "r"
-    text.align["network"] = text.align["vs"] = "l"
+    """The table as text; as two where the terminal is narrow."""
+    sizes = list(dict.fromkeys((row.image_size, row.batch_size) for row in table))
+    columns: dict[str, Callable[[Row], str]] = {
+        "network": lambda row: row.label,
+        "engine": lambda row: f"{row.engine} {row.precision}",
+    }
+    if len({size for size, _ in sizes}) > 1:
+        columns["size"] = lambda row: str(row.image_size)
+    if len({batch for _, batch in sizes}) > 1:
+        columns["batch"] = lambda row: str(row.batch_size)
+    speed: dict[str, Callable[[Row], str]] = {
+        "ms": lambda row: f"{row.median_ms:.2f}",
+        "spread": lambda row: f"{row.spread:.1%}",
+        "x twin": lambda row: _number(row.speed_up, "{:.2f}"),
+        "share": lambda row: _number(row.share_of_promised, "{:.0%}"),
+        "x Paddle": lambda row: _number(row.speed_up_over_paddle, "{:.2f}"),
+        "top-1": lambda row: _number(row.top1, "{:.4f}"),
+    }
+    more: dict[str, Callable[[Row], str]] = {
+        "images/s": lambda row: f"{row.images_per_second:.1f}",
+        "promise": lambda row: _number(row.promised, "{:.2f}"),
+        "file MB": lambda row: _number(row.file_size, "{:.1f}", 1e6),
+        "peak MB": lambda row: _number(row.peak_memory, "{:.0f}", 1e6),
+        "M params": lambda row: _number(row.parameters or row.total_parameters, "{:.3f}", 1e6),
+        "G MAdds": lambda row: _number(row.multiply_adds, "{:.3f}", 1e9),
+    }
+    text = [_title(table, settings), _text(table, {**columns, **speed, **more})]
+    if sys.stdout.isatty() and _width(text[1]) > shutil.get_terminal_size().columns:
+        del more["images/s"]
+        halves = ({**columns, **speed}, {**columns, **more})
+        text[1:] = [_text(table, half, narrow=True) for half in halves]
+    return "\n".join(text)
+
+
+def as_csv(table: Sequence[Row]) -> str:
+    """The table with all its figures, a row a line."""
+    names = [each.name for each in fields(Row) if each.name != "kernels"]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
     for row in table:
-        text.add_row(
-            [
-                row.label,
-                f"{row.median_ms:.2f}",
-                f"{row.minimum_ms:.2f}",
-                f"{row.images_per_second:.1f}",
-                f"{row.peak_memory / 2**20:.0f}",
-                _number(row.parameters or row.total_parameters, "{:.3f}", 1e6),
-                _number(row.multiply_adds, "{:.3f}", 1e9),
-                row.vs or "",
-                _number(row.speed_up, "{:.2f}x"),
-                _number(row.promised, "{:.2f}x"),
-                _number(row.share_of_promised, "{:.0%}"),
-            ]
-        )
-    return f"{title}\n{text}"
+        values = [getattr(row, name) for name in names]
+        writer.writerow([json.dumps(v) if isinstance(v, list) else v for v in values])
+    return text.getvalue()
 
 
 def render_kernels(table: Sequence[Row]) -> str:
@@ -168,8 +236,11 @@ def render_kernels(table: Sequence[Row]) -> str:
     text.align = "l"
     text.align["count"] = text.align["ms"] = "r"
     for row in table:
-        total = sum(kernels.milliseconds for kernels in row.kernels)
-        lines = [(k.name, f"{k.count:.0f}", k.milliseconds) for k in row.kernels]
+        found = row.kernels or []
+        total = sum(kernels.milliseconds for kernels in found)
+        lines: list[tuple[str, str, float]] = [
+            (k.name, f"{k.count:.0f}", k.milliseconds) for k in found
+        ]
         lines += [("all kernels", "", total), ("the rest", "", row.median_ms - total)]
         for index, (name, count, milliseconds) in enumerate(lines):
             last = index == len(lines) - 1
@@ -198,27 +269,166 @@ def parse(text: str) -> Contender:
     return Contender(label_of(name, options), name, options)
 
 
-def _contenders(args: argparse.Namespace, settings: Settings) -> list[Contender]:
+def _contenders(
+    networks: Sequence[Contender],
+    reference: Contender | None,
+    args: argparse.Namespace,
+    image_size: int,
+) -> list[Contender]:
     """What to measure: each network in each form, and what it is compared with, once."""
+    from ..measure.prepare import twin_of
+
     chosen: dict[str, Contender] = {}
-
-    def add(contender: Contender) -> None:
-        chosen.setdefault(contender.label, contender)
-
-    reference = parse(args.vs) if args.vs else None
     forms = FORMS if args.form == "both" else (args.form,)
-    for network in map(parse, args.networks):
+    for network in networks:
         twin = reference
         if reference is None and not network.folder:
-            twin = twin_of(network, settings.image_size)
-        is_plain_possible = network.folder is None and not settings.train_step and twin is not None
+            twin = twin_of(network, image_size)
+        is_plain_possible = network.folder is None and not args.train_step and twin is not None
         for form in forms if is_plain_possible else ("deploy",):
             label = network.label if form == "deploy" else f"{network.label} (plain)"
-            add(Contender(label, network.name, network.options, form, network.folder,
-                          twin and twin.label))  # fmt: skip
+            compared_with = twin.label if twin and twin.label != label else None
+            chosen.setdefault(
+                label,
+                Contender(
+                    label, network.name, network.options, form, network.folder, compared_with
+                ),
+            )
         if twin is not None:
-            add(twin)
+            chosen.setdefault(twin.label, twin)
     return list(chosen.values())
+
+
+def _image_sizes(args: argparse.Namespace, networks: Sequence[Contender]) -> list[int]:
+    """The sizes to measure at: an exported folder has its own, unless it takes any."""
+    from ..measure.prepare import size_of_export
+
+    own = {n.folder: size_of_export(n.folder) for n in networks if n.folder}
+    fixed = {folder: size for folder, size in own.items() if size is not None}
+    for folder, size in fixed.items():
+        for wanted in args.image_size or sorted(set(fixed.values())):
+            if wanted != size:
+                what = "--image-size" if args.image_size else "another folder is of"
+                raise OctConvError(f"{what} {wanted}: {folder} takes images of {size} pixels alone")
+    return args.image_size or list(fixed.values())[:1] or [IMAGE_SIZE]
+
+
+def _labelled(args: argparse.Namespace) -> Labelled:
+    """The images of ``--data``."""
+    from ..config import find_config, load_config
+    from ..deploy import metadata
+    from ..deploy.images import Preprocess, listed
+    from ..measure.benchmark import Labelled
+
+    config = load_config(find_config(args.data))
+    try:
+        found = listed(config, "Eval")
+        steps, decoding = metadata.transform_ops(config), metadata.decode_image(config)
+        Preprocess(steps, decoding).read(found.paths[0])
+    except OctConvError as error:
+        raise OctConvError(f"--data {args.data}: {error}") from None
+    found = found.spread(args.eval_images) if args.eval_images else found
+    return Labelled([str(path) for path in found.paths], found.labels, steps, dict(decoding))
+
+
+def _demand_trained(contenders: Sequence[Contender]) -> None:
+    for contender in contenders:
+        if not contender.folder and not contender.options.get("pretrained"):
+            raise OctConvError(
+                f"--data: {contender.label} would be measured with random weights, whose top-1 "
+                "means nothing; give folders that 'paddleclas export' wrote"
+            )
+
+
+def _check(args: argparse.Namespace, settings: Settings, engines: Sequence[str]) -> None:
+    """Options that do not go together, and files that cannot be written, before anything runs."""
+    is_paddle = list(engines) == ["paddle"]
+    if args.profile and (
+        settings.gpu or settings.train_step or not settings.onednn or not is_paddle
+    ):
+        raise OctConvError("--profile: shows predictions of Paddle on the CPU with oneDNN alone")
+    for option, given in (("--train-step", args.train_step), ("--device gpu", settings.gpu)):
+        if given and not is_paddle:
+            raise OctConvError(f"{option}: goes with --engine paddle alone")
+    if args.train_step and args.data:
+        raise OctConvError("--data: goes with predictions, not with --train-step")
+    if args.eval_images and not args.data:
+        raise OctConvError("--eval-images: goes with --data")
+    for option, path in (("--json", args.json), ("--csv", args.csv)):
+        if path and not path.absolute().parent.is_dir():
+            raise OctConvError(f"{option} {path}: its folder does not exist")
+        if path and path.is_dir():
+            raise OctConvError(f"{option} {path}: is a folder")
+
+
+def _judge(table: Sequence[Row], least: float | None) -> int:
+    slow = [row for row in table if least and row.speed_up and row.speed_up < least]
+    for row in slow:
+        say(
+            f"--fail-below {least:g}: {row.label} is {row.speed_up:.2f} times as fast as {row.vs} "
+            f"in {row.engine} {row.precision}, {row.image_size}x{row.image_size}, "
+            f"batch {row.batch_size}"
+        )
+    return 1 if slow else 0
+
+
+def _title(table: Sequence[Row], settings: Settings) -> str:
+    what = "training step" if settings.train_step else "prediction"
+    where = "GPU" if settings.gpu else f"CPU, {settings.threads} thread(s)"
+    if not settings.gpu and not settings.train_step:
+        where += "" if settings.onednn else ", no oneDNN"
+        where += "" if settings.keep_tensors else ", tensors freed"
+    sizes = sorted({row.image_size for row in table})
+    batches = sorted({row.batch_size for row in table})
+    return (
+        f"{what}, {where}, batch {', '.join(map(str, batches))}, "
+        + ", ".join(f"{size}x{size}" for size in sizes)
+        + "; x: times as fast as"
+    )
+
+
+def _text(
+    table: Sequence[Row], columns: dict[str, Callable[[Row], str]], narrow: bool = False
+) -> str:
+    filled = [name for name in columns if any(columns[name](row) for row in table)]
+    text = PrettyTable(filled)
+    text.align = "r"
+    for name in ("network", "engine"):
+        text.align[name] = "l"
+    if narrow:
+        text.vertical_char, text.padding_width = " ", 0
+        text.max_width["network"] = 20
+    for row in table:
+        text.add_row([columns[name](row) for name in filled])
+    return str(text)
+
+
+def _width(text: str) -> int:
+    return max(map(len, text.splitlines()))
+
+
+def _words(text: str) -> list[str]:
+    words = [word.strip() for word in text.split(",")]
+    if not all(words):
+        raise argparse.ArgumentTypeError(f"{text!r} should be names with commas between them")
+    return words
+
+
+def _several(kind: Callable[[str], int]) -> Callable[[str], list[int]]:
+    def parse_all(text: str) -> list[int]:
+        return list(dict.fromkeys(kind(part.strip()) for part in text.split(",")))
+
+    return parse_all
+
+
+def _ratio(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} should be a ratio, such as 1.3")
+    return value
 
 
 def _number(value: float | None, form: str, unit: float = 1) -> str:
@@ -226,12 +436,11 @@ def _number(value: float | None, form: str, unit: float = 1) -> str:
 
 
 def _warn_if_busy() -> None:
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if load > 0.5:
-        print(
-            f"paddleclas: warning: other programs keep this machine busy (load {load:.1f}): the "
-            "times are not to be trusted, the ratios less than otherwise",
-            file=sys.stderr,
+    load = machine.load()
+    if load > machine.IDLE:
+        say(
+            f"warning: other programs keep this machine busy (load {load:.1f}): the times are not "
+            "to be trusted, the ratios less than otherwise"
         )
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 _CPUINFO = Path("/proc/cpuinfo")
+_ENGINES = ("onnxruntime", "openvino", "nncf")
+IDLE = 0.5  # the load up to which a machine can be measured on
 _PADDLES = ("paddlepaddle", "paddlepaddle-gpu")
 # Versions of Paddle with which every mode of every trainer is tested (docs/compatibility.md).
 TESTED = ("2.6.2", "3.2.2")
@@ -45,6 +47,11 @@ def cpu_count() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def load() -> float:
+    """How many programs have wanted to run at once in the last minute; 0 where that is unknown."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def has_gpu() -> bool:
@@ -95,7 +102,7 @@ def describe() -> dict[str, Any]:
         lines = _CPUINFO.read_text(encoding="utf-8").splitlines()
         processor = next(line for line in lines if line.startswith("model name")).partition(": ")[2]
     versions = {}
-    for name in (*_PADDLES, "paddleclas", "paddleclas-octconv"):
+    for name in (*_PADDLES, "paddleclas", "paddleclas-octconv", *_ENGINES):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     return {

@@ -19,17 +19,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from typing import Any
 
-from . import machine
+from . import machine, start
 from .errors import OctConvError
-
-# The current folder is no place to import from: it may hold a random.py of the user's.
-_START = (
-    "import sys; sys.path[:] = [*filter(None, sys.path), {root!r}]; "
-    "from {module} import serve; serve({operations!r})"
-)
 
 
 class Worker:
@@ -51,13 +44,9 @@ class Worker:
         except OSError as error:
             raise OctConvError(f"no temporary file can be made: {error}") from None
         self._read = 0  # bytes of the log that `said` has returned
-        start = _START.format(
-            root=str(Path(__file__).resolve().parents[2]),  # where this package is
-            module=__name__,
-            operations=f"{operations.__module__}:{operations.__qualname__}",
-        )
+        served = f"{operations.__module__}:{operations.__qualname__}"
         self._process = subprocess.Popen(
-            [sys.executable, "-c", start],
+            start.command(__name__, served),
             env={
                 **machine.cpu_environment(),
                 **os.environ,
@@ -81,11 +70,25 @@ class Worker:
         Raises:
             OctConvError: it has failed, or the process has ended.
         """
-        request, replies = self._process.stdin, self._process.stdout
-        assert request is not None and replies is not None  # both are pipes
+        self.begin(operation, **arguments)
+        return self.result(operation)
+
+    def begin(self, operation: str, **arguments: Any) -> None:
+        """Let an operation begin, so that others can run beside it; `result` waits for its end."""
+        request = self._process.stdin
+        assert request is not None  # it is a pipe
         with contextlib.suppress(BrokenPipeError):
             request.write(json.dumps([operation, arguments]).encode() + b"\n")
             request.flush()
+
+    def result(self, operation: str) -> Any:
+        """The result of the operation that has begun.
+
+        Raises:
+            OctConvError: it has failed, or the process has ended.
+        """
+        replies = self._process.stdout
+        assert replies is not None
         line = replies.readline()
         if not line:
             self._log.seek(0)
@@ -148,3 +151,7 @@ def serve(operations: str) -> None:
 
 def _flush() -> None:
     ctypes.CDLL(None).fflush(None)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])

@@ -20,7 +20,8 @@ from ..common.files import write_atomically
 from ..common.worker import Worker
 from ..deploy.metadata import label_list
 from ..deploy.metadata import read as read_export
-from ..measure.benchmark import Contender, Settings, measure
+from ..measure.benchmark import measure
+from ..measure.cases import Case, Contender, Settings
 from ..measure.operations import Operations
 from . import curves, published
 from .plan import Run, load_runs, read_manifest
@@ -139,7 +140,8 @@ def _latencies(folder: Path, runs: Sequence[Run]) -> dict[str, dict]:
     for size in sorted({run.config["Global"]["image_shape"][-1] for run in runs}):
         group = [run for run in runs if run.config["Global"]["image_shape"][-1] == size]
         contenders = [Contender(run.model, folder=str(run.folder / "inference")) for run in group]
-        for row in measure(contenders, Settings(image_size=size, gpu=machine.has_gpu())):
+        cases = [Case(contender.label, image_size=size) for contender in contenders]
+        for row in measure(contenders, cases, Settings(gpu=machine.has_gpu())):
             latencies[row.label] = {"median_ms": row.median_ms, "minimum_ms": row.minimum_ms}
     content = json.dumps({"of": key, "latencies": latencies}, indent=2)
     write_atomically(kept_file, content.encode())

@@ -5,16 +5,24 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import Any, Callable, ContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, ContextManager
 
 from ..common.errors import OctConvError
+
+if TYPE_CHECKING:
+    from ..deploy.predictor import Predictor
+
+CALIBRATION_IMAGES = 16
+_WEIGHTS = (".pdiparams", ".bin")  # beside a model's file; ONNX holds its own
 
 
 class Operations:
     """What a worker can do. Sizes are in pixels, times in seconds, memory in bytes."""
 
     def __init__(self) -> None:
-        self.step: Callable[[], None] | None = None
+        self.step: Callable[[], object] | None = None
+        self.predictor: Predictor | None = None
 
     def describe(self, name: str, options: dict, image_size: int) -> dict:
         """Parameters, multiply-adds and the twin's name of a network."""
@@ -27,13 +35,14 @@ class Operations:
         return {**counted._asdict(), "twin": twin}
 
     def describe_folder(self, folder: str) -> dict:
-        """Total parameters and multiply-adds of an exported model."""
+        """Total parameters, multiply-adds and image shape of an exported model."""
         from . import program
 
         loaded = program.load(folder)
         return {
             "total_parameters": loaded.total_parameters,
             "multiply_adds": loaded.multiply_adds(),
+            "image_shape": loaded.image_shape,
         }
 
     def export(self, name: str, options: dict, image_size: int, deploy: bool, folder: str) -> None:
@@ -46,16 +55,47 @@ class Operations:
             inference_form.re_parameterize(net)
         inference_form.save(net, folder, [3, image_size, image_size])
 
-    def load(self, folder: str, image_size: int, batch_size: int, **options: Any) -> None:
-        """Open an exported folder; a step is one prediction, input and output included."""
+    def quantize(self, engine: str, folder: str, image_size: int) -> None:
+        """Add the INT8 model of an engine to an exported folder, calibrated on noise."""
+        import numpy as np
+
+        from ..deploy.int8.add import QUANTIZERS
+
+        random = np.random.RandomState(0)
+        images = (
+            random.standard_normal((1, 3, image_size, image_size)).astype("float32")
+            for _ in range(CALIBRATION_IMAGES)
+        )
+        QUANTIZERS[engine].quantize(Path(folder), images, CALIBRATION_IMAGES)
+
+    def load(self, folder: str, image_size: int, batch_size: int, **options: Any) -> int:
+        """Open an exported folder; a step is one prediction, input and output included.
+
+        Returns:
+            The size of the model's files, in bytes.
+        """
         import numpy as np
 
         from ..deploy import predictor
 
-        opened = predictor.create_predictor(folder, **options)
+        self.predictor = opened = predictor.create_predictor(folder, **options)
         shape = [batch_size, 3, image_size, image_size]
         images = np.random.RandomState(0).standard_normal(shape).astype("float32")
-        self.step = lambda: predictor.run(opened, images)
+        self.step = lambda: opened.outputs(images)
+        weights = (opened.model.with_suffix(suffix) for suffix in _WEIGHTS)
+        return sum(path.stat().st_size for path in (opened.model, *weights) if path.is_file())
+
+    def count_right(
+        self, paths: list[str], labels: list[int], transform_ops: list, decode_image: dict
+    ) -> int:
+        """How many images the opened model classifies as they are labelled."""
+        from ..deploy.images import Listed, Preprocess
+        from ..deploy.int8.accuracy import top1
+
+        assert self.predictor is not None  # load has been called
+        listed = Listed([Path(path) for path in paths], labels)
+        preprocess = Preprocess(transform_ops, decode_image)
+        return top1([self.predictor], listed, preprocess, lambda items, *_: items)[0].right
 
     def train(
         self, name: str, options: dict, image_size: int, batch_size: int, gpu: bool, precision: str

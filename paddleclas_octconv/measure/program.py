@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import paddle
 
-from ..deploy.predictor import model_files
+from ..deploy.predictor import check_files, model_files
 from .complexity import of_convolution, of_product
 
 
@@ -22,10 +22,17 @@ class Operator(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A model. operators: in order; total_parameters: elements of all that its file holds."""
+    """A model.
+
+    Attributes:
+        operators: in order.
+        total_parameters: elements of all that its file holds.
+        image_shape: channels, height and width of its input; -1: any.
+    """
 
     operators: list[Operator]
     total_parameters: int
+    image_shape: list[int]
 
     def counts(self) -> Counter[str]:
         """How often each operator occurs."""
@@ -47,27 +54,31 @@ class Program(NamedTuple):
 
 def load(folder: str | Path) -> Program:
     """The model in an exported folder, in the format that this Paddle reads fastest."""
-    model, _ = model_files(folder)
+    model, params = model_files(folder)
+    check_files(model, params)
     dynamic = paddle.in_dynamic_mode()
     if dynamic:
         paddle.enable_static()
     try:
         executor = paddle.static.Executor(paddle.CPUPlace())
         with paddle.static.scope_guard(paddle.static.Scope()):
-            program, _, _ = paddle.static.load_inference_model(str(model.with_suffix("")), executor)
+            path = str(model.with_suffix(""))
+            program, (feed, *_), _ = paddle.static.load_inference_model(path, executor)
     finally:
         if dynamic:
             paddle.disable_static()
     block = program.global_block()
     if model.suffix == ".json":
-        shapes = [op.results()[0].shape for op in block.ops if op.name() == "builtin.parameter"]
+        sizes = [op.results()[0].shape for op in block.ops if op.name() == "builtin.parameter"]
         operators = [_read_pir(op) for op in block.ops]
+        (shape,) = [list(op.results()[0].shape) for op in block.ops if op.name() == "pd_op.data"]
     else:
         kept = [var for var in program.list_vars() if var.persistable]
-        shapes = [var.shape for var in kept if var.name not in ("feed", "fetch")]
+        sizes = [var.shape for var in kept if var.name not in ("feed", "fetch")]
         operators = [_read_old(op, block) for op in block.ops]
-    parameters = sum(math.prod(shape) for shape in shapes)
-    return Program([operator for operator in operators if operator], parameters)
+        shape = list(block.var(feed).shape)
+    parameters = sum(math.prod(size) for size in sizes)
+    return Program([operator for operator in operators if operator], parameters, shape[1:])
 
 
 def _read_pir(op) -> Operator | None:

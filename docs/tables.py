@@ -1,0 +1,269 @@
+"""Fills the tables of these pages with the measured data: ``python docs/tables.py``.
+
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; it is made of the JSON files
+that ``paddleclas benchmark --json`` (``benchmarks/``) and ``paddleclas compare`` (``results/``)
+wrote. A test holds pages and data together.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Callable, Iterable, Sequence
+
+ROOT = Path(__file__).resolve().parent.parent
+MISSING = "_Not measured yet on an idle machine: `make benchmarks`._"
+_TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_ENGINES = {"paddle": "Paddle Inference", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "int8": "INT8"}
+
+Rows = Sequence[dict]
+
+
+def fill(text: str, root: Path = ROOT) -> str:
+    """A page with its tables made anew.
+
+    Args:
+        text: the page.
+        root: the folder that holds ``benchmarks`` and ``results``.
+
+    Raises:
+        KeyError: it has a table of an unknown name.
+    """
+
+    def made(match: re.Match) -> str:
+        return f"{match[1]}{TABLES[match[2]](root)}\n{match[3]}"
+
+    return _TABLE.sub(made, text)
+
+
+def pages() -> list[Path]:
+    """The pages that have such tables."""
+    found = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+    return [page for page in found if _TABLE.search(page.read_text(encoding="utf-8"))]
+
+
+def provenance(root: Path) -> str:
+    """Where the figures of the benchmarks come from: machine, software, date and commands."""
+    lines = []
+    for file in sorted((root / "benchmarks").glob("*.json")):
+        data = json.loads(file.read_text(encoding="utf-8"))
+        machine = data["machine"]
+        versions = ", ".join(f"{name} {value}" for name, value in machine["versions"].items())
+        lines.append(
+            f"- [`{file.name}`](../benchmarks/{file.name}): {machine['date']}, "
+            f"{machine['processor'].strip()}, {machine['cores']} cores, "
+            f"Python {machine['python']}, {versions}; `{machine['command']}`"
+        )
+    return "\n".join(lines) or MISSING
+
+
+def rule(root: Path) -> str:
+    """Which engine to take, and from which image size octave pays, in words."""
+    rows = _rows(root, "engines")
+    if not rows:
+        return MISSING
+    lines = [_fastest(rows)]
+    by_size = _by_size(root)
+    for network in dict.fromkeys(name for name, _ in by_size):
+        ratios = {size: ratio for (name, size), ratio in sorted(by_size.items()) if name == network}
+        losing = {size: ratio for size, ratio in ratios.items() if ratio < 1}
+        paying = [size for size in ratios if size > max(losing, default=0)]
+        line = f"- **{network} pays from {min(paying)}x{min(paying)} on**" if paying else (
+            f"- **{network} does not pay at the sizes measured**"
+        )  # fmt: skip
+        line += ": " + ", ".join(f"{ratio:.2f}x at {size}" for size, ratio in ratios.items())
+        if losing:
+            cost = max(1 / ratio - 1 for ratio in losing.values())
+            line += f"; below it costs up to {cost:.0%} more time than the twin"
+        lines.append(line + ".")
+    return "\n".join(lines)
+
+
+def engines(root: Path) -> str:
+    """Speed-up over the twin in the same engine; latencies of the twin and of ours."""
+    rows = _rows(root, "engines")
+    formats = list(dict.fromkeys((row["engine"], row["precision"]) for row in rows))
+    header = ["", "promised", *(_format(*each) for each in formats)]
+    lines = []
+    for label, batch in dict.fromkeys((r["label"], r["batch_size"]) for r in rows if r["vs"]):
+        mine = {
+            (row["engine"], row["precision"]): row
+            for row in rows
+            if (row["label"], row["batch_size"]) == (label, batch)
+        }
+        promised = next(iter(mine.values()))["promised"]
+        cells = [_speed_up(mine.get(each), rows) for each in formats]
+        lines.append([f"{label}, batch {batch}", f"{promised:.2f}x", *cells])
+    return _table(header, lines)
+
+
+def costs(root: Path) -> str:
+    """Latency, files and memory of one image at a time."""
+    rows = [row for row in _rows(root, "engines") if row["batch_size"] == 1]
+    lines = []
+    for row in rows:
+        over_paddle = row["speed_up_over_paddle"]
+        lines.append(
+            [
+                row["label"],
+                _format(row["engine"], row["precision"]),
+                f"{row['median_ms']:.1f}",
+                f"{row['minimum_ms']:.1f}",
+                f"{row['images_per_second']:.0f}",
+                f"{over_paddle:.2f}x" if over_paddle else "",
+                f"{row['file_size'] / 1e6:.1f}",
+                f"{row['peak_memory'] / 1e6:.0f}",
+            ]
+        )
+    header = ["network", "engine", "median ms", "least ms", "images/s"]
+    header += ["over the twin in Paddle float32", "files MB", "peak memory MB"]
+    return _table(header, lines)
+
+
+def sizes(root: Path) -> str:
+    """Speed-up by image size, batch 1, in the engine of the file."""
+    found = _by_size(root)
+    columns = sorted({size for _, size in found})
+    lines = [
+        [name, *(f"{found[name, size]:.2f}x" if (name, size) in found else "" for size in columns)]
+        for name in dict.fromkeys(name for name, _ in found)
+    ]
+    return _table(["", *(f"{size}x{size}" for size in columns)], lines)
+
+
+def threads(root: Path) -> str:
+    """Speed-up with two threads."""
+    return _ratios(_rows(root, "threads"), by="engine")
+
+
+def forms(root: Path) -> str:
+    """What the deploy form gains over the literal one, in Paddle Inference."""
+    return _ratios(_rows(root, "forms"), by="form")
+
+
+def kernels(root: Path) -> str:
+    """Where a prediction in Paddle Inference spends its time."""
+    lines = []
+    for row in _rows(root, "forms"):
+        if row["form"] != "deploy" or not row["kernels"]:
+            continue
+        convolutions = sum(k["milliseconds"] for k in row["kernels"] if k["name"] == "convolution")
+        total = sum(k["milliseconds"] for k in row["kernels"])
+        count = sum(k["count"] for k in row["kernels"])
+        cells = (convolutions, total - convolutions, row["median_ms"] - total)
+        name = f"{row['label']}, batch {row['batch_size']}"
+        lines.append([name, f"{count:.0f}", *(f"{cell:.1f}" for cell in cells)])
+    return _table(["", "kernels run", "in convolutions", "in other kernels", "the rest"], lines)
+
+
+def training(root: Path) -> str:
+    """Training steps: milliseconds, and the speed-up over the twin."""
+    lines = [
+        [
+            f"{row['label']}, batch {row['batch_size']}",
+            f"{row['median_ms']:.0f}",
+            f"{row['speed_up']:.2f}x" if row["speed_up"] else "",
+        ]
+        for row in _rows(root, "training")
+    ]
+    return _table(["", "median ms", "over the twin"], lines)
+
+
+def _rows(root: Path, name: str) -> Rows:
+    """The rows of a file in ``benchmarks``; none where it was not measured."""
+    file = root / "benchmarks" / f"{name}.json"
+    if not file.is_file():
+        return []
+    return json.loads(file.read_text(encoding="utf-8"))["networks"]
+
+
+def _by_size(root: Path) -> dict[tuple[str, int], float]:
+    """Speed-ups at batch 1 in OpenVINO in float32, by network and image size."""
+    return {
+        (row["label"], row["image_size"]): row["speed_up"]
+        for row in [*_rows(root, "sizes"), *_rows(root, "engines")]
+        if row["speed_up"]
+        and (row["engine"], row["precision"], row["batch_size"]) == ("openvino", "fp32", 1)
+    }
+
+
+def _fastest(rows: Rows) -> str:
+    """The engine that predicts one image fastest, by precision, in words."""
+    octave = [row for row in rows if row["vs"] and row["batch_size"] == 1]
+    said = []
+    for precision in dict.fromkeys(row["precision"] for row in octave):
+        winners = []
+        for label in dict.fromkeys(row["label"] for row in octave):
+            mine = [r for r in octave if (r["label"], r["precision"]) == (label, precision)]
+            winners.append(min(mine, key=lambda row: row["median_ms"]))
+        names = " and ".join(dict.fromkeys(_ENGINES[row["engine"]] for row in winners))
+        times = ", ".join(f"{row['label']} {row['median_ms']:.1f} ms" for row in winners)
+        said.append(f"{_PRECISIONS[precision]}: {names} ({times})")
+    size = octave[0]["image_size"]
+    start = f"- **Take the fastest engine**, for one image of {size}x{size}: "
+    return start + "; ".join(said) + "."
+
+
+def _ratios(rows: Rows, by: str) -> str:
+    """Speed-ups, a line for each network and batch size and a column for each value of a key."""
+    octave = [row for row in rows if row["speed_up"]]
+    values = list(dict.fromkeys(row[by] for row in octave))
+    lines = []
+    for label, batch in dict.fromkeys((_plain(row), row["batch_size"]) for row in octave):
+        mine = {r[by]: r for r in octave if (_plain(r), r["batch_size"]) == (label, batch)}
+        promised = next(iter(mine.values()))["promised"]
+        cells = [_speed_up(mine.get(value), rows) for value in values]
+        lines.append([f"{label}, batch {batch}", f"{promised:.2f}x", *cells])
+    return _table(["", "promised", *(_ENGINES.get(value, value) for value in values)], lines)
+
+
+def _plain(row: dict) -> str:
+    return row["label"].replace(" (plain)", "")
+
+
+def _speed_up(row: dict | None, rows: Rows) -> str:
+    """``1.63x (72.4 to 44.5 ms)``"""
+    if row is None:
+        return ""
+    keys = ("engine", "precision", "image_size", "batch_size")
+    twin = next(
+        other
+        for other in rows
+        if other["label"] == row["vs"] and all(other[key] == row[key] for key in keys)
+    )
+    return f"**{row['speed_up']:.2f}x** ({twin['median_ms']:.1f} to {row['median_ms']:.1f} ms)"
+
+
+def _format(engine: str, precision: str) -> str:
+    return f"{_ENGINES[engine]} {_PRECISIONS[precision]}"
+
+
+def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    lines = list(lines)
+    if not lines:
+        return MISSING
+    rule_line = "|:--" + "|--:" * (len(header) - 1) + "|"
+    return "\n".join(["| " + " | ".join(header) + " |", rule_line]
+                     + ["| " + " | ".join(line) + " |" for line in lines])  # fmt: skip
+
+
+TABLES: dict[str, Callable[[Path], Any]] = {
+    table.__name__: table
+    for table in (provenance, rule, engines, costs, sizes, threads, forms, kernels, training)
+}
+
+
+def main() -> None:
+    """Write the pages whose tables have changed."""
+    for page in pages():
+        before = page.read_text(encoding="utf-8")
+        after = fill(before)
+        if after != before:
+            page.write_text(after, encoding="utf-8")
+            print(page.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()

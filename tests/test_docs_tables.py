@@ -1,0 +1,130 @@
+"""The figures of the documents are those of the data files."""
+
+import importlib.util
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from paddleclas_octconv.measure.cases import Case, Contender, Settings, cases_of
+from paddleclas_octconv.measure.kernels import Kernels
+from paddleclas_octconv.measure.rows import Measured, as_json, rows_of
+
+ROOT = Path(__file__).parents[1]
+spec = importlib.util.spec_from_file_location("tables", ROOT / "docs" / "tables.py")
+tables = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tables)
+
+MACHINE = {
+    "processor": "a processor",
+    "cores": 2,
+    "python": "3.11",
+    "versions": {"paddlepaddle": "3.2.2"},
+    "date": "2026-11-24",
+    "command": "paddleclas benchmark",
+}
+CONTENDERS = [Contender("OctNet", "OctNet", twin="Net"), Contender("Net", "Net")]
+
+
+@pytest.mark.parametrize("page", tables.pages(), ids=lambda page: page.name)
+def test_page_and_data_are_together(page):
+    text = page.read_text(encoding="utf-8")
+    assert tables.fill(text) == text, "python docs/tables.py"
+
+
+def test_there_are_pages_with_tables():
+    assert ROOT / "docs" / "performance.md" in tables.pages()
+
+
+def write(root, name, milliseconds, planned, kernels=None):
+    """A file of `paddleclas benchmark --json` with made-up times."""
+    counted = {
+        (contender.label, case.image_size): {"multiply_adds": 100 if "Oct" in label else 173}
+        for case in planned
+        for contender, label in ((c, c.label) for c in CONTENDERS)
+    }
+    found = {
+        case: Measured([[milliseconds(case) / 1000] * 3], 50_000_000, 10_000_000, kernels=kernels)
+        for case in planned
+    }
+    table = rows_of(CONTENDERS, counted, found)
+    (root / "benchmarks").mkdir(exist_ok=True)
+    data = as_json(table, Settings(), MACHINE)
+    (root / "benchmarks" / f"{name}.json").write_text(json.dumps(data), encoding="utf-8")
+    return table
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Data in which OctNet is 1.5 times as fast as Net in OpenVINO, but slower at 32 pixels."""
+    both = [("openvino", "fp32"), ("openvino", "int8"), ("paddle", "fp32")]
+
+    def milliseconds(case: Case) -> float:
+        base = {"openvino": 30.0, "paddle": 60.0}[case.engine]
+        gain = 0.8 if case.image_size == 32 else 1.5
+        return base / gain if case.contender == "OctNet" else base
+
+    write(tmp_path, "engines", milliseconds, cases_of(CONTENDERS, both, [224], [1, 8]))
+    planned = cases_of(CONTENDERS, both[:1], [32, 64], [1])
+    write(tmp_path, "sizes", milliseconds, planned)
+    return tmp_path
+
+
+def test_the_tables_show_the_ratios_and_the_times(root):
+    text = tables.fill("<!-- table: engines -->\nold\n<!-- end -->\n", root)
+    assert "old" not in text
+    assert "| OctNet, batch 8 | 1.73x | **1.50x** (30.0 to 20.0 ms) |" in text
+    assert "OpenVINO float32 | OpenVINO INT8 | Paddle Inference float32" in text
+    assert tables.sizes(root).splitlines()[-1] == "| OctNet | 0.80x | 1.50x | 1.50x |"
+    costs = tables.costs(root)
+    assert "| OctNet | OpenVINO float32 | 20.0 | 20.0 | 50 | 3.00x | 10.0 | 50 |" in costs
+    assert "[`engines.json`](../benchmarks/engines.json): 2026-11-24, a processor" in (
+        tables.provenance(root)
+    )
+
+
+def test_the_rule_says_from_which_size_octave_pays_and_what_it_costs_below(root):
+    rule = tables.rule(root)
+    assert "float32: OpenVINO (OctNet 20.0 ms)" in rule
+    assert "**OctNet pays from 64x64 on**: 0.80x at 32, 1.50x at 64, 1.50x at 224" in rule
+    assert "below it costs up to 25% more time than the twin" in rule
+
+
+def test_another_figure_is_another_page(root):
+    page = "<!-- table: rule -->\n<!-- end -->\n<!-- table: engines -->\n<!-- end -->\n"
+    before = tables.fill(page, root)
+    assert tables.fill(before, root) == before
+    file = root / "benchmarks" / "engines.json"
+    data = json.loads(file.read_text())
+    data["networks"][0]["speed_up"] += 0.02
+    file.write_text(json.dumps(data))
+    assert tables.fill(before, root) != before
+
+
+def test_kernels_and_forms(tmp_path):
+    plain = Contender("OctNet (plain)", "OctNet", form="plain", twin="Net")
+    contenders = [CONTENDERS[0], plain, CONTENDERS[1]]
+    planned = cases_of(contenders, [("paddle", "fp32")], [224], [1])
+    times = {"OctNet": 0.010, "OctNet (plain)": 0.012, "Net": 0.015}
+    kernels = [Kernels("convolution", 20, 6.0), Kernels("pooling", 5, 1.5)]
+    found = {c: Measured([[times[c.contender]]], 1, 1, kernels=kernels) for c in planned}
+    counted = {(label, 224): {"multiply_adds": 100} for label in times}
+    table = rows_of(contenders, counted, found)
+    (tmp_path / "benchmarks").mkdir()
+    data = {"machine": MACHINE, "networks": [asdict(row) for row in table]}
+    (tmp_path / "benchmarks" / "forms.json").write_text(json.dumps(data))
+    assert tables.forms(tmp_path).splitlines()[-1] == (
+        "| OctNet, batch 1 | 1.00x | **1.50x** (15.0 to 10.0 ms) | **1.25x** (15.0 to 12.0 ms) |"
+    )
+    assert "| OctNet, batch 1 | 25 | 6.0 | 1.5 | 2.5 |" in tables.kernels(tmp_path)
+
+
+def test_what_is_not_measured_says_so(tmp_path):
+    for name in ("engines", "sizes", "costs", "rule", "provenance"):
+        assert tables.TABLES[name](tmp_path) == tables.MISSING
+
+
+def test_an_unknown_table_is_an_error():
+    with pytest.raises(KeyError):
+        tables.fill("<!-- table: nothing -->\n<!-- end -->")
