@@ -241,3 +241,48 @@ def test_other_programs_of_that_name_are_left_alone(tmp_path):
     )
     result = run_python(program, "train")
     assert result.stdout.strip() == str(program)
+
+
+def test_without_the_hook_one_call_serves_what_is_imported_later(fake_copy):
+    code = (
+        "import paddleclas_octconv, sys\n"
+        "assert not any('octconv' in type(f).__module__ for f in sys.meta_path)\n"
+        "paddleclas_octconv.register()\n" + ADD_NEW + "from ppcls.arch import New\n"
+    )
+    result = run_python("-c", code, PYTHONPATH=str(fake_copy), PADDLECLAS_OCTCONV_AUTOLOAD="0")
+    assert result.returncode == 0, result.stderr
+
+
+def test_near_names_are_offered_by_the_copy_itself():
+    """As tools/train.py of a checkout asks for a network."""
+    code = """
+import paddleclas
+from paddleclas.ppcls.arch import build_model
+try:
+    build_model({"Arch": {"name": "OctResNet5"}})
+except AttributeError as error:
+    assert "has no attribute 'OctResNet5'; did you mean OctResNet50" in str(error), error
+from paddleclas.ppcls import arch
+assert not hasattr(arch, "OctResNet5") and not hasattr(arch, "ResNet5")
+"""
+    result = run_python("-c", code)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--infer_imgs=x.png"], ["eval", "-c", "x"]])
+def test_without_paddle_one_line_names_the_extra(arguments, tmp_path):
+    (tmp_path / "x").write_text("{}")
+    code = f"""
+import importlib.util, sys
+sys.argv = ["/usr/bin/paddleclas", *{arguments!r}]
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *a: None if name == "paddle" else find_spec(name, *a)
+from paddleclas_octconv.config import check
+check.check_keys = lambda *args: None
+from paddleclas.paddleclas import main
+sys.exit(main())
+"""
+    result = run_python("-c", code, cwd=tmp_path)
+    assert result.returncode == 2, result.stderr
+    assert "pip install 'paddleclas-octconv[cpu]'" in result.stderr
+    assert result.stderr.count("\n") == 1

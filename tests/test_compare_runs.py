@@ -14,6 +14,8 @@ from conftest import run_cli
 from PIL import Image
 from runs import Run
 
+from paddleclas_octconv.compare import plan, runs
+
 
 @pytest.fixture(scope="module")
 def folder(tiny_config, tmp_path_factory) -> Path:
@@ -51,6 +53,18 @@ def finished(folder, interrupted):
 def results(folder, finished) -> dict:
     assert finished.returncode == 0, finished.stderr
     return json.loads((folder / "output/results.json").read_text())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_comparison_not_the_run_alone(number, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "_job", lambda *args, **kwargs: None)
+    monkeypatch.setattr(runs.training, "train", lambda *args, **kwargs: 128 + number)
+    config = {"Global": {"output_dir": str(tmp_path), "epochs": 1}, "Arch": {"name": "ResNet50"}}
+    run = plan.Run("a", "a", 1, config, tmp_path, 1, 1, 1)
+    with pytest.raises(KeyboardInterrupt):
+        runs.execute(run, None, lambda progress: None)
+    assert runs.read_state(run)["done"] == []
+    assert not (tmp_path / ".lock").exists()
 
 
 def test_an_interrupted_run_says_so(interrupted):

@@ -156,6 +156,24 @@ def test_without_resume_another_run_is_not_overwritten(config, uninterrupted):
     assert {path: path.stat().st_mtime_ns for path in uninterrupted.rglob("*")} == before
 
 
+def times_of(folder: Path) -> dict[Path, int]:
+    """When each file in a folder was written."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_run_without_a_whole_checkpoint_is_not_overwritten(config, uninterrupted, tmp_path):
+    shutil.copytree(uninterrupted, tmp_path / "output")
+    for path in (tmp_path / "output").rglob("*.pdparams"):
+        damage(path, "truncated")
+    before = times_of(tmp_path)
+    result = run_cli(*command(config, "--resume"), cwd=tmp_path)
+    assert result.returncode == 2
+    line = error_line(result.stderr)
+    assert "--resume: no checkpoint in ./output is whole" in line
+    assert "best_model.pdparams is damaged" in line and "(and 3 more)" in line
+    assert times_of(tmp_path) == before
+
+
 def test_better_model_of_before_is_kept(config, uninterrupted, tmp_path):
     """PaddleClas would take the last metric, or 0, for the best so far."""
     shutil.copytree(uninterrupted, tmp_path / "output")

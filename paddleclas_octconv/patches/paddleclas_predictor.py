@@ -162,11 +162,11 @@ def _check(described: Any, file: Path) -> None:
     if not isinstance(ops, list):
         raise OctConvError(f"{file}: PreProcess.transform_ops should be a list of steps")
     for op in ops:
-        name = next(iter(op)) if isinstance(op, dict) and len(op) == 1 else op
+        name = next(iter(op)) if isinstance(op, dict) and len(op) == 1 else None
         if name not in OPERATORS:
             raise OctConvError(
-                f"{file}: PreProcess.transform_ops: {name!r} should be one of "
-                f"{', '.join(OPERATORS)}"
+                f"{file}: PreProcess.transform_ops: {name or op!r} should be one of "
+                f"{', '.join(OPERATORS)}, with its options"
             )
         options = op[name] or {}
         scale = options.get("scale") if isinstance(options, dict) else options

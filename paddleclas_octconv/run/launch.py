@@ -27,6 +27,7 @@ OPTIONS = (
     ("elastic-level", "1: go on after a failed process"),
     ("elastic-timeout", "seconds to wait for machines"),
 )
+_LOGS = "log"  # where the launcher logs by default
 # Those that are whole numbers, from the least to the most they can be.
 _NUMBERS = {
     "nproc-per-node": (1, 1024),
@@ -78,8 +79,8 @@ def check(options: Mapping[str, str]) -> None:
     level = options.get("log-level")
     if level is not None and level.upper() not in _LOG_LEVELS:
         raise OctConvError(f"--log-level {level}: should be one of {', '.join(_LOG_LEVELS)}")
-    folder = options.get("log-dir")
-    if folder == "" or (folder and os.path.exists(folder) and not os.path.isdir(folder)):
+    folder = options.get("log-dir", _LOGS)
+    if options and (not folder or (os.path.exists(folder) and not os.path.isdir(folder))):
         raise OctConvError(f"--log-dir {folder}: should be a folder, which may be a new one")
     _check_gpus(options.get("gpus"))
 
