@@ -128,6 +128,7 @@ _FINDER = _Finder()
 
 
 def _register(backbone):
+    from .patches.old_programs import write_old_programs
     from .patches.paddle_on_cpu import give_cpu_a_device_id
     from .patches.paddleclas_arch import offer_near_names
     from .registry import register_into
@@ -135,6 +136,7 @@ def _register(backbone):
     register_into(backbone)
     offer_near_names(backbone)
     give_cpu_a_device_id()
+    write_old_programs()
 
 
 def _adapt(module):

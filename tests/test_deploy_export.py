@@ -37,15 +37,15 @@ def config(tmp_path, monkeypatch):
 class Exporter:
     """Writes what PaddleClas's exporter writes, as Paddle 3 does by the flag it is given."""
 
-    def __init__(self, params=b"same", fail_at=None):
-        self.params, self.fail_at, self.calls = params, fail_at, []
+    def __init__(self, params=b"same", fail_at=None, code=3):
+        self.params, self.fail_at, self.code, self.calls = params, fail_at, code, []
 
     def __call__(self, env, changes):
         form = FORMAT_OF_FLAG[env["FLAGS_enable_pir_api"]]
         (folder,) = map(Path, changes.values())
         self.calls.append(form)
         if form == self.fail_at:
-            return 3
+            return self.code
         folder.mkdir(parents=True)
         (folder / "inference").with_suffix(export.SUFFIX[form]).write_text(form)
         params = self.params if isinstance(self.params, bytes) else os.urandom(8)
@@ -102,6 +102,20 @@ def test_a_failing_exporter_leaves_the_previous_export_whole(config):
     assert stop.value.code == 3
     assert Path("inference/net/inference.pdiparams").read_bytes() == b"old"
     assert files("inference") == ["net"]
+
+
+@pytest.mark.parametrize("fail_at, left", [("pir", ".pdmodel"), ("pdmodel", ".json")])
+def test_where_paddle_cannot_write_one_format_the_other_is_kept(config, capsys, fail_at, left):
+    export.export(Exporter(b"old"), config)
+    export.export(Exporter(b"new", fail_at, code=1), config)
+    assert [name for name in files("inference/net") if name.endswith((".json", ".pdmodel"))] == [
+        "inference" + left
+    ]
+    assert Path("inference/net/inference.pdiparams").read_bytes() == b"new"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"cannot write this network as inference{export.SUFFIX[fail_at]}" in line
+    with pytest.raises(SystemExit):  # it was asked for
+        export.export(Exporter(b"newer", fail_at, code=1), config, export.formats_of("both"))
 
 
 def test_a_label_map_that_lacks_a_class_is_refused_before_anything_runs(config):

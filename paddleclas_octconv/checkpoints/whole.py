@@ -150,13 +150,13 @@ def _read_through(path: Path) -> None:
 
 
 def _read_states(prefix: Path) -> Checkpoint:
-    from ..common.safe_pickle import Array, ArrayUnpickler
+    from ..common.safe_pickle import Array, load_pickle
 
     path = _file(prefix, ".pdstates")
     _read_through(path)
     try:
         with open(path, "rb") as file:
-            states = ArrayUnpickler(file, encoding="latin1").load()
+            states = load_pickle(file)
         # A number, or with the pinned trainer an array of one.
         epoch, metric = (
             float(value.value if isinstance(value, Array) else value)  # type: ignore[arg-type]

@@ -79,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
     if args.int8 and quantized:
         raise OctConvError("--int8: this config trains for INT8 already (Slim.quant)")
     data = add.data_of(task.config, args.calibration_images) if args.int8 else None
+    if args.format is None and not args.openvino:
+        formats = ()  # those that this network can be written in
 
     def finish(folder: Path) -> None:
         from ..deploy import images

@@ -21,6 +21,7 @@ import yaml
 from ..common import machine
 from ..common.errors import OctConvError
 from ..common.files import why_no_folder, writing
+from ..common.say import say
 from . import metadata
 from .engines import onnx_runtime, openvino_runtime
 
@@ -36,6 +37,9 @@ _EXPORTED = [
     *onnx_runtime.FILES.values(),
     openvino_runtime.FOLDER,
 ]
+# Exit codes of an exporter that a format is too much for: an exception, an abort, a crash. Others
+# tell of bad input or an interruption.
+_CANNOT_WRITE = (1, 134, 139)
 _KEY = "Global.save_inference_dir"
 
 #: Runs PaddleClas's exporter in a process of its own, given environment variables to add and
@@ -88,7 +92,8 @@ def export(
     Args:
         run_exporter: runs PaddleClas's exporter.
         config: the whole config, overrides applied.
-        formats: some of "pir", "pdmodel"; by default all that the installed Paddle can write.
+        formats: some of "pir", "pdmodel", each of which has to be written; by default those that
+            the installed Paddle can write of this network, at least one.
         roots: where a relative label map is looked for beside the current folder.
         finish: adds to the complete folder before it is put in place.
 
@@ -101,13 +106,24 @@ def export(
     """
     target = _target(config)
     described = metadata.describe(config, roots)
-    formats = tuple(formats) or formats_of(None, quantized=is_quantized(config))
+    wanted = tuple(formats) or formats_of(None, quantized=is_quantized(config))
     with writing(_KEY, target), _staging_beside(target) as staging:
         complete = staging / "complete"
         complete.mkdir()
-        for form in formats:
-            _run(run_exporter, form, staging / form)
-            _merge(staging / form, complete)
+        failed: dict[str, int] = {}
+        for form in wanted:
+            code = _run(run_exporter, form, staging / form)
+            if not code:
+                _merge(staging / form, complete)
+                continue
+            failed[form] = code
+            if formats or code not in _CANNOT_WRITE or len(failed) == len(wanted):
+                raise SystemExit(code)
+        for form in failed:
+            say(
+                f"warning: Paddle cannot write this network as inference{SUFFIX[form]} (the error "
+                "above): the other format is exported alone"
+            )
         if (complete / metadata.CONFIG_FILE).exists():  # Global.export_for_fd was set
             written = yaml.safe_load((complete / metadata.CONFIG_FILE).read_text("utf-8"))
             described = {**written, **described}
@@ -143,15 +159,17 @@ def _staging_beside(target: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _run(run_exporter: RunExporter, form: str, folder: Path) -> None:
+def _run(run_exporter: RunExporter, form: str, folder: Path) -> int:
+    """Export in one format; returns the exporter's exit code."""
     flags = {"FLAGS_enable_pir_api": _FLAG[form]} if machine.paddle_writes_pir() else {}
     code = run_exporter(flags, {_KEY: str(folder)})
     if code:
-        raise SystemExit(code)
+        return code
     if not list(folder.glob("*" + SUFFIX[form])) or not list(folder.glob("*.pdiparams")):
         raise OctConvError(
             f"--format {form}: the exporter wrote no *{SUFFIX[form]} with a *.pdiparams"
         )
+    return 0
 
 
 def _merge(source: Path, complete: Path) -> None:

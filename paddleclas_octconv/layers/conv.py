@@ -12,7 +12,7 @@ from paddle.nn.initializer import Normal
 from ..common.errors import OctConvError
 from .channels import Channels, Split
 from .cutting import SAME_ORDER, Arrays, OctaveLayer, Order, take, with_groups, without_groups
-from .octave import DataFormat, Feature, branches, pair, plus, pool2, up2_to
+from .octave import DataFormat, Feature, Octave, pair, plus, pool2, up2_to
 
 
 class OctConv2D(OctaveLayer):
@@ -111,7 +111,8 @@ class OctConv2D(OctaveLayer):
         self.ll = path(source.low, target.low) if source.low and target.low else None
 
     def forward(self, x: Feature) -> Feature:
-        x_high, x_low = branches(x)
+        # Spelt out, here and elsewhere: a function of its own would hide the pair from `to_static`.
+        x_high, x_low = x if isinstance(x, Octave) else (x, None)
         if self.stride == 2:
             x_high = self._pool2(x_high)
         y_high = self.hh(x_high)

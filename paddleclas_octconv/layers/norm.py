@@ -7,7 +7,7 @@ from paddle import nn
 
 from .channels import Channels, Split
 from .cutting import SAME_ORDER, Arrays, OctaveLayer, Order, take
-from .octave import Feature, branches, pair
+from .octave import Feature, Octave
 
 
 class OctBatchNorm2D(OctaveLayer):
@@ -35,8 +35,9 @@ class OctBatchNorm2D(OctaveLayer):
         self.low = nn.BatchNorm2D(channels.low, **kwargs) if channels.low else None
 
     def forward(self, x: Feature) -> Feature:
-        high, low = branches(x)
-        return pair(self.high(high), low if self.low is None else self.low(low))
+        if self.low is None:
+            return self.high(x)
+        return Octave(self.high(x.high), self.low(x.low))  # type: ignore[union-attr]
 
     def vanilla_shapes(self) -> dict[str, list[int]]:
         """Scale, shift and statistics of the vanilla batch norm."""

@@ -41,13 +41,8 @@ Feature = Union[Tensor, Octave]
 DataFormat = Literal["NCHW", "NHWC"]
 
 
-def branches(x: Feature) -> tuple[Tensor, Tensor | None]:
-    """The high and the low branch; a plain tensor is a high branch alone."""
-    return (x.high, x.low) if isinstance(x, Octave) else (x, None)
-
-
 def pair(high: Tensor, low: Tensor | None) -> Feature:
-    """The inverse of ``branches``."""
+    """What layers give: the pair, or a plain tensor where there is no low branch."""
     return high if low is None else Octave(high, low)
 
 

@@ -12,6 +12,7 @@ from paddle import nn
 from ..common.errors import OctConvError
 from ..layers import OctaveLayer
 from .network import OctaveNetwork, state_of
+from .safe_load import shown
 from .vanilla import cut, vanilla_parts
 
 NAMED_KEYS = 3  # how many of the keys that differ a message names
@@ -116,7 +117,7 @@ def load_into(model: nn.Layer | OctaveNetwork, weights: Mapping[str, np.ndarray]
     """Give a network those of its parameters and buffers that are in ``weights``."""
     for key, tensor in state_of(model).items():
         if key in weights:
-            tensor.set_value(paddle.to_tensor(weights[key]).astype(tensor.dtype))
+            tensor.set_value(_to_tensor(weights[key], tensor.dtype))
 
 
 def cut_if_vanilla(model: OctaveNetwork, state_dict: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -132,7 +133,7 @@ def cut_if_vanilla(model: OctaveNetwork, state_dict: Mapping[str, Any]) -> Mappi
     log(f"{model.arch_name}: weights loaded: {found.note}")
     own = model.state_dict()
     return {
-        key: paddle.to_tensor(value).astype(own[key].dtype) if key in own else value
+        key: _to_tensor(value, own[key].dtype) if key in own else value
         for key, value in found.weights.items()
     }
 
@@ -178,7 +179,7 @@ def _check(
     """Raise if weights differ from the wanted shapes; returns the keys that belong to no layer."""
     missing = [key for key in wanted if key not in weights and key not in optional]
     shapes = [
-        f"{key} is {list(np.shape(weights[key]))}, should be {shape}"
+        f"{shown(key)} is {list(np.shape(weights[key]))}, should be {shape}"
         for key, shape in wanted.items()
         if key in weights and list(np.shape(weights[key])) != shape
     ]
@@ -196,7 +197,14 @@ def _check(
 
 def _list(items: Sequence[str]) -> str:
     more = len(items) - NAMED_KEYS
-    return ", ".join(items[:NAMED_KEYS]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(shown, items[:NAMED_KEYS])) + (f" and {more} more" if more > 0 else "")
+
+
+def _to_tensor(value: np.ndarray, dtype: Any) -> paddle.Tensor:
+    """A tensor of an array of any numbers, in any order of bytes."""
+    if value.dtype not in (np.float32, np.float64, np.float16):
+        value = value.astype(np.int64 if value.dtype.kind in "biu" else np.float64)
+    return paddle.to_tensor(value).astype(dtype)
 
 
 def _to_array(value: Any) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Any, Mapping
 import numpy as np
 
 from ..common.errors import OctConvError
-from .safe_load import damaged, forbidden, trusted
+from .safe_load import damaged, forbidden, shown, trusted
 
 SUFFIXES = (".pth", ".pt", ".tar")
 
@@ -57,7 +57,7 @@ def from_octconv_pytorch(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
     """Our weights from a state dict of that repository; a key unknown there stays as it is."""
     depth: dict[int, int] = {}  # blocks of each stage of a ResNet
     for key in state:
-        block = re.match(r"layer(\d)\.(\d+)\.", key)
+        block = re.match(r"layer([1-4])\.(\d{1,3})\.", key)
         if block:
             stage, index = int(block[1]), int(block[2])
             depth[stage] = max(depth.get(stage, 0), index + 1)
@@ -66,7 +66,7 @@ def from_octconv_pytorch(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
         earlier = sum(count for stage, count in depth.items() if stage < int(match[1]))
         return f"blocks.{earlier + int(match[2])}."
 
-    rules = [(r"layer(\d)\.(\d+)\.", resnet_block), *_RULES]
+    rules = [(r"layer([1-4])\.(\d{1,3})\.", resnet_block), *_RULES]
     weights = {}
     for key, value in state.items():
         if not key.endswith(".num_batches_tracked"):
@@ -84,8 +84,8 @@ _RULES = [
     (r"\.downsample\.0\.", ".short."),
     (r"^features\.0\.0\.", "conv.conv."),
     (r"^features\.0\.1\.", "conv.bn."),
-    (r"^features\.(\d+)\.0\.", lambda match: f"blocks.{int(match[1]) - 1}.depthwise_conv."),
-    (r"^features\.(\d+)\.1\.", lambda match: f"blocks.{int(match[1]) - 1}.pointwise_conv."),
+    (r"^features\.(\d{1,3})\.0\.", lambda match: f"blocks.{int(match[1]) - 1}.depthwise_conv."),
+    (r"^features\.(\d{1,3})\.1\.", lambda match: f"blocks.{int(match[1]) - 1}.pointwise_conv."),
     (r"\.conv_([hl])2([hl])\.", r".\1\2."),
     (r"\.bn_h\.", ".bn.high."),
     (r"\.bn_l\.", ".bn.low."),
@@ -105,5 +105,7 @@ def _array(path: Path, key: str, value: Any) -> np.ndarray:
         return (array.float() if array.is_floating_point() else array).numpy()
     except AttributeError:
         raise OctConvError(
-            f"{path} holds no state dict: {key!r} is a {type(value).__name__}"
+            f"{path} holds no state dict: {shown(repr(key))} is a {type(value).__name__}"
         ) from None
+    except Exception as error:  # a sparse tensor, a quantized one, one without memory
+        raise OctConvError(f"{path}: {shown(repr(key))} is no plain tensor: {error}") from None

@@ -9,6 +9,7 @@ arrays are built from parts that were looked at.
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +18,9 @@ import numpy as np
 from ..common.errors import OctConvError
 from ..common.safe_pickle import Array, ForbiddenError, load_pickle
 from . import TRUST_VARIABLE
+
+_SLICES = "UnpackBigParamInfor@@"  # Paddle's key for what it has cut
+_LONGEST = 160
 
 
 def trusted() -> bool:
@@ -52,41 +56,50 @@ def load_weights(path: str | Path, trust: bool = False) -> dict[str, np.ndarray]
     if not isinstance(saved, dict):
         raise OctConvError(f"{path} holds no weights but a {type(saved).__name__}")
     saved.pop("StructuredToParameterName@@", None)  # Paddle's names of the parameters
-    _join_slices(path, saved)
     return {key: _array(path, key, value) for key, value in saved.items()}
 
 
 def forbidden(path: str | Path, name: str) -> OctConvError:
     """The error for a file that refers to something by a dotted name."""
     return OctConvError(
-        f"{path} refers to {name}, which is neither an array nor a container: loading it could "
-        f"run any code; if you trust where it is from: --trust-weights, or {TRUST_VARIABLE}=1"
+        f"{path} refers to {shown(name)}, which is neither an array nor a container: loading it "
+        f"could run any code; if you trust where it is from: --trust-weights, or {TRUST_VARIABLE}=1"
     )
 
 
 def damaged(path: str | Path, error: Exception) -> OctConvError:
     """The error for a file that cannot be read to its end."""
     reason = " ".join(str(error).split()) or type(error).__name__
-    return OctConvError(f"{path} is damaged, or no file of weights: {reason[:200]}")
+    return OctConvError(f"{path} is damaged, or no file of weights: {shown(reason)}")
 
 
 def _open(path: str | Path) -> BinaryIO:
-    if not os.path.exists(path):
-        raise OctConvError(f"{path}: no such file")
+    """Open a regular file: what a pipe or a device holds may never end."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        raise OctConvError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:  # a name that holds a zero
+        raise OctConvError(f"{path} cannot be read: {_reason(error)}") from None
+    if not stat.S_ISREG(status.st_mode):
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        raise OctConvError(f"{path} cannot be read: it is {what}")
     try:
         return open(path, "rb")
     except OSError as error:
-        raise OctConvError(f"{path} cannot be read: {error.strerror}") from None
+        raise OctConvError(f"{path} cannot be read: {_reason(error)}") from None
 
 
 def _read(path: str | Path) -> Any:
     with _open(path) as file:
         try:
-            return load_pickle(file)
+            saved = load_pickle(file)
+            _join_slices(saved)
         except ForbiddenError as error:
             raise forbidden(path, str(error)) from None
         except Exception as error:  # a damaged pickle can end in almost any exception
             raise damaged(path, error) from None
+    return saved
 
 
 def _load_trusted(path: str | Path) -> Any:
@@ -99,20 +112,43 @@ def _load_trusted(path: str | Path) -> Any:
         raise damaged(path, error) from None
 
 
-def _join_slices(path: str | Path, saved: dict) -> None:
+def _join_slices(saved: Any) -> None:
     """Put arrays together that Paddle cut because a pickle of protocol 2 or 3 ends at 4 GiB."""
-    for key, slices in saved.pop("UnpackBigParamInfor@@", {}).items():
-        parts = [_array(path, part, saved.pop(part)) for part in slices["slices"]]
-        saved[key] = np.concatenate(parts).reshape(slices["OriginShape"])
+    information = saved.pop(_SLICES, {}) if isinstance(saved, dict) else {}
+    for key, slices in information.items():
+        names, shape = slices["slices"], slices["OriginShape"]
+        if type(names) is not list or not all(type(size) is int and size >= 0 for size in shape):
+            raise ValueError(f"{_SLICES} of {key!r}")
+        parts = [_value(saved.pop(name)) for name in names]
+        saved[key] = np.concatenate(parts).reshape(shape)
 
 
 def _array(path: str | Path, key: Any, value: Any) -> np.ndarray:
-    if isinstance(value, tuple) and len(value) == 2:  # the name of a tensor, and its array
-        value = value[1]
-    if isinstance(value, Array):
-        value = value.value
+    value = _value(value)
     if not isinstance(key, str) or not isinstance(value, np.ndarray):
-        raise OctConvError(f"{path} holds no weights: {key!r} is a {type(value).__name__}")
+        raise OctConvError(
+            f"{path} holds no weights: {shown(repr(key))} is a {type(value).__name__}"
+        )
+    if value.dtype.kind not in "biuf":
+        raise OctConvError(
+            f"{path} holds no weights: {shown(key)} is an array of {value.dtype.name}"
+        )
     if value.dtype == np.uint16:  # numpy has no bfloat16: Paddle saves its bits
         value = (value.astype(np.uint32) << 16).view(np.float32)
     return value
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, tuple) and len(value) == 2:  # the name of a tensor, and its array
+        value = value[1]
+    return value.value if isinstance(value, Array) else value
+
+
+def shown(key: Any) -> str:
+    """A key that comes from a file, as messages may have it: short, and on one line."""
+    text = key if isinstance(key, str) and key.isprintable() else repr(key)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
