@@ -111,7 +111,7 @@ class OctConv2D(OctaveLayer):
         self.ll = path(source.low, target.low) if source.low and target.low else None
 
     def forward(self, x: Feature) -> Feature:
-        # Spelt out, here and elsewhere: a function of its own would hide the pair from `to_static`.
+        # In a function of its own, `to_static` would lose the pair.
         x_high, x_low = x if isinstance(x, Octave) else (x, None)
         if self.stride == 2:
             x_high = self._pool2(x_high)

@@ -41,6 +41,14 @@ Feature = Union[Tensor, Octave]
 DataFormat = Literal["NCHW", "NHWC"]
 
 
+def branches(x: Feature) -> tuple[Tensor, Tensor | None]:
+    """The high and the low branch; a plain tensor is a high branch alone.
+
+    The forwards of layers spell this out: ``to_static`` loses the pair in a function of its own.
+    """
+    return (x.high, x.low) if isinstance(x, Octave) else (x, None)
+
+
 def pair(high: Tensor, low: Tensor | None) -> Feature:
     """What layers give: the pair, or a plain tensor where there is no low branch."""
     return high if low is None else Octave(high, low)
