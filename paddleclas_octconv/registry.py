@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable
 
 from .backbones.catalogue import CATALOGUE
+from .backbones.checkpoint import implied_options
 from .common.errors import OctConvError
 from .common.suggest import suggest
 
@@ -116,15 +117,17 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable[..., nn.La
     accepted = list(inspect.signature(network).parameters)
 
     def build(pretrained: bool | str = False, use_ssld: bool = False, **kwargs):
-        from .weights.pretrained import load_pretrained
+        from .backbones.pretrained import load
 
         given = {key: kwargs[key] for key in kwargs if key not in _NOT_FOR_THE_NETWORK}
         for option in given:
             if option not in accepted:
                 raise OctConvError(f"{name} has no option {option!r}{suggest(option, accepted)}")
+        given = implied_options(name, pretrained, given)
         model = network(**{**options, **given})
         model.arch_name = name
-        load_pretrained(model, pretrained, backbone.__name__.partition(".arch.")[0])
+        copy = backbone.__name__.partition(".arch.")[0]
+        load(model, pretrained, name, copy, use_ssld, given.get("alpha"))
         return model
 
     build.__name__ = build.__qualname__ = name
@@ -132,9 +135,11 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable[..., nn.La
     build.__doc__ = f"""{name}
 
     Args:
-        pretrained: False, or the path or address of a ``.pdparams`` file: weights of this network
-            or of its vanilla twin, which are cut into octave weights.
-        use_ssld: there for PaddleClas's signature; no distilled OctConv weights are published.
+        pretrained: True for the ImageNet weights that the paper's authors published, which imply
+            alpha (``paddleclas weights`` lists them); "vanilla" for those that PaddleClas publishes
+            of the vanilla twin, cut into octave weights; or the path or address of a ``.pdparams``
+            file, of this network or of its twin.
+        use_ssld: with "vanilla", the twin's weights that PaddleClas has distilled.
         **kwargs: those of ``{network.__name__}``: alpha, conv_bias, class_num, return_stages, …
     """
     build.__dict__["octconv"] = CATALOGUE[name]

@@ -6,12 +6,13 @@ import threading
 
 import pytest
 
+from paddleclas_octconv.common.download import Checksum, download
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.data import cifar10
-from paddleclas_octconv.data.download import download
 
 CONTENT = bytes(range(256)) * 8192
 MD5 = hashlib.md5(CONTENT).hexdigest()
+KNOWN = Checksum("md5", MD5)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -51,21 +52,21 @@ def server():
 
 
 def test_file_arrives_whole(server, tmp_path):
-    download(server.url, tmp_path / "a", MD5)
+    download(server.url, tmp_path / "a", KNOWN)
     assert (tmp_path / "a").read_bytes() == CONTENT
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_partial_file_is_continued(server, tmp_path):
     (tmp_path / "a.part").write_bytes(CONTENT[:1000])
-    download(server.url, tmp_path / "a", MD5)
+    download(server.url, tmp_path / "a", KNOWN)
     assert server.starts == [1000]
     assert (tmp_path / "a").read_bytes() == CONTENT
 
 
 def test_a_lost_connection_is_taken_up_again(server, tmp_path):
     server.drop_after = 1 << 20
-    download(server.url, tmp_path / "a", MD5)
+    download(server.url, tmp_path / "a", KNOWN)
     assert server.starts[0] == 0 and server.starts[1] > 0
     assert (tmp_path / "a").read_bytes() == CONTENT
 
@@ -73,26 +74,26 @@ def test_a_lost_connection_is_taken_up_again(server, tmp_path):
 def test_a_server_without_ranges_is_read_from_the_start(server, tmp_path):
     server.ranges = False
     (tmp_path / "a.part").write_bytes(b"stale")
-    download(server.url, tmp_path / "a", MD5)
+    download(server.url, tmp_path / "a", KNOWN)
     assert (tmp_path / "a").read_bytes() == CONTENT
 
 
 def test_a_partial_file_that_is_whole_is_taken(server, tmp_path):
     (tmp_path / "a.part").write_bytes(CONTENT)
-    download(server.url, tmp_path / "a", MD5)
+    download(server.url, tmp_path / "a", KNOWN)
     assert (tmp_path / "a").read_bytes() == CONTENT
 
 
 def test_another_file_is_refused_and_removed(server, tmp_path):
     with pytest.raises(OctConvError, match=f"has MD5 {MD5} instead of"):
-        download(server.url, tmp_path / "a", "0" * 32)
+        download(server.url, tmp_path / "a", Checksum("md5", "0" * 32))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_file_is_one_clear_line(server, tmp_path):
     url = server.url.replace("archive.tar.gz", "missing")
-    with pytest.raises(OctConvError, match="404.*--source") as caught:
-        download(url, tmp_path / "a", MD5)
+    with pytest.raises(OctConvError, match="404 Not Found.*check the network$") as caught:
+        download(url, tmp_path / "a", KNOWN)
     assert "\n" not in str(caught.value)
 
 

@@ -141,10 +141,10 @@ def test_weights_that_do_not_fit_name_the_first_keys(saved, weights, expected):
 @pytest.mark.parametrize(
     "pretrained, expected",
     [
-        (True, "no weights are published for OctMobileNetV1_x0_25"),
+        (True, "no ImageNet weights of OctMobileNetV1_x0_25 are published"),
         (1, "must be False or a path, got 1"),
         ("missing", "missing.pdparams: no such file"),
-        ("weights.pth", "convert PyTorch weights first"),
+        ("weights.pth", "convert these weights first"),
     ],
 )
 def test_what_cannot_be_loaded(pretrained, expected):

@@ -9,6 +9,8 @@ import copy
 from types import ModuleType
 from typing import Any
 
+from ..backbones.catalogue import CATALOGUE
+from ..backbones.checkpoint import implied_options
 from ..common.errors import OctConvError
 from ..common.suggest import suggest
 from ..patches.paddleclas_logger import silenced
@@ -65,6 +67,8 @@ def _without_pretrained(arch: Any) -> None:
     """Weights of the backbone are loaded by the trainer; here only shapes count."""
     if isinstance(arch, dict):
         if "pretrained" in arch:
+            if arch.get("name") in CATALOGUE:
+                arch.update(implied_options(arch["name"], arch["pretrained"], arch))
             arch["pretrained"] = False
         for value in arch.values():
             _without_pretrained(value)

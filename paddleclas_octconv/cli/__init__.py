@@ -32,6 +32,7 @@ COMMANDS = {
     "visualize": "paddleclas_octconv.cli.visualize",
     "benchmark": "paddleclas_octconv.cli.benchmark",
     "compare": "paddleclas_octconv.cli.compare",
+    "weights": "paddleclas_octconv.cli.weights",
     "convert-weights": "paddleclas_octconv.cli.convert_weights",
 }
 

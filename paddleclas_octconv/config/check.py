@@ -12,6 +12,7 @@ from ..backbones.catalogue import CATALOGUE
 from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
 from ..common.files import why_no_file
+from ..weights import VANILLA
 from .data_sets import check_data_sets, check_images, check_label_map
 from .dotted import get, has
 from .slim import check_slim
@@ -110,7 +111,7 @@ def _check_weights(config: dict, mode: str) -> None:
         suffixes["Global.checkpoints"] = (".pdparams", ".pdopt", ".pdstates")
     for key, needed in suffixes.items():
         weights = get(config, key)
-        if weights in (None, True, False):
+        if weights in (None, True, False) or _is_vanilla(config, key, weights):
             continue
         if not isinstance(weights, str):
             raise OctConvError(f"{key}: {weights!r} should be the path of a .pdparams file")
@@ -123,3 +124,9 @@ def _check_weights(config: dict, mode: str) -> None:
             wrong = why_no_file(prefix + suffix)
             if wrong:
                 raise OctConvError(f"{key}: {weights}: {wrong}: {prefix}{suffix}")
+
+
+def _is_vanilla(config: dict, key: str, weights: Any) -> bool:
+    """Whether these are the twin's weights that PaddleClas publishes."""
+    entry = CATALOGUE.get(config["Arch"]["name"])
+    return key == "Arch.pretrained" and entry is not None and weights in (VANILLA, entry.twin)

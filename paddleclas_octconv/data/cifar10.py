@@ -9,10 +9,10 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any, Iterator
 
+from ..common.download import Checksum, download
 from ..common.errors import OctConvError
 from ..common.files import digest, write_atomically
 from .archive import Member, members
-from .download import download
 from .list_files import LABEL_MAP, TRAIN_LIST, VAL_LIST, Entry, write_label_map, write_list
 from .staging import publish
 
@@ -83,7 +83,7 @@ def _check_space(folder: Path) -> None:
 def _downloaded(root: Path) -> Path:
     archive = root / ARCHIVE
     if not archive.exists():
-        download(URL, archive, MD5)
+        download(URL, archive, Checksum("md5", MD5), instead="name a local copy with --source")
     return archive
 
 

@@ -20,7 +20,7 @@ from ..config.vocabulary import check_vocabulary
 from ..handover import Handover
 from ..trainer.locate import Trainer, locate
 from ..trainer.source import source_of
-from . import launch, process
+from . import launch, process, published
 from .outcome import Watch
 
 _WEIGHTS = ".pdparams"
@@ -138,6 +138,7 @@ def prepare(
     trainer = locate(checkout)
     check_vocabulary(config, mode, source_of(trainer.root), allow_unknown_keys)
     _find_weights(config, mode)
+    published.complete(config, mode, attributes.get("output"))
     data.ensure_for(config, mode)
     check.check_files(config, mode)
     if mode == "infer":

@@ -2,3 +2,5 @@
 
 # Set to 1: the user trusts weights, whatever loading them runs.
 TRUST_VARIABLE = "PADDLECLAS_OCTCONV_TRUST_WEIGHTS"
+# What the option pretrained calls those that PaddleClas publishes of a network's vanilla twin.
+VANILLA = "vanilla"

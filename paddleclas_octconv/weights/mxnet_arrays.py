@@ -124,7 +124,7 @@ def _read(file: BinaryIO, start: int, size: int) -> dict[str, np.ndarray]:
     magic, _, count = reader.numbers("QQQ")
     if magic != _LIST:
         raise ValueError(f"it starts with {magic:#x}, a list of MXNet arrays with {_LIST:#x}")
-    arrays = []
+    arrays: list[np.ndarray] = []
     while len(arrays) < count:
         arrays.append(_array(reader))
     (names,) = reader.numbers("Q")

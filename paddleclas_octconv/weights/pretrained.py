@@ -1,4 +1,4 @@
-"""The ``pretrained`` argument of a backbone."""
+"""The ``pretrained`` argument of a network: weights from a file or an address."""
 
 from __future__ import annotations
 
@@ -18,31 +18,54 @@ def load_pretrained(model, pretrained, copy: str = "ppcls") -> None:
 
     Args:
         model: the network, just built.
-        pretrained: False or None; True; the path of a ``.pdparams`` file, with or without its
+        pretrained: False or None; the path of a ``.pdparams`` file, with or without its
             suffix, or its address, of the network's own weights or of its vanilla twin's.
         copy: the package of the PaddleClas that downloads them.
 
     Raises:
-        OctConvError: no weights are published, the file is missing or not safe to load, or its
+        OctConvError: the file is missing or not safe to load, or its
             weights do not fit.
     """
     if pretrained is False or pretrained is None:
         return
-    if pretrained is True:
-        raise OctConvError(
-            f"pretrained=True: no weights are published for {model.arch_name}; give the path of a "
-            f"{SUFFIX} file, its own or its vanilla twin's"
-        )
     if not isinstance(pretrained, (str, Path)):
         raise OctConvError(f"pretrained must be False or a path, got {pretrained!r}")
     path = _path(str(pretrained), copy)
+    load_file(model, path, str(path))
+
+
+def load_file(model, path: Path, source: str) -> None:
+    """Load a ``.pdparams`` file.
+
+    Args:
+        model: the network.
+        path: the file.
+        source: what messages call its weights.
+
+    Raises:
+        OctConvError: the file is missing or not safe to load, or its weights do not fit.
+    """
     try:
         weights = load_weights(path)
     except OctConvError as error:
         raise OctConvError(f"pretrained: {error}") from None
-    fitted = match_weights(model, weights, f"pretrained: {path}")
+    fitted = match_weights(model, weights, f"pretrained: {source}")
     load_into(model, fitted.weights)
-    log(f"{model.arch_name}: loaded {path}: {fitted.note}")
+    log(f"{model.arch_name}: loaded {source}: {fitted.note}")
+
+
+def downloaded(url: str, copy: str) -> Path:
+    """A file of weights from an address, in the cache of a PaddleClas.
+
+    Raises:
+        OctConvError: it cannot be downloaded.
+    """
+    download = importlib.import_module(f"{copy}.utils.download")
+    try:
+        # Not unpacked, should it be an archive: its names could lead anywhere.
+        return Path(download.get_path_from_url(url, download.WEIGHTS_HOME, decompress=False))
+    except Exception as error:
+        raise OctConvError(f"pretrained: {url} cannot be downloaded: {error}") from None
 
 
 def _path(pretrained: str, copy: str) -> Path:
@@ -51,16 +74,9 @@ def _path(pretrained: str, copy: str) -> Path:
             raise OctConvError(
                 f"pretrained: {pretrained}: should be the address of a {SUFFIX} file"
             )
-        download = importlib.import_module(f"{copy}.utils.download")
-        try:
-            # Not unpacked, should it be an archive: its names could lead anywhere.
-            return Path(
-                download.get_path_from_url(pretrained, download.WEIGHTS_HOME, decompress=False)
-            )
-        except Exception as error:
-            raise OctConvError(f"pretrained: {pretrained} cannot be downloaded: {error}") from None
-    if Path(pretrained).suffix in (".pth", ".pt"):
+        return downloaded(pretrained, copy)
+    if Path(pretrained).suffix in (".pth", ".pt", ".params", ".tar"):
         raise OctConvError(
-            f"pretrained: {pretrained}: convert PyTorch weights first (paddleclas convert-weights)"
+            f"pretrained: {pretrained}: convert these weights first (paddleclas convert-weights)"
         )
     return Path(pretrained if pretrained.endswith(SUFFIX) else pretrained + SUFFIX)

@@ -7,7 +7,7 @@ Zoo until its release 2022.1 (``models/public/octave-*/model.yml``).
 
 from __future__ import annotations
 
-from typing import Any, Mapping, NamedTuple
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from ..common.errors import OctConvError
 from ..common.suggest import suggest
@@ -40,6 +40,11 @@ class Checkpoint(NamedTuple):
         return self.path.rpartition("/")[2]
 
     @property
+    def config(self) -> str:
+        """The shipped config that evaluates it as published, in ``ImageNet/published``."""
+        return f"{self.network}_alpha{self.alpha:g}.yaml"
+
+    @property
     def size(self) -> int | None:
         """Bytes, where they are known."""
         return _KNOWN[self.path][0] if self.path in _KNOWN else None
@@ -50,6 +55,19 @@ class Checkpoint(NamedTuple):
         return _KNOWN[self.path][1] if self.path in _KNOWN else None
 
     @property
+    def most(self) -> int:
+        """Bytes that it can have: all numbers in single precision, their names, the symbol."""
+        return self.size or 4 * _NUMBERS[self.network] + (4 << 20)
+
+    @property
+    def about_size(self) -> str:
+        """For people: exact where it is known; otherwise half of it may be enough."""
+        if self.size:
+            return f"{self.size / 1e6:.0f} MB"
+        about = "about" if self.path.startswith("ablation/") else "at most"
+        return f"{about} {4 * _NUMBERS[self.network] / 1e6:.0f} MB"
+
+    @property
     def reproduced(self) -> float | None:
         """Top-1 that the Open Model Zoo measured, where it did."""
         return _KNOWN[self.path][2] if self.path in _KNOWN else None
@@ -57,8 +75,65 @@ class Checkpoint(NamedTuple):
     @property
     def preprocessing(self) -> list[dict[str, Any]]:
         """The steps from a decoded RGB image to the network's input, as PaddleClas writes them."""
-        steps = _ABLATION if self.path.startswith("ablation/") else _OTHERS
+        is_symbol = self.path.startswith("ablation/")
+        steps = _ABLATION if is_symbol else _OTHERS
         return [{name: dict(options)} for name, options in steps]
+
+
+def normalised(checkpoint: Checkpoint, steps: Sequence[dict]) -> list[dict]:
+    """Steps of preprocessing with the normalisation that a checkpoint was trained with.
+
+    Args:
+        checkpoint: which.
+        steps: as PaddleClas writes them; a NormalizeImage that does the same, to a percent, stays.
+    """
+    own = next(
+        step["NormalizeImage"] for step in checkpoint.preprocessing if "NormalizeImage" in step
+    )
+    changed = []
+    for step in steps:
+        given = step.get("NormalizeImage")
+        if given is None or _same_normalisation(given, own):
+            changed.append(step)
+        else:
+            changed.append({"NormalizeImage": {**own, "order": given.get("order", "")}})
+    return changed
+
+
+def _same_normalisation(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    def numbers(options: Mapping[str, Any]) -> list[float]:
+        scale = options.get("scale")
+        if isinstance(scale, str):
+            numerator, _, denominator = scale.partition("/")
+            scale = float(numerator) / float(denominator or 1)
+        scale = 1 / 255 if scale is None else float(scale)
+        means, deviations = options["mean"], options["std"]
+        return [
+            *(scale / float(deviation) for deviation in deviations),
+            *(float(mean) / float(deviation) for mean, deviation in zip(means, deviations)),
+        ]
+
+    try:
+        pairs = list(zip(numbers(one), numbers(other)))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return False
+    return len(pairs) == 6 and all(abs(a - b) <= 0.01 * abs(b) for a, b in pairs)
+
+
+class ByHand(NamedTuple):
+    """Weights that their authors keep where no program can fetch them.
+
+    Attributes:
+        network, alpha, top1: as of ``Checkpoint``.
+        source: the repository, which links to them.
+        licence: of the repository.
+    """
+
+    network: str
+    alpha: float
+    top1: float
+    source: str
+    licence: str
 
 
 def of_network(name: str) -> list[Checkpoint]:
@@ -112,7 +187,7 @@ _RESIZE: list[tuple[str, dict[str, Any]]] = [
     ("CropImage", {"size": 224}),
 ]
 # The Gluon networks: means and standard deviations of ImageNet, linear interpolation.
-_OTHERS = [
+_OTHERS: list[tuple[str, dict[str, Any]]] = [
     *_RESIZE,
     (
         "NormalizeImage",
@@ -125,7 +200,7 @@ _OTHERS = [
     ),
 ]
 # The Symbol networks: rounded means, everything times 0.0167, cubic interpolation.
-_ABLATION = [
+_ABLATION: list[tuple[str, dict[str, Any]]] = [
     ("ResizeImage", {"resize_short": 256, "interpolation": "bicubic"}),
     ("CropImage", {"size": 224}),
     (
@@ -133,6 +208,24 @@ _ABLATION = [
         {"scale": 1.0, "mean": [124.0, 117.0, 104.0], "std": [1 / 0.0167] * 3, "order": ""},
     ),
 ]
+
+# Parameters and statistics of the batch norms, at any alpha.
+_NUMBERS = {
+    "OctMobileNetV1_x0_75": 2_601_976,
+    "OctMobileNetV1": 4_253_864,
+    "OctMobileNetV2": 3_540_136,
+    "OctMobileNetV2_x1_125": 4_281_454,
+    "OctResNet152_v1f": 60_374_112,
+    "OctSE_ResNet152_v1e": 67_183_608,
+    "OctDenseNet121": 8_062_504,
+    "OctPreResNet26": 16_018_344,
+    "OctPreResNet50": 25_602_472,
+    "OctPreResNeXt50_32x4d": 25_089_448,
+    "OctPreSE_ResNet50": 28_133_464,
+    "OctPreResNet101": 44_646_824,
+    "OctPreResNeXt101_32x4d": 44_307_880,
+    "OctPreResNet200": 64_842_152,
+}
 
 # Bytes, SHA-256, and top-1 as the Open Model Zoo measured it.
 _KNOWN = {
@@ -220,3 +313,11 @@ def _row(line: str) -> Checkpoint:
 
 
 CHECKPOINTS = [_row(line) for line in _TABLE.strip().splitlines()]
+
+BY_HAND = [
+    ByHand("OctResNet50", 0.5, 77.64, "d-li14/octconv.pytorch", "Apache-2.0"),
+    ByHand("OctResNet101", 0.5, 78.79, "d-li14/octconv.pytorch", "Apache-2.0"),
+    ByHand("OctResNet152", 0.5, 79.26, "d-li14/octconv.pytorch", "Apache-2.0"),
+    ByHand("OctMobileNetV1", 0.5, 71.25, "d-li14/octconv.pytorch", "Apache-2.0"),
+    ByHand("OctMobileNetV2_x1_125", 0.5, 72.95, "renmada/OctConv-paddle", "MIT"),
+]
