@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .octavizer.network import octavize
 
-__all__ = ["octavize", "register"]
+__all__ = ["list_models", "octavize", "register"]
 __version__ = "0.1.0"
 
 
@@ -24,6 +24,19 @@ def register() -> None:
 
     autoload.install(force=True)
     _register()
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """The names of the backbones, in the order of ``docs/models.md``; needs no Paddle.
+
+    Args:
+        pattern: only those it fits, such as ``*resnet*50*``; capitals do not matter.
+    """
+    from fnmatch import fnmatchcase
+
+    from .backbones.catalogue import CATALOGUE
+
+    return [name for name in CATALOGUE if fnmatchcase(name.lower(), pattern.lower())]
 
 
 def __getattr__(name: str) -> Any:

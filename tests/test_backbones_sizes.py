@@ -10,9 +10,12 @@ import pytest
 from backbones import KINDS, NAMES, build, twin
 from conftest import error_line, run_cli
 
+from paddleclas_octconv import list_models
 from paddleclas_octconv.backbones.catalogue import CATALOGUE
+from paddleclas_octconv.backbones.counts import COUNTS
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.measure.complexity import measure
+from paddleclas_octconv.measure.counts import counts_of
 
 # Parameters in millions and multiply-adds in millions, as published.
 EXACT = [
@@ -138,11 +141,9 @@ def test_lists_of_another_length_are_refused(option):
 def test_models_prints_a_line_for_each_backbone():
     done = run_cli("models", "OctMobileNetV1", "OctResNet26", "--image-size", "224")
     header, first, second = done.stdout.splitlines()
-    assert header.split() == ["parameters", "vanilla", "mult-adds", "vanilla", "ratio"]
-    assert " ".join(first.split()) == (
-        "OctMobileNetV1 MobileNetV1 4.232 M 4.232 M 318.2 M 568.7 M 0.56"
-    )
-    assert second.split()[0] == "OctResNet26"
+    assert header.split() == ["params", "mult-adds", "vanilla", "ratio", "vanilla", "twin"]
+    assert first.split()[0] == "OctResNet26"
+    assert " ".join(second.split()) == "OctMobileNetV1 4.232 M 318.2 M 568.7 M 0.56 MobileNetV1"
     assert done.returncode == 0
 
 
@@ -150,7 +151,30 @@ def test_the_documentation_has_what_models_prints():
     printed = run_cli("models").stdout.splitlines()
     documented = (Path(__file__).parents[1] / "docs" / "models.md").read_text(encoding="utf-8")
     assert len(printed) == len(NAMES) + 1
+    assert max(map(len, printed)) <= 80
     assert "\n".join(f"    {line}" for line in printed) in documented
+
+
+def test_models_takes_patterns_and_python_has_them_too():
+    done = run_cli("models", "*mobilenetv2_X*", "OctResNet26")
+    names = [line.split()[0] for line in done.stdout.splitlines()[1:]]
+    assert names == ["OctResNet26", *list_models("octmobilenetv2_x*")]
+    assert len(names) == 4 and list_models() == list(NAMES)
+
+
+@pytest.mark.parametrize("name", ["OctMobileNetV1_x0_25", "OctMobileNetV2_x0_5"])
+def test_the_table_of_counts_is_that_of_the_networks(name):
+    assert COUNTS[name] == counts_of(name)
+
+
+def test_the_table_of_counts_has_every_network():
+    assert list(COUNTS) == list(NAMES)  # python -m paddleclas_octconv.measure.counts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_the_whole_table_of_counts_is_that_of_the_networks(name):
+    assert COUNTS[name] == counts_of(name)
 
 
 def test_models_prints_json():
@@ -167,9 +191,12 @@ def test_models_prints_json():
 @pytest.mark.parametrize(
     "args,message",
     [
-        (["OctResNet5"], "unknown backbone 'OctResNet5'; did you mean OctResNet50"),
+        (["--image-size", "²"], "models: argument --image-size: '²' should be SIZE"),
+        (["--image-size", "2x2x2"], "models: argument --image-size: '2x2x2' should be SIZE"),
+        (["*Swin*"], "pattern fits no backbone: '*Swin*'"),
+        (["OctResNet5"], "unknown backbone: 'OctResNet5'; did you mean OctResNet50"),
         (["--alpha", "half"], "models: argument --alpha: 'half' should be a number"),
-        (["--image-size", "0"], "models: argument --image-size: invalid image size value: '0'"),
+        (["--image-size", "0"], "models: argument --image-size: '0' should be SIZE or HEIGHTxW"),
         (
             ["OctResNet50", "--alpha", "0.5,0.5"],
             "OctResNet50: alpha must be a number in [0, 1), or a list of 4 of them",

@@ -31,7 +31,7 @@ def run(tmp_path, monkeypatch, capsys):
         (["train"], "train: the following arguments are required: -c/--config"),
         (["eval", "-c", "Digits/OctMobilNetV1"], "did you mean Digits/OctMobileNetV1?"),
         (["train", "-c", "C", "--padleclas", "x"], "unknown option --padleclas; did you mean"),
-        (["train", "-c", "C", "stray"], "unknown option stray"),
+        (["train", "-c", "C", "stray"], "unexpected argument 'stray'"),
         (["train", "-c"], "argument -c/--config: expected one argument"),
         (["train", "-c", "C", "-o", "epochs"], "-o epochs: should be KEY.KEY=VALUE"),
         (["train", "-c", "C", "--gpus", "a,b"], "--gpus a,b: should be the numbers of GPUs"),
@@ -97,3 +97,28 @@ def test_configs_lists_what_is_shipped(run):
     code, out, _ = run("configs")
     assert code == 0
     assert "CIFAR10/OctResNet50.yaml" in out.splitlines()
+
+
+@pytest.mark.parametrize(
+    "argv, told",
+    [
+        (["train", "--epoch", "1"], "unknown option --epoch; did you mean --epochs?"),
+        (["train", "--batch_size", "1"], "did you mean --batch-size?"),
+        (["train", "--learning-rate", "1"], "did you mean --lr?"),
+        (["train", "--bs=3"], "unknown option --bs; did you mean --batch-size?"),
+        (["train", "--img_size", "3"], "did you mean --image-size?"),
+        (["eval", "--checkpoint", "x"], "did you mean --weights?"),
+        (["infer", "--infer_imgs", "x"], "did you mean --images?"),
+        (["export", "--output-dir", "x"], "did you mean --output?"),
+        (["train", "now"], "unexpected argument 'now'"),
+        (["train", "--epochs", "²"], "'²' should be a whole number from 1"),
+        (["train", "--epochs", "9" * 5000], "should be a whole number from 1"),
+        (["train", "--lr", "nan"], "'nan' should be a number above 0"),
+        (["train", "--lr", "-1"], "'-1' should be a number above 0"),
+        (["train", "--image-size", "0"], "'0' should be a whole number"),
+    ],
+)
+def test_a_wrong_option_is_answered_with_the_right_one(run, argv, told):
+    code, out, err = run(argv[0], "-c", "Digits/OctMobileNetV1", *argv[1:])
+    assert (code, out) == (2, "")
+    assert told in err and err.count("\n") == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from paddleclas_octconv.checkpoints import outputs
-from paddleclas_octconv.cli import job
+from paddleclas_octconv.cli import job, options
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.handover import Handover
@@ -24,6 +24,8 @@ HANDED: dict[str, Handover] = {}
 def parse():
     parser = argparse.ArgumentParser()
     job.add_arguments(parser)
+    names = ("epochs", "batch_size", "image_size", "lr", "output", "weights")
+    options.add_recipe(parser, *names)
     return lambda *argv: parser.parse_args([str(word) for word in argv])
 
 
@@ -165,3 +167,25 @@ def test_second_process_of_a_job_does_not_check_again(fetched_trainer, tiny_conf
     handed = [handed_over(command) for command, _ in runs]
     assert [each.config["Global"]["save_inference_dir"] for each in handed] == ["a", "b"]
     assert [each.checked for each in handed] == [False, True]
+
+
+def test_options_of_the_recipe_reach_the_trainer(fetched_trainer, tiny_config, parse):
+    given = ["--epochs", 3, "--batch-size", 2, "--image-size", 16, "--lr", 0.5]
+    task = job.prepare("train", parse("-c", tiny_config, *given, "--output", "a=b"))
+    assert (task.config["Global"]["epochs"], task.config["Global"]["output_dir"]) == (3, "a=b")
+    assert task.config["DataLoader"]["Eval"]["sampler"]["batch_size"] == 2
+    assert task.config["Global"]["image_shape"] == [3, 16, 16]
+
+
+def test_weights_may_be_the_folder_of_a_training(fetched_trainer, tiny_config, parse, runs):
+    make(f"mine/{NAME}/best_model.pdparams")
+    task = job.prepare("eval", parse("-c", tiny_config, "--weights", "mine"))
+    assert task.config["Global"]["pretrained_model"] == f"mine/{NAME}/best_model"
+    with pytest.raises(OctConvError, match="Global.pretrained_model: no/such"):
+        job.prepare("eval", parse("-c", tiny_config, "--weights", "no/such"))
+
+
+def test_transforms_that_miss_image_shape_are_refused(fetched_trainer, tiny_config, parse):
+    ops = "DataLoader.Eval.dataset.transform_ops.1={'ResizeImage': {'size': 64}}"
+    with pytest.raises(OctConvError, match="Global.image_shape: .*--image-size sets both"):
+        job.prepare("train", parse("-c", tiny_config, "-o", ops))

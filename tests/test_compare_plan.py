@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from pathlib import Path
 
@@ -182,29 +181,6 @@ def test_a_batch_that_was_asked_for_stays(tmp_path, configs):
     run = plan.make(options).runs[0]
     assert run.config["DataLoader"]["Train"]["sampler"]["batch_size"] == 6
     assert run.steps == 2
-
-
-def test_the_image_size_leaves_crops_of_the_original_alone():
-    best = yaml.safe_load(find_config("CIFAR10/best/ResNet50.yaml").read_text())
-    changed = copy.deepcopy(best)
-    plan._resize(changed, 64)
-    assert changed["Global"]["image_shape"] == [3, 64, 64]
-    differing = {key for key, value in flat(changed).items() if flat(best)[key] != value}
-    assert all("ResizeImage" in key or "image_shape" in key for key in differing), differing
-    assert flat(changed)["DataLoader.Train.dataset.transform_ops.4.ResizeImage.size"] == 64
-
-
-def test_what_is_resized_to_be_cropped_keeps_its_proportion():
-    steps = [{"ResizeImage": {"resize_short": 256}}, {"CropImage": {"size": 224}}]
-    loader = {"dataset": {"transform_ops": steps}}
-    config = {"Global": {"image_shape": [3, 224, 224]}}
-    config["DataLoader"] = {"Train": copy.deepcopy(loader), "Eval": copy.deepcopy(loader)}
-    plan._resize(config, 112)
-    for part in ("Train", "Eval"):
-        assert config["DataLoader"][part]["dataset"]["transform_ops"] == [
-            {"ResizeImage": {"resize_short": 128}},
-            {"CropImage": {"size": 112}},
-        ]
 
 
 def test_no_step_left_is_an_error(tmp_path, configs):

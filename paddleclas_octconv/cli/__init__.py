@@ -100,13 +100,42 @@ def _run(command: str, argv: list[str]) -> int:
     module.add_arguments(parser)
     args, unknown = parser.parse_known_args(argv)
     if unknown:
-        options = [option for action in parser._actions for option in action.option_strings]
-        parser.error(f"unknown option {unknown[0]}{suggest(unknown[0].partition('=')[0], options)}")
+        parser.error(_unknown(unknown[0].partition("=")[0], parser))
     try:
         os.getcwd()
     except OSError:
         raise OctConvError("the current folder is no longer there: change to another") from None
     return module.run(args)
+
+
+# What other tools call an option.
+_ALIASES = {
+    "--lr": ("--learning-rate", "--base-lr", "--rate"),
+    "--epochs": ("--num-epochs", "--max-epochs", "--n-epochs"),
+    "--batch-size": ("--bs", "--batch", "--train-batch-size"),
+    "--image-size": ("--img-size", "--imgsz", "--size", "--resolution", "--input-size"),
+    "--output": ("--output-dir", "--save-dir", "--out", "--work-dir", "--project", "--log"),
+    "--weights": ("--checkpoint", "--model", "--pretrained", "--pretrained-model", "--params"),
+    "--images": ("--image", "--infer-imgs", "--input", "--source", "--img", "--data"),
+    "--arch": ("--model", "--network", "--backbone"),
+    "--gpus": ("--gpu", "--devices", "--gpu-ids"),
+    "--threads": ("--workers", "--num-workers"),
+}
+
+
+def _unknown(given: str, parser: argparse.ArgumentParser) -> str:
+    """What to say of an option that a command does not have."""
+    if not given.startswith("-"):
+        return f"unexpected argument {given!r}"
+    options = [option for action in parser._actions for option in action.option_strings]
+    plain = given.replace("_", "-").lower()
+    for option in options:
+        if plain == option or plain in _ALIASES.get(option, ()):
+            return f"unknown option {given}; did you mean {option}?"
+    longer = [option for option in options if len(plain) > 3 and option.startswith(plain)]
+    if longer:
+        return f"unknown option {given}; did you mean {' or '.join(longer[:3])}?"
+    return f"unknown option {given}{suggest(plain, options, 1)}"
 
 
 def _version() -> str:

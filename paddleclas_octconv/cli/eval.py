@@ -5,9 +5,15 @@ from __future__ import annotations
 import argparse
 
 from . import job
+from .options import add_recipe
 
 HELP = "evaluate a trained network on the config's Eval data"
-add_arguments = job.add_arguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    job.add_arguments(parser)
+    add_recipe(parser, "weights", "batch_size", "image_size", "device")
 
 
 def run(args: argparse.Namespace) -> int:

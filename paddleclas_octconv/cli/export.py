@@ -9,7 +9,7 @@ from pathlib import Path
 from ..common.errors import OctConvError
 from ..deploy import export, int8, metadata, to_onnx, to_openvino
 from . import job
-from .options import positive
+from .options import add_recipe, positive
 
 HELP = "export a trained network for inference"
 
@@ -17,6 +17,7 @@ HELP = "export a trained network for inference"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     job.add_arguments(parser, distributed=False)
+    add_recipe(parser, "weights", "image_size", inference="output")
     parser.add_argument(
         "--format",
         choices=export.CHOICES,

@@ -5,9 +5,15 @@ from __future__ import annotations
 import argparse
 
 from . import job
+from .options import add_recipe
 
-HELP = "predict images (-o Infer.infer_imgs=<image or folder>)"
-add_arguments = job.add_arguments
+HELP = "predict images (--images <image or folder>)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    job.add_arguments(parser)
+    add_recipe(parser, "images", "weights", "topk", "batch_size", "image_size", "device")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
+from typing import Any
 
-from ..config import find_config, load_config
+from ..backbones.catalogue import CATALOGUE
+from ..checkpoints.outputs import best_weights
+from ..common.errors import OctConvError
+from ..common.say import say
+from ..config import check, find_config, load_config
+from ..config.dotted import get
+from ..config.image_size import check_image_shape
+from ..config.recipe import apply
 from ..config.vocabulary import ALLOW_OPTION
 from ..run import job as jobs
 from ..run import launch
 from ..weights import TRUST_VARIABLE
-from .options import add_config, add_overrides
+from .options import add_config, add_overrides, recipe_of
 
 
 def add_arguments(parser: argparse.ArgumentParser, distributed: bool = True) -> None:
@@ -55,9 +65,16 @@ def prepare(mode: str, args: argparse.Namespace) -> jobs.Job:
     options = {name: value for name, value in given.items() if value is not None}
     launch.check(options)
     path = find_config(args.config)
+    config = load_config(path, args.override)
+    check.check_values(config)
+    recipe = recipe_of(args)
+    if recipe.weights is not None:
+        recipe.weights = _weights(config, recipe.weights)
+    apply(config, recipe)
+    _check_image_shape(config, path)
     return jobs.prepare(
         mode,
-        load_config(path, args.override),
+        config,
         path,
         args.paddleclas,
         args.allow_unknown_keys,
@@ -65,6 +82,36 @@ def prepare(mode: str, args: argparse.Namespace) -> jobs.Job:
         profiler_options=args.profiler_options,
         trust_weights=args.trust_weights,
     )
+
+
+def _weights(config: dict[str, Any], path: str) -> str:
+    """The weights that ``--weights`` names: a file, or the best in the folder of a training."""
+    name = get(config, "Arch.name")
+    if name is None or not os.path.isdir(path):
+        return path
+    return str(best_weights({"Global": {"output_dir": path}, "Arch": {"name": name}}))
+
+
+def _check_image_shape(config: dict[str, Any], path: Path) -> None:
+    """See that the transforms make what the network is exported for.
+
+    Some configs of PaddleClas have always missed that, and train all the same: of those that are
+    not for a network of this package it is said, not refused.
+
+    Raises:
+        OctConvError: they make images of another size.
+    """
+    try:
+        check_image_shape(config)
+    except OctConvError as error:
+        if get(config, "Arch.name") in CATALOGUE:
+            raise
+        try:
+            check_image_shape(load_config(path))
+        except OctConvError:
+            say(f"warning: {error}")
+        else:
+            raise
 
 
 def _dest(option: str) -> str:

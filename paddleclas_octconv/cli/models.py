@@ -6,18 +6,21 @@ import argparse
 import json
 from typing import Any, Callable
 
+from .. import list_models
 from ..backbones.catalogue import CATALOGUE
+from ..backbones.counts import COUNTS, IMAGE_SIZE
 from ..common.errors import OctConvError
+from ..common.numbers import is_whole, whole
 from ..common.suggest import suggest
-from .options import alpha
+from .options import MOST_PIXELS, alpha
 
 HELP = "list the OctConv backbones with their parameters and multiply-adds"
-COLUMNS = "{:<22} {:<18} {:>10} {:>10} {:>10} {:>10} {:>6}"
+COLUMNS = "{:<22} {:>9} {:>9} {:>9} {:>5}  {}"  # 80 columns at most
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("name", nargs="*", help="only these backbones (default: all)")
+    parser.add_argument("name", nargs="*", help="only these, or what fits '*resnet*50*'")
     parser.add_argument(
         "--alpha", type=alpha, help="share of low channels: one number, or one per stage: A,B,…"
     )
@@ -33,47 +36,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one line a backbone, as soon as it is measured, or one JSON list."""
-    for name in args.name:
-        if name not in CATALOGUE:
-            raise OctConvError(f"unknown backbone {name!r}{suggest(name, CATALOGUE)}")
-    names = args.name or CATALOGUE
+    names = _named(args.name)
     options = {} if args.alpha is None else {"alpha": args.alpha}
     if options:
         for name in names:
             _naming(name, CATALOGUE[name].load().stage_alphas, args.alpha)
-    rows = (_measure(name, options, args.image_size) for name in names)
+    known = not options and args.image_size == (IMAGE_SIZE, IMAGE_SIZE)
+    rows = (_row(name, options, args.image_size, known) for name in names)
     if args.json:
         print(json.dumps(list(rows), indent=2))
         return 0
-    print(COLUMNS.format("", "", "parameters", "vanilla", "mult-adds", "vanilla", "ratio"))
+    print(COLUMNS.format("", "params", "mult-adds", "vanilla", "ratio", "vanilla twin").rstrip())
     for row in rows:
-        print(
-            COLUMNS.format(
-                row["name"],
-                row["twin"] or "",
-                f"{row['parameters'] / 1e6:.3f} M",
-                f"{row['vanilla_parameters'] / 1e6:.3f} M",
-                _short(row["multiply_adds"]),
-                _short(row["vanilla_multiply_adds"]),
-                f"{row['ratio']:.2f}",
-            ),
-            flush=True,
+        line = COLUMNS.format(
+            row["name"],
+            f"{row['parameters'] / 1e6:.3f} M",
+            _short(row["multiply_adds"]),
+            _short(row["vanilla_multiply_adds"]),
+            f"{row['ratio']:.2f}",
+            row["twin"] or "",
         )
+        print(line.rstrip(), flush=True)
     return 0
 
 
-def _measure(name: str, options: dict[str, Any], image_size: tuple[int, int]) -> dict[str, Any]:
-    from .. import registry
-    from ..measure.complexity import measure
+def _named(patterns: list[str]) -> list[str]:
+    """The backbones that names and patterns stand for, each once, in the order of the catalogue.
 
-    network = _naming(name, registry.build, name, **options)
-    complexity = _naming(name, measure, network, (3, *image_size))
-    return {
-        "name": name,
-        "twin": CATALOGUE[name].twin,
-        **complexity._asdict(),
-        "ratio": round(complexity.multiply_adds / complexity.vanilla_multiply_adds, 4),
-    }
+    Raises:
+        OctConvError: one stands for none.
+    """
+    wanted: set[str] = set()
+    for pattern in patterns or ["*"]:
+        found = list_models(pattern)
+        if not found:
+            what = "pattern fits no backbone" if "*" in pattern else "unknown backbone"
+            raise OctConvError(f"{what}: {pattern!r}{suggest(pattern, CATALOGUE)}")
+        wanted.update(found)
+    return [name for name in CATALOGUE if name in wanted]
+
+
+def _row(
+    name: str, options: dict[str, Any], image_size: tuple[int, int], known: bool
+) -> dict[str, Any]:
+    """What is told of a backbone: from the table where its defaults are asked for."""
+    counts: dict[str, Any]
+    if known and name in COUNTS:
+        counts = COUNTS[name]._asdict()
+        del counts["elements"]
+    else:
+        from .. import registry
+        from ..measure.complexity import measure
+
+        network = _naming(name, registry.build, name, **options)
+        counts = _naming(name, measure, network, (3, *image_size))._asdict()
+    ratio = round(counts["multiply_adds"] / counts["vanilla_multiply_adds"], 4)
+    return {"name": name, "twin": CATALOGUE[name].twin, **counts, "ratio": ratio}
 
 
 def _naming(name: str, function: Callable, *args: Any, **kwargs: Any) -> Any:
@@ -91,11 +109,15 @@ def _short(multiply_adds: int) -> str:
 
 
 def _image_size(text: str) -> tuple[int, int]:
-    sizes = [int(size) for size in text.split("x")]
-    if len(sizes) not in (1, 2) or min(sizes) < 1:
-        raise ValueError
-    return sizes[0], sizes[-1]
-
-
-# What argparse calls it when it says "invalid … value".
-_image_size.__name__ = "image size"
+    sizes = [whole(size) for size in text.split("x")]
+    height, width = sizes[0], sizes[-1]
+    if (
+        len(sizes) > 2
+        or not height
+        or not width
+        or not all(is_whole(size, 1, MOST_PIXELS) for size in sizes)
+    ):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} should be SIZE or HEIGHTxWIDTH, each from 1 to {MOST_PIXELS}"
+        )
+    return height, width

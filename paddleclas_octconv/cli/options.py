@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
+from typing import Any, Callable
 
-from ..common.numbers import whole
+from ..common.numbers import shown, whole
+from ..config.recipe import Recipe
 
 MOST_PIXELS = 16384
 
@@ -27,7 +30,7 @@ def positive(text: str) -> int:
     """The value of an option that counts something."""
     value = whole(text)
     if value is None or value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number from 1")
+        raise argparse.ArgumentTypeError(f"{shown(text)} should be a whole number from 1")
     return value
 
 
@@ -35,7 +38,9 @@ def pixels(text: str) -> int:
     """The value of an option that is the side of an image."""
     value = whole(text)
     if value is None or not 1 <= value <= MOST_PIXELS:
-        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number, 1 to {MOST_PIXELS}")
+        raise argparse.ArgumentTypeError(
+            f"{shown(text)} should be a whole number, 1 to {MOST_PIXELS}"
+        )
     return value
 
 
@@ -45,6 +50,57 @@ def alpha(text: str) -> float | list[float]:
         values = [float(value) for value in text.split(",")]
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} should be a number, or numbers with commas between them"
+            f"{shown(text)} should be a number, or numbers with commas between them"
         ) from None
     return values if len(values) > 1 else values[0]
+
+
+def rate(text: str) -> float:
+    """The value of an option that is a learning rate."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{shown(text)} should be a number above 0, such as 0.001")
+    return value
+
+
+# Options of a recipe: name to (type, metavariable, meaning). Their names are those of ``Recipe``.
+_RECIPE: dict[str, tuple[Callable[[str], Any], str, str]] = {
+    "epochs": (positive, "N", "epochs to train"),
+    "batch_size": (positive, "N", "images a step, of all data"),
+    "image_size": (pixels, "PIXELS", "side of the input: in all transforms and image_shape"),
+    "lr": (rate, "RATE", "learning rate, the highest of the schedule"),
+    "device": (str, "NAME", "cpu, gpu, …"),
+    "output": (str, "DIR", "folder of the training: weights and logs (Global.output_dir)"),
+    "inference": (str, "DIR", "folder to export into (Global.save_inference_dir)"),
+    "weights": (
+        str,
+        "PATH",
+        "a .pdparams file, or the folder of a training (default: the config's own)",
+    ),
+    "images": (str, "PATH", "an image, or a folder of them (default: the config's)"),
+    "topk": (positive, "N", "classes to name for each image"),
+}
+
+
+def add_recipe(parser: argparse.ArgumentParser, *names: str, **spelled: str) -> None:
+    """Add options that set values of the config everywhere they stand.
+
+    Args:
+        parser: the command's.
+        names: of ``Recipe``'s attributes; ``batch_size`` is the option ``--batch-size``.
+        spelled: attributes whose option has another name.
+    """
+    group = parser.add_argument_group("the recipe", "instead of -o, in every place it stands")
+    for name in (*names, *spelled):
+        kind, metavar, meaning = _RECIPE[name]
+        option = f"--{spelled.get(name, name).replace('_', '-')}"
+        group.add_argument(option, dest=f"recipe_{name}", type=kind, metavar=metavar, help=meaning)
+
+
+def recipe_of(args: argparse.Namespace) -> Recipe:
+    """What the options of ``add_recipe`` say."""
+    given = {name: getattr(args, f"recipe_{name}", None) for name in _RECIPE}
+    return Recipe(**given)

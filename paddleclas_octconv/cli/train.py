@@ -6,6 +6,7 @@ import argparse
 
 from ..run import training
 from . import job
+from .options import add_recipe
 
 HELP = "train a network"
 
@@ -13,6 +14,7 @@ HELP = "train a network"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     job.add_arguments(parser)
+    add_recipe(parser, "epochs", "batch_size", "image_size", "lr", "device", "output")
     parser.add_argument(
         "--resume",
         action="store_true",

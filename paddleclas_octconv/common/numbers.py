@@ -19,6 +19,15 @@ def whole(text: str) -> int | None:
     return int(text) if _WHOLE.fullmatch(text) else None
 
 
+def shown(value: Any, most: int = 60) -> str:
+    """A value as a message shows it: not all of its thousand digits or letters."""
+    try:
+        text = repr(value)
+    except ValueError:  # a number of more digits than Python converts
+        return "a number of thousands of digits"
+    return text if len(text) <= most else f"{text[: most // 2]}… ({len(text)} characters)"
+
+
 def is_whole(value: Any, least: int | None = None, most: int | None = None) -> bool:
     """Whether a value is a whole number in a range; True and False are none."""
     return (

@@ -17,6 +17,7 @@ from ..common.errors import OctConvError
 from ..common.files import write_atomically
 from ..common.suggest import suggest
 from ..config import check, find_config, load_config
+from ..config.recipe import Recipe, apply
 from ..data.list_files import DELIMITER, Entry, read_dataset, write_list
 from ..data.subsets import stratified_subset
 from .presets import PRESETS, config_names
@@ -225,11 +226,8 @@ def _check_same_data(configs: dict[str, dict]) -> None:
 def _changed(config: dict, plan: Plan) -> dict:
     """The config with the options applied to it."""
     options, config = plan.options, copy.deepcopy(config)
-    if options.epochs is not None:
-        config["Global"]["epochs"] = options.epochs
+    apply(config, Recipe(epochs=options.epochs, image_size=options.image_size))
     config["Global"].update(use_visualdl=True, pretrained_model=None, checkpoints=None)
-    if options.image_size is not None:
-        _resize(config, options.image_size)
     _draw(config, plan, "Eval", options.eval_subset, "--eval-subset")
     whole = _draw(config, plan, "Train", options.subset, "--subset")
     given = any(override.startswith(f"{_BATCH}=") for override in options.overrides)
@@ -257,25 +255,6 @@ def _draw(config: dict, plan: Plan, part: str, size: int | None, option: str) ->
         plan.lists[target] = Drawn(drawn, dataset.get("delimiter") or DELIMITER)
     dataset["cls_label_path"] = str(target)
     return len(entries)
-
-
-def _resize(config: dict, size: int) -> None:
-    """Let the network's input be this large, and in proportion what is resized to be cropped.
-
-    Steps of another size, such as crops of the original images, stay as they are.
-    """
-    before = config["Global"]["image_shape"][-1]
-    config["Global"]["image_shape"] = [3, size, size]
-    parts = [config["DataLoader"][part]["dataset"]["transform_ops"] for part in ("Train", "Eval")]
-    if config.get("Infer"):
-        parts.append(config["Infer"]["transforms"])
-    for step in (arguments for ops in parts for op in ops for arguments in op.values()):
-        if not isinstance(step, dict):
-            continue
-        if step.get("size") == before:
-            step["size"] = size
-        if step.get("resize_short"):
-            step["resize_short"] = round(step["resize_short"] * size / before)
 
 
 def _run(plan: Plan, run_name: str, model: str, seed: int, config: dict, world: int) -> Run:

@@ -18,7 +18,7 @@ from .dotted import get, has
 from .slim import check_slim
 from .values import check_values
 
-__all__ = ["REQUIRED", "check_files", "check_images", "check_keys", "get"]
+__all__ = ["REQUIRED", "check_files", "check_images", "check_keys", "check_values", "get"]
 
 # Keys without which PaddleClas's trainer stops with a KeyError.
 _ALWAYS = (

@@ -61,6 +61,68 @@ def check_image_shape(config: dict[str, Any]) -> None:
             )
 
 
+def set_image_size(config: dict[str, Any], size: int) -> None:
+    """Let the network's input be this large, everywhere in a config: the transforms, and
+    ``Global.image_shape``.
+
+    What is resized before it is cropped is resized in proportion, and so is training on images of
+    another size than evaluation's. Steps on the original images, such as their crops, stay.
+
+    Args:
+        config: the config, changed in place.
+        size: the side, in pixels.
+
+    Raises:
+        OctConvError: the images are not square.
+    """
+    shape = get(config, "Global.image_shape") or [3, 0, 0]
+    evaluated = size_after(get(config, "DataLoader.Eval.dataset.transform_ops"))
+    before = evaluated or size_after(get(config, "Infer.transforms")) or Size(*shape[1:])
+    if before.height != before.width:
+        raise OctConvError(
+            f"--image-size {size}: the images of this config are {before.height}x{before.width}, "
+            "not square: set the size of each transform, and Global.image_shape, with -o"
+        )
+    factor = size / before.height if before.height else 1.0
+    for part in ("Train", "Eval", "UnLabelTrain"):
+        dataset = get(config, f"DataLoader.{part}.dataset")
+        for name in dataset if isinstance(dataset, dict) else ():
+            if str(name).startswith("transform_ops"):
+                _resize(dataset[name], size, factor, before)
+    if get(config, "Infer.transforms"):
+        _resize(config["Infer"]["transforms"], size, factor, before)
+    config.setdefault("Global", {})["image_shape"] = [shape[0], size, size]
+
+
+def _resize(ops: Any, size: int, factor: float, before: Size) -> None:
+    """Let transforms end in another size."""
+    if not isinstance(ops, list):
+        return
+    sized = [options for name, options in _steps(ops) if options.get("size") and _sets(name)]
+    if size_after(ops) is None:  # the images come as they are
+        ops.insert(min(1, len(ops)), {"ResizeImage": {"size": size}})
+        sized = []
+    for name, options in _steps(ops):
+        if options.get("resize_short"):
+            options["resize_short"] = round(options["resize_short"] * factor)
+        elif sized and options is sized[-1]:
+            given = options["size"]
+            same = size_after([{name: options}]) == before
+            side = size if same else max(1, round(max(_sides(given)) * factor))
+            options["size"] = [side, side] if isinstance(given, (list, tuple)) else side
+        elif name in ("ResizeImage", "Resize") and any(options is each for each in sized):
+            scaled = [round(side * factor) for side in _sides(options["size"])]
+            options["size"] = scaled if len(scaled) > 1 else scaled[0]
+
+
+def _sets(name: str) -> bool:
+    return not name.startswith("Pad")
+
+
+def _sides(size: Any) -> list[int]:
+    return list(size) if isinstance(size, (list, tuple)) else [size]
+
+
 def check_one_size(key: str, ops: Any, images: Sequence[str]) -> None:
     """Check that images have one size after the transforms, as a batch needs them.
 

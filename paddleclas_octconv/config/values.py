@@ -12,7 +12,7 @@ import math
 from typing import Any, Callable, Iterable, Iterator, NamedTuple
 
 from ..common.errors import OctConvError
-from ..common.numbers import is_number, is_whole
+from ..common.numbers import is_number, is_whole, shown
 from .literals import is_arithmetic
 
 DEVICES = ("cpu", "gpu", "xpu", "npu", "mlu", "ascend", "intel_gpu", "mps")
@@ -217,12 +217,6 @@ def check_values(config: dict[str, Any]) -> None:
     for pattern in ("Loss.Train", "Loss.Eval", "Metric.Train", "Metric.Eval"):
         _check_items(config, pattern)
     _check_items(config, "Infer.transforms", _check_transform)
-
-
-def shown(value: Any) -> str:
-    """A value as a message shows it."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:40]}… ({len(text)} characters)"
 
 
 def _check(config: dict, pattern: str, rule: _Rule) -> None:

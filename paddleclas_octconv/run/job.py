@@ -15,7 +15,6 @@ from ..common import machine
 from ..common.errors import OctConvError
 from ..common.say import say
 from ..config import check
-from ..config.image_size import check_image_shape
 from ..config.vocabulary import check_vocabulary
 from ..handover import Handover
 from ..trainer.locate import Trainer, locate
@@ -133,7 +132,6 @@ def prepare(
         OctConvError: something is missing or malformed.
     """
     check.check_keys(config, mode)
-    check_image_shape(config)
     _demand_paddle()
     trainer = locate(checkout)
     check_vocabulary(config, mode, source_of(trainer.root), allow_unknown_keys)

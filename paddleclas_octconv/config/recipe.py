@@ -1,0 +1,148 @@
+"""What everybody sets in a config: each at once in all places where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Iterator
+
+from ..common.errors import OctConvError
+from ..common.numbers import is_number
+from .dotted import get
+from .image_size import set_image_size
+
+# Options of schedulers that count epochs.
+_IN_EPOCHS = ("decay_epochs", "milestones", "step_size", "warmup_epoch")
+_RATES = ("learning_rate", "max_learning_rate")
+
+
+@dataclass
+class Recipe:
+    """Values to set; None: as the config says.
+
+    Attributes:
+        epochs: to train; the steps of the schedule keep their places.
+        batch_size: images a step, of training and evaluation, or of inference.
+        image_size: side of the network's input, in pixels.
+        lr: the highest learning rate.
+        device: to run on.
+        output: ``Global.output_dir``.
+        inference: ``Global.save_inference_dir``.
+        weights: ``Global.pretrained_model``.
+        images: ``Infer.infer_imgs``.
+        topk: the classes that are named, ``Infer.PostProcess.topk``.
+    """
+
+    epochs: int | None = None
+    batch_size: int | None = None
+    image_size: int | None = None
+    lr: float | None = None
+    device: str | None = None
+    output: str | None = None
+    inference: str | None = None
+    weights: str | None = None
+    images: str | None = None
+    topk: int | None = None
+
+
+def apply(config: dict[str, Any], recipe: Recipe) -> None:
+    """Set what a recipe names, in place.
+
+    Raises:
+        OctConvError: the config has no place for it.
+    """
+    for name, section in config.items():
+        config[name] = _unshared(section)
+    if recipe.epochs is not None:
+        _set_epochs(config, recipe.epochs)
+    if recipe.batch_size is not None:
+        _set_batch_size(config, recipe.batch_size)
+    if recipe.image_size is not None:
+        set_image_size(config, recipe.image_size)
+    if recipe.lr is not None:
+        _set_rate(config, recipe.lr)
+    for key, value in (
+        ("Global.device", recipe.device),
+        ("Global.output_dir", recipe.output),
+        ("Global.save_inference_dir", recipe.inference),
+        ("Global.pretrained_model", recipe.weights),
+        ("Infer.infer_imgs", recipe.images),
+        ("Infer.PostProcess.topk", recipe.topk),
+    ):
+        if value is not None:
+            *sections, last = key.split(".")
+            node: Any = config
+            for name in sections:
+                node = node.setdefault(name, {}) if isinstance(node, dict) else {}
+            if isinstance(node, dict):
+                node[last] = value
+
+
+def _unshared(node: Any) -> Any:
+    """A copy in which what an alias of the YAML had stand in two places is there twice."""
+    if isinstance(node, dict):
+        return {name: _unshared(value) for name, value in node.items()}
+    return [_unshared(value) for value in node] if isinstance(node, list) else node
+
+
+def _set_epochs(config: dict, epochs: int) -> None:
+    general = _section(config, "Global")
+    before = general.get("epochs")
+    general["epochs"] = epochs
+    for name in ("save_interval", "eval_interval", "start_eval_epoch"):
+        if type(general.get(name)) is int and general[name] > epochs:
+            general[name] = epochs
+    if type(before) is not int or before < 1 or before == epochs:
+        return
+    for schedule in _schedules(config):
+        for name in _IN_EPOCHS:
+            value: Any = schedule.get(name)
+            if isinstance(value, list) and all(map(is_number, value)):
+                schedule[name] = [_scaled(item, epochs / before) for item in value]
+            elif is_number(value) and (name != "warmup_epoch" or value >= epochs):
+                schedule[name] = _scaled(value, epochs / before)
+
+
+def _scaled(value: Any, factor: float) -> float:
+    """A number of epochs in another training, at least one where it was one before."""
+    return max(1, round(value * factor)) if value >= 1 and type(value) is int else value * factor
+
+
+def _set_batch_size(config: dict, batch_size: int) -> None:
+    for part in ("Train", "Eval", "Eval.Query", "Eval.Gallery"):
+        sampler = get(config, f"DataLoader.{part}.sampler")
+        if isinstance(sampler, dict):
+            name = "first_bs" if "first_bs" in sampler else "batch_size"
+            sampler[name] = batch_size
+    if isinstance(config.get("Infer"), dict):
+        config["Infer"]["batch_size"] = batch_size
+
+
+def _set_rate(config: dict, lr: float) -> None:
+    found = False
+    for schedule in _schedules(config):
+        for name in _RATES:
+            if name in schedule:
+                schedule[name], found = lr, True
+        values = schedule.get("values")
+        if isinstance(values, list) and values and type(values[0]) in (int, float) and values[0]:
+            schedule["values"], found = [value * lr / values[0] for value in values], True
+    if not found:
+        raise OctConvError(f"--lr {lr}: Optimizer.lr has no learning rate to set")
+
+
+def _schedules(config: dict) -> Iterator[dict]:
+    """The ``lr`` section of each optimizer."""
+    optimizers = config.get("Optimizer")
+    if isinstance(optimizers, dict):
+        optimizers = [{"": optimizers}]
+    for item in optimizers if isinstance(optimizers, list) else ():
+        for options in item.values() if isinstance(item, dict) else ():
+            if isinstance(options, dict) and isinstance(options.get("lr"), dict):
+                yield options["lr"]
+
+
+def _section(config: dict, name: str) -> dict:
+    section = config.get(name)
+    if not isinstance(section, dict):
+        raise OctConvError(f"{name}: missing from the config")
+    return section
