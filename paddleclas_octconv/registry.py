@@ -13,18 +13,19 @@ import inspect
 import sys
 import warnings
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Mapping
 
 from .backbones.catalogue import CATALOGUE
 from .backbones.checkpoint import implied_options
 from .common.errors import OctConvError
 from .common.suggest import suggest
+from .octavizer.options import OCTAVE, vanilla_of
 
 if TYPE_CHECKING:
     from paddle import nn
 
 COPIES = ("ppcls", "paddleclas.ppcls")
-OCTAVE = "Octave"  # any network of PaddleClas, octavised
+_OF_OCTAVES = ("alpha", "conv_bias")  # options that vanilla networks lack
 # Keys of Arch that PaddleClas's exporter reads there, and its own networks ignore.
 _NOT_FOR_THE_NETWORK = ("infer_add_softmax",)
 
@@ -53,6 +54,24 @@ def build(name: str, **options: Any) -> nn.Layer:
         if "unexpected keyword argument" in str(error):
             raise OctConvError(f"{name} takes no {str(error).rpartition(' ')[2]}") from None
         raise
+
+
+def twin_of(name: str, options: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    """The vanilla network that a network of this package stands for, and its options.
+
+    Args:
+        name: as in ``Arch.name``.
+        options: the other keys of ``Arch``.
+
+    Returns:
+        None and no options where PaddleClas has none, or it is no network of this package.
+    """
+    if name == OCTAVE:
+        return vanilla_of(options)
+    twin = CATALOGUE[name].twin if name in CATALOGUE else None
+    if twin is None:
+        return None, {}
+    return twin, {key: value for key, value in options.items() if key not in _OF_OCTAVES}
 
 
 def register() -> None:

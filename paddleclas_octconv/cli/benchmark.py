@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import contextlib
 import csv
 import io
@@ -13,7 +12,7 @@ import shutil
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+from typing import TYPE_CHECKING, Callable, Sequence
 
 from prettytable import PrettyTable
 
@@ -26,7 +25,7 @@ from ..deploy.engines import ENGINES, PRECISIONS
 from ..measure import cases
 from ..measure.cases import FORMS, Contender, Settings, label_of
 from ..measure.rows import Row
-from .options import pixels, positive
+from .options import named_network, pixels, positive
 
 if TYPE_CHECKING:
     from ..measure.benchmark import Labelled
@@ -42,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="NETWORK",
         help="a network of the registry or of PaddleClas, with options if need be "
-        "(OctResNet50:alpha=0.25), or a folder that 'paddleclas export' wrote; "
+        "(OctResNet50:alpha=0.25, Octave:ResNet18_vd), or a folder that 'paddleclas export' "
+        "wrote; "
         "the vanilla twin of an octave network is measured too",
     )
     parser.add_argument("--vs", metavar="NETWORK", help="compare with this instead of the twin")
@@ -250,22 +250,11 @@ def render_kernels(table: Sequence[Row]) -> str:
 
 
 def parse(text: str) -> Contender:
-    """``NAME``, ``NAME:KEY=VALUE,…`` or the path of an exported folder (``./NAME``)."""
+    """A network, as ``options.named_network`` reads it, or an exported folder (``./NAME``)."""
     is_name = text in CATALOGUE or f"Oct{text}" in CATALOGUE
     if os.path.isdir(text) and not is_name:
         return Contender(text, folder=text)
-    name, _, rest = text.partition(":")
-    options: dict[str, Any] = {}
-    for option in filter(None, rest.split(",")):
-        key, separator, value = option.partition("=")
-        try:
-            options[key] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            raise OctConvError(
-                f"{text}: {option!r} should be KEY=VALUE, such as alpha=0.25"
-            ) from None
-    if not name.isidentifier():
-        raise OctConvError(f"{text}: neither a network's name nor a folder")
+    name, options = named_network(text)
     return Contender(label_of(name, options), name, options)
 
 

@@ -12,7 +12,8 @@ from ..backbones.counts import COUNTS, IMAGE_SIZE
 from ..common.errors import OctConvError
 from ..common.numbers import is_whole, whole
 from ..common.suggest import suggest
-from .options import MOST_PIXELS, alpha
+from ..octavizer.options import OCTAVE, vanilla_of
+from .options import MOST_PIXELS, alpha, named_network
 
 HELP = "list the OctConv backbones with their parameters and multiply-adds"
 COLUMNS = "{:<22} {:>9} {:>9} {:>9} {:>5}  {}"  # 80 columns at most
@@ -20,7 +21,9 @@ COLUMNS = "{:<22} {:>9} {:>9} {:>9} {:>5}  {}"  # 80 columns at most
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("name", nargs="*", help="only these, or what fits '*resnet*50*'")
+    parser.add_argument(
+        "name", nargs="*", help="only these, or what fits '*resnet*50*', or Octave:NETWORK"
+    )
     parser.add_argument(
         "--alpha", type=alpha, help="share of low channels: one number, or one per stage: A,B,…"
     )
@@ -36,10 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one line a backbone, as soon as it is measured, or one JSON list."""
-    names = _named(args.name)
+    octavised = [name for name in args.name if name.partition(":")[0] == OCTAVE]
+    others = [name for name in args.name if name not in octavised]
+    names = [*(_named(others) if others or not octavised else []), *octavised]
     options = {} if args.alpha is None else {"alpha": args.alpha}
     if options:
-        for name in names:
+        for name in (name for name in names if name in CATALOGUE):
             _naming(name, CATALOGUE[name].load().stage_alphas, args.alpha)
     known = not options and args.image_size == (IMAGE_SIZE, IMAGE_SIZE)
     rows = (_row(name, options, args.image_size, known) for name in names)
@@ -88,10 +93,13 @@ def _row(
         from .. import registry
         from ..measure.complexity import measure
 
-        network = _naming(name, registry.build, name, **options)
+        arch, own = named_network(name)
+        options = {**own, **options}
+        network = _naming(name, registry.build, arch, **options)
         counts = _naming(name, measure, network, (3, *image_size))._asdict()
     ratio = round(counts["multiply_adds"] / counts["vanilla_multiply_adds"], 4)
-    return {"name": name, "twin": CATALOGUE[name].twin, **counts, "ratio": ratio}
+    twin = CATALOGUE[name].twin if name in CATALOGUE else vanilla_of(options)[0]
+    return {"name": name, "twin": twin, **counts, "ratio": ratio}
 
 
 def _naming(name: str, function: Callable, *args: Any, **kwargs: Any) -> Any:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import math
 from typing import Any, Callable
 
+from ..common.errors import OctConvError
 from ..common.numbers import shown, whole
 from ..config.recipe import Recipe
+from ..octavizer.options import OCTAVE
 
 MOST_PIXELS = 16384
 
@@ -104,3 +107,29 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
     """What the options of ``add_recipe`` say."""
     given = {name: getattr(args, f"recipe_{name}", None) for name in _RECIPE}
     return Recipe(**given)
+
+
+def named_network(text: str) -> tuple[str, dict[str, Any]]:
+    """A network on a command line, as ``Arch`` has it: its name, and its options.
+
+    ``NAME``, ``NAME:KEY=VALUE,…``, ``Octave:BACKBONE`` or ``Octave:BACKBONE,KEY=VALUE,…``
+
+    Raises:
+        OctConvError: it is something else.
+    """
+    name, _, rest = text.partition(":")
+    options: dict[str, Any] = {}
+    for index, option in enumerate(filter(None, rest.split(","))):
+        key, separator, value = option.partition("=")
+        if name == OCTAVE and index == 0 and not separator:
+            options["backbone"] = option
+            continue
+        try:
+            options[key] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            raise OctConvError(
+                f"{text}: {option!r} should be KEY=VALUE, such as alpha=0.25"
+            ) from None
+    if not name.isidentifier():
+        raise OctConvError(f"{text}: neither a network's name nor a folder")
+    return name, options

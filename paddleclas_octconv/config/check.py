@@ -12,6 +12,7 @@ from ..backbones.catalogue import CATALOGUE
 from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
 from ..common.files import why_no_file
+from ..octavizer.options import OCTAVE
 from ..weights import VANILLA
 from .data_sets import check_data_sets, check_images, check_label_map
 from .dotted import get, has
@@ -95,7 +96,7 @@ def check_files(config: dict[str, Any], mode: str) -> None:
 
 
 def _check_arch(arch: dict) -> None:
-    if arch["name"] in CATALOGUE and "alpha" in arch:
+    if arch["name"] in (*CATALOGUE, OCTAVE) and "alpha" in arch:
         try:
             check_alpha(arch["alpha"], stages=None)
         except OctConvError as error:

@@ -154,8 +154,9 @@ def groups_of(contenders: Sequence[Contender], cases: Sequence[Case]) -> list[li
 
 
 def label_of(name: str, options: dict[str, Any]) -> str:
-    """``NAME:KEY=VALUE,…``"""
-    return ":".join(filter(None, [name, ",".join(f"{k}={v!r}" for k, v in options.items())]))
+    """``NAME:KEY=VALUE,…``, or ``Octave:BACKBONE,KEY=VALUE,…``"""
+    words = [str(v) if k == "backbone" else f"{k}={v!r}" for k, v in options.items()]
+    return ":".join(filter(None, [name, ",".join(words)]))
 
 
 def _measurable(engine: str) -> Sequence[str]:

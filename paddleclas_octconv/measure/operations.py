@@ -27,12 +27,10 @@ class Operations:
     def describe(self, name: str, options: dict, image_size: int) -> dict:
         """Parameters, multiply-adds and the twin's name of a network."""
         from .. import registry
-        from ..backbones.catalogue import CATALOGUE
         from . import complexity
 
         counted = complexity.measure(registry.build(name, **options), (3, image_size, image_size))
-        twin = CATALOGUE[name].twin if name in CATALOGUE else None
-        return {**counted._asdict(), "twin": twin}
+        return {**counted._asdict(), "twin": registry.twin_of(name, options)[0]}
 
     def describe_folder(self, folder: str) -> dict:
         """Total parameters, multiply-adds and image shape of an exported model."""

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
+from .. import registry
 from ..common import machine
 from ..common.errors import OctConvError
 from ..common.worker import Worker
@@ -28,10 +29,10 @@ def twin_of(contender: Contender, image_size: int) -> Contender | None:
         )
     if described["multiply_adds"] == described["vanilla_multiply_adds"]:
         return None
-    options = {k: v for k, v in contender.options.items() if k not in ("alpha", "conv_bias")}
-    twin = described["twin"] or name
-    if twin == name:
-        options["alpha"] = 0
+    twin, options = registry.twin_of(name, contender.options)
+    if twin is None:
+        twin, options = name, {**contender.options, "alpha": 0}
+        options.pop("conv_bias", None)
     return Contender(label_of(twin, options), twin, options)
 
 

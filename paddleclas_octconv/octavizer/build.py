@@ -15,10 +15,10 @@ from ..common.errors import OctConvError
 from ..common.suggest import suggest
 from ..weights.pretrained import load_pretrained
 from .network import octavize
+from .options import NAMES, OCTAVE
 
 # Keys of Arch that PaddleClas's exporter reads there, and networks ignore.
 NOT_FOR_THE_NETWORK = ("infer_add_softmax",)
-_OWN = ("alpha", "input_size", "stem", "max_stride", "min_size", "plain", "pool_stride")
 
 
 def build_octave(
@@ -84,7 +84,7 @@ def build_octave(
 
 def _find(networks: ModuleType, name: str) -> Callable[..., nn.Layer]:
     """The function or class that builds a network."""
-    if name in CATALOGUE or name == "Octave":
+    if name in CATALOGUE or name == OCTAVE:
         raise OctConvError(f"Octave: {name} is an octave network already: give it as Arch.name")
     known = getattr(networks, "__all__", [])
     found = getattr(networks, name, None)
@@ -119,7 +119,7 @@ def _call(function: Callable[..., nn.Layer], name: str, options: dict[str, Any])
 
 def _unknown(option: str, name: str) -> OctConvError:
     return OctConvError(
-        f"Octave: neither Octave nor {name} has an option {option!r}{suggest(option, _OWN)}"
+        f"Octave: neither Octave nor {name} has an option {option!r}{suggest(option, NAMES)}"
     )
 
 

@@ -30,6 +30,8 @@ def carry_out(network: nn.Layer, plan: Plan) -> None:
     for conv in plan.convs.values():
         if conv.octave:
             _turn_conv(conv)
+        else:
+            vars(conv.layer)["takes_plain"] = True  # even if another path brings it a pair
     for name, layout in plan.norms.items():
         _turn_norm(layers[name], layout)
     paddle.set_rng_state(state)

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import fnmatch
 from dataclasses import dataclass
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from ..common.errors import OctConvError
+
+OCTAVE = "Octave"  # the name in PaddleClas's registry
+NAMES = ("alpha", "input_size", "stem", "max_stride", "min_size", "plain", "pool_stride")
+
+
+def vanilla_of(options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The name and the options of the network that ``Octave`` of these options octavises."""
+    rest = {key: value for key, value in options.items() if key not in (*NAMES, "backbone")}
+    backbone = options.get("backbone")
+    if isinstance(backbone, Mapping):
+        rest = {**backbone, **rest}
+        backbone = rest.pop("name", None)
+    return str(backbone), rest
 
 
 @dataclass(frozen=True)

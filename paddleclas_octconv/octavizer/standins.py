@@ -12,6 +12,7 @@ from __future__ import annotations
 import builtins
 import functools
 import inspect
+import operator
 import types
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
@@ -226,9 +227,12 @@ def _paddle_function(function: Callable) -> Callable:
             return _functions[function]
     except TypeError:
         return function
-    name = _public_names().get(function) or getattr(function, "__name__", "function")
+    original = function
+    name: str = _public_names().get(function) or getattr(function, "__name__", "function")
     if any(part in (function.__module__ or "") for part in _LOW_LEVEL):
         name = f"{function.__module__}.{name}"
+
+    function = _for_any_program(function)
 
     @functools.wraps(function)
     def stand_in_function(*args: Any, **kwargs: Any) -> Any:
@@ -237,9 +241,27 @@ def _paddle_function(function: Callable) -> Callable:
         return function(*args, **kwargs)
 
     del stand_in_function.__wrapped__  # to_static would look into it
-    _functions[function] = paddle.jit.not_to_static(stand_in_function)
-    _functions[_functions[function]] = _functions[function]
-    return _functions[function]
+    stand_in_function = paddle.jit.not_to_static(stand_in_function)
+    _functions[original] = _functions[stand_in_function] = stand_in_function
+    return stand_in_function
+
+
+# Functions of Paddle 3 that fail on programs of the old kind (pdmodel), and what does not.
+_OPERATORS = {"multiply": operator.mul, "matmul": operator.matmul, "greater_than": operator.gt}
+
+
+def _for_any_program(function: Callable) -> Callable:
+    name = (getattr(function, "__name__", "") or "").lstrip("_")
+    if not str(function.__module__).endswith("_methods_patch") or name not in _OPERATORS:
+        return function
+
+    @functools.wraps(function)
+    def either(x: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
+        if type(x) is paddle.static.Variable or type(y) is paddle.static.Variable:
+            return _OPERATORS[name](x, y)
+        return function(x, y, *args, **kwargs)
+
+    return either
 
 
 @functools.lru_cache(maxsize=None)

@@ -9,10 +9,13 @@ import paddle
 from matplotlib.figure import Figure
 from paddle import nn
 
-from ..layers import Octave, OctBNActConvLayer, OctConvBNLayer
+from ..layers import OctBNActConvLayer, OctConvBNLayer
 from ..layers.octave import pool2, up2_to
+from ..octavizer.convert import OctavizedBatchNorm2D
+from .trace import is_pair
 
-UNITS = (OctConvBNLayer, OctBNActConvLayer)  # what octave networks are built of
+# What octave networks are built of.
+UNITS = (OctConvBNLayer, OctBNActConvLayer, OctavizedBatchNorm2D)
 CHANNELS = 3  # of each branch that are shown, beside the mean of all
 
 
@@ -30,7 +33,7 @@ def stages(network: nn.Layer, image: paddle.Tensor) -> list[Stage]:
 
     def keep(name: str):
         def hook(layer, inputs, output):
-            if isinstance(output, Octave):
+            if is_pair(output):
                 size = tuple(output.high.shape[2:])
                 found[size] = Stage(name, output.high[0].numpy(), output.low[0].numpy())
 

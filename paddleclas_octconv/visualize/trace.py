@@ -11,6 +11,7 @@ from paddle import Tensor, nn
 
 from ..layers import Octave, OctaveLayer
 from ..measure.complexity import multiply_adds_of, whole_layers
+from ..octavizer.pair import Pair
 from ..weights.network import state_of
 
 
@@ -51,12 +52,12 @@ def trace(network: nn.Layer, image: Tensor) -> list[Step]:
     def add(name: str, layer: nn.Layer, output: Any) -> None:
         again = layer is last["layer"] and steps[-1].low is None
         last["layer"] = layer
-        if again and not isinstance(output, Octave) and not isinstance(layer, OctaveLayer):
+        if again and not is_pair(output) and not isinstance(layer, OctaveLayer):
             steps[-1].low = _shape(output)
             return
         parameters = 0 if id(layer) in seen else sum(v.size for v in state_of(layer).values())
         seen.add(id(layer))
-        if isinstance(output, Octave):
+        if is_pair(output):
             step = Step(name, type(layer).__name__, _shape(output.high), _shape(output.low))
         else:
             step = Step(name, type(layer).__name__, _shape(output))
@@ -76,6 +77,11 @@ def trace(network: nn.Layer, image: Tensor) -> list[Step]:
         for each in hooks:
             each.remove()
     return steps
+
+
+def is_pair(value: Any) -> bool:
+    """Whether it is a map of two frequencies, of a network of this package or an octavised one."""
+    return isinstance(value, (Octave, Pair))
 
 
 def _shape(value: Tensor) -> tuple[int, ...]:
