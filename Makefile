@@ -38,8 +38,8 @@ demo: $(VENV)/bin/python
 	paddleclas infer -c $(CONFIG) -o Infer.infer_imgs=$(IMAGE)
 
 test: $(VENV)/bin/python
-	pip install -e '.[cpu,onnx,slim,test]'
-	pytest $(PYTEST_ARGS)
+	pip install -e '.[cpu,onnx,openvino,int8,slim,test]'
+	pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/bin/python
 	pip install -q ruff mypy types-PyYAML types-psutil types-requests types-tqdm

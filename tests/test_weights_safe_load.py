@@ -162,7 +162,7 @@ def test_a_user_can_trust(saved, tmp_path, monkeypatch):
         OctConvError,
         np.ndarray,
     ],
-    ids=repr,
+    ids=lambda content: type(content).__name__,
 )
 def test_whatever_is_no_number_is_refused(saved, content):
     refusal(saved({"weight": content}, 4))
