@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..common import machine
+from ..common.errors import OctConvError
+from ..common.numbers import whole
 from ..compare import plan, runs
 from ..compare.display import Display
 from ..compare.presets import PRESETS
-from ..run import launch
-from .options import add_overrides, positive
+from ..run import estimate, launch
+from .options import add_overrides, asks_for_cpu, pixels, positive
 
 HELP = "train, evaluate and export several networks, and report on them side by side"
 
@@ -32,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--eval-subset", type=positive, metavar="N", help="evaluate on N images likewise"
     )
-    parser.add_argument("--image-size", type=positive, metavar="PIXELS", help="side of the input")
+    parser.add_argument("--image-size", type=pixels, metavar="PIXELS", help="side of the input")
     parser.add_argument("--seeds", type=_seeds, metavar="1,2,3", help="train once with each seed")
     parser.add_argument("--gpus", metavar="0,1", help="GPUs to train on, one process each")
     add_overrides(parser, "set a value in every config, such as Optimizer.lr.learning_rate=0.01")
@@ -65,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
             output=args.output or Path("output", "compare", name),
         )
     )
+    _check_cpu(args, planned)
     plan.write(planned)
     failures = []
     with Display(planned.runs) as display:
@@ -78,6 +82,24 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
+def _check_cpu(args: argparse.Namespace, planned: plan.Plan) -> None:
+    """See that the trainings end before anybody has forgotten them.
+
+    Raises:
+        OctConvError: they would take very long on this machine's CPU, and nobody has asked for it.
+    """
+    if machine.has_gpu() or asks_for_cpu(args):
+        return
+    expected = [estimate.estimate(run.config) for run in planned.runs]
+    seconds = sum(each.seconds for each in expected if each)
+    if seconds > estimate.PATIENCE:
+        raise OctConvError(
+            f"Global.device: Paddle sees no GPU here, and on {machine.cpu_count()} CPU cores this "
+            f"would take about {estimate.told(seconds)}: 'paddleclas compare --preset small' fits, "
+            "and -o Global.device=cpu starts it as it is"
+        )
+
+
 def _report(folder: Path) -> None:
     from ..compare import report
 
@@ -86,9 +108,10 @@ def _report(folder: Path) -> None:
 
 def _seeds(text: str) -> list[int]:
     seeds = text.split(",")
-    if not all(seed.isdigit() for seed in seeds) or len(set(seeds)) < len(seeds):
+    numbers = [number for number in map(whole, seeds) if number is not None and number >= 0]
+    if len(set(numbers)) < len(seeds):
         raise argparse.ArgumentTypeError(f"{text!r} should be different whole numbers: 1,2,3")
-    return [int(seed) for seed in seeds]
+    return numbers
 
 
 def _names(text: str) -> list[str]:

@@ -133,3 +133,9 @@ def named_network(text: str) -> tuple[str, dict[str, Any]]:
     if not name.isidentifier():
         raise OctConvError(f"{text}: neither a network's name nor a folder")
     return name, options
+
+
+def asks_for_cpu(args: argparse.Namespace) -> bool:
+    """Whether the command line itself says that the CPU shall be used."""
+    given = getattr(args, "recipe_device", None)
+    return given == "cpu" or "Global.device=cpu" in args.override

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from ..run import training
+from ..common.say import say
+from ..run import estimate, training
 from . import job
-from .options import add_recipe
+from .options import add_recipe, asks_for_cpu
 
 HELP = "train a network"
 
@@ -34,5 +35,9 @@ def run(args: argparse.Namespace) -> int:
         OctConvError: something is missing or malformed, or the output folder holds another run.
     """
     task = job.prepare("train", args)
+    if not task.options:
+        warning = estimate.check_cpu(task.config, args.config, asks_for_cpu(args))
+        if warning:
+            say(f"warning: {warning}")
     task.allow_non_finite_loss = args.allow_non_finite_loss
     return training.train(task, args.resume)

@@ -1,0 +1,172 @@
+"""What a training will take on this machine's CPU, before it starts: time and memory, roughly."""
+
+from __future__ import annotations
+
+import copy
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterator
+
+import psutil
+
+from ..backbones.catalogue import CATALOGUE
+from ..backbones.counts import COUNTS, IMAGE_SIZE, Counts
+from ..common import machine
+from ..common.errors import OctConvError
+from ..config.dotted import get
+from ..config.image_size import size_after
+from ..config.recipe import Recipe, apply
+from ..data.list_files import DELIMITER, read_lines
+
+# Multiply-adds a second and core that training reaches; from docs/performance.md, rounded down.
+SPEED = 5e9
+# A step forward and its two back; and what stays in memory for them, as numbers of 4 bytes.
+_PASSES = 3
+_BYTES_AN_ELEMENT = 8
+_BYTES_A_PARAMETER = 16  # itself, its gradient, two moments
+_PROCESS = 600 << 20  # Paddle itself
+PATIENCE = 3 * 3600.0  # seconds that nobody has to be asked about
+
+
+@dataclass
+class Estimate:
+    """Of a whole training.
+
+    Attributes:
+        seconds: with all CPUs that this process may use.
+        memory: bytes at the largest.
+    """
+
+    seconds: float
+    memory: float
+
+
+def estimate(config: dict[str, Any]) -> Estimate | None:
+    """What training with a config takes on the CPU; None where its network is not known here."""
+    counts, is_vanilla = _counts(get(config, "Arch.name"))
+    images = _images(config, "Train")
+    if counts is None or images is None:
+        return None
+    shape = get(config, "Global.image_shape")
+    size = size_after(get(config, "DataLoader.Train.dataset.transform_ops")) or (shape or [])[1:]
+    if len(size) != 2:
+        return None
+    height, width = size
+    share = height * width / IMAGE_SIZE**2
+    cost = (counts.vanilla_multiply_adds if is_vanilla else counts.multiply_adds) * share
+    general = config["Global"]
+    passes = images * _PASSES * general["epochs"]
+    if general.get("eval_during_train"):
+        evaluations = general["epochs"] // general["eval_interval"]
+        passes += (_images(config, "Eval") or 0) * evaluations
+    batch_size = get(config, "DataLoader.Train.sampler.batch_size") or 1
+    memory = (
+        _PROCESS
+        + counts.parameters * _BYTES_A_PARAMETER
+        + min(batch_size, images) * counts.elements * share * _BYTES_AN_ELEMENT
+    )
+    return Estimate(passes * cost / (SPEED * machine.cpu_count()), memory)
+
+
+def check_cpu(config: dict[str, Any], config_file: str, is_asked_for: bool) -> str | None:
+    """See that a training can be done where it will run.
+
+    Args:
+        config: the whole config.
+        config_file: as the user names it.
+        is_asked_for: whether the user has said that it shall run on the CPU.
+
+    Returns:
+        A warning, where there is something to be warned of.
+
+    Raises:
+        OctConvError: a recipe for GPUs would take very long, or more memory than there is; with
+            the command that fits.
+    """
+    device = config["Global"]["device"]
+    if device not in ("cpu", "gpu") or (device == "gpu" and machine.has_gpu()):
+        return None
+    expected = estimate(config)
+    if expected is None:
+        return None
+    total = psutil.virtual_memory().total
+    too_long, too_much = expected.seconds > PATIENCE, expected.memory > total
+    if not (too_long or too_much):
+        return None
+    where = f"on {machine.cpu_count()} CPU cores this would take about {told(expected.seconds)}"
+    memory = f"{expected.memory / 2**30:.0f} of {total / 2**30:.0f} GiB of memory"
+    what = f"{where} and {memory}" if too_much or device == "gpu" else where
+    if is_asked_for or (device == "cpu" and not too_much):
+        return what
+    key = "DataLoader.Train.sampler.batch_size: too large for this machine" if too_much else ""
+    if device == "gpu":
+        key = "Global.device: gpu, but Paddle sees none here"
+    return _refuse(config, config_file, f"{key}: {what}")
+
+
+def _refuse(config: dict, config_file: str, what: str) -> str:
+    fitting = next(_fitting(config), None)
+    if fitting is None:
+        raise OctConvError(f"{what}; --device cpu starts it all the same")
+    recipe, expected = fitting
+    options = [
+        f"--{name.replace('_', '-')} {value}"
+        for name in ("image_size", "batch_size", "epochs")
+        for value in [getattr(recipe, name)]
+        if value is not None
+    ]
+    command = f"paddleclas train -c {shlex.quote(config_file)} --device cpu {' '.join(options)}"
+    raise OctConvError(
+        f"{what}. '{command.strip()}' takes about {told(expected.seconds)}; --device cpu alone "
+        "starts it as it is"
+    )
+
+
+def _fitting(config: dict) -> Iterator[tuple[Recipe, Estimate]]:
+    """Smaller recipes that this machine can do, the one nearest to the config first."""
+    memory = psutil.virtual_memory().total / 2
+    shape = get(config, "Global.image_shape") or [0]
+    sizes = [None, *(side for side in (128, 96, 64, 32) if side < shape[-1])]
+    batch_size = get(config, "DataLoader.Train.sampler.batch_size") or 1
+    batches = [None, *(2**power for power in range(10, 2, -1) if 2**power < batch_size)]
+    epochs = config["Global"]["epochs"]
+    for count in (None, *(number for number in (12, 5, 2, 1) if number < epochs)):
+        for side in sizes:
+            for batch in batches:
+                recipe = Recipe(epochs=count, image_size=side, batch_size=batch)
+                smaller = copy.deepcopy(config)
+                try:
+                    apply(smaller, recipe)
+                except OctConvError:  # images that are not square
+                    continue
+                expected = estimate(smaller)
+                if expected and expected.seconds <= PATIENCE and expected.memory <= memory:
+                    yield recipe, expected
+
+
+def told(seconds: float) -> str:
+    """A time as people say it."""
+    for unit, length in (("days", 86400), ("hours", 3600)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(1, round(seconds / 60))} min"
+
+
+def _counts(name: Any) -> tuple[Counts | None, bool]:
+    """What a network counts, and whether it is the vanilla one of the two."""
+    if name in COUNTS:
+        return COUNTS[name], False
+    octave = next((each for each, backbone in CATALOGUE.items() if backbone.twin == name), None)
+    return COUNTS.get(octave or ""), True
+
+
+def _images(config: dict, part: str) -> int | None:
+    dataset = get(config, f"DataLoader.{part}.dataset") or {}
+    path = dataset.get("cls_label_path")
+    if not isinstance(path, str):
+        return None
+    try:
+        return len(read_lines(Path(path), part, dataset.get("delimiter") or DELIMITER))
+    except OctConvError:
+        return None

@@ -1,0 +1,99 @@
+"""A machine that cannot is told before the training starts, with what it can."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+
+from paddleclas_octconv.cli import main
+from paddleclas_octconv.common import machine
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.config import find_config, load_config
+from paddleclas_octconv.run import estimate
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """The published recipe on 50,000 images, on a machine of two cores and 8 GiB."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("dataset/cifar10")
+    folder.mkdir(parents=True)
+    (folder / "a.png").touch()
+    for name, count in (("train", 50_000), ("val", 10_000)):
+        (folder / f"{name}_list.txt").write_text("a.png 0\n" * count)
+    (folder / "label_list.txt").write_text("0 a\n")
+    monkeypatch.setattr(machine, "has_gpu", lambda: False)
+    monkeypatch.setattr(machine, "cpu_count", lambda: 2)
+    memory = type("Memory", (), {"total": 8 << 30})
+    monkeypatch.setattr(estimate.psutil, "virtual_memory", lambda: memory)
+    return load_config(find_config("CIFAR10/OctMobileNetV1"))
+
+
+def test_time_follows_images_epochs_and_pixels(config):
+    whole = estimate.estimate(config)
+    assert 3 * 3600 < whole.seconds < 3 * 86400
+    for key, value in (("epochs", 6), ("image_shape", [3, 112, 112])):
+        smaller = copy.deepcopy(config)
+        smaller["Global"][key] = value
+        for op in smaller["DataLoader"]["Train"]["dataset"]["transform_ops"]:
+            if "ResizeImage" in op:
+                op["ResizeImage"]["size"] = smaller["Global"]["image_shape"][-1]
+        ratio = whole.seconds / estimate.estimate(smaller).seconds
+        assert ratio == pytest.approx(2 if key == "epochs" else 4)
+
+
+def test_the_twin_costs_more_and_unknown_networks_have_no_estimate(config):
+    octave = estimate.estimate(config).seconds
+    config["Arch"]["name"] = "MobileNetV1"
+    assert 1.5 < estimate.estimate(config).seconds / octave < 2
+    config["Arch"]["name"] = "SwinTransformer_tiny_patch4_window7_224"
+    assert estimate.estimate(config) is None
+
+
+def test_a_recipe_for_gpus_is_answered_with_the_command_that_fits(config, capsys, fetched_trainer):
+    assert main(["train", "-c", "CIFAR10/OctMobileNetV1"]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("paddleclas: error: Global.device: gpu, but Paddle sees none here: on 2")
+    assert "of 8 GiB of memory" in line
+    command = line.split("'")[1].split()
+    assert command[:4] == ["paddleclas", "train", "-c", "CIFAR10/OctMobileNetV1"]
+    assert not Path("output").exists()
+    from paddleclas_octconv.config.recipe import Recipe, apply
+
+    options = dict(zip(command[6::2], command[7::2]))
+    apply(config, Recipe(**{k[2:].replace("-", "_"): int(v) for k, v in options.items()}))
+    fitting = estimate.estimate(config)
+    assert fitting.seconds <= estimate.PATIENCE and fitting.memory <= 4 << 30
+
+
+def test_who_asks_for_the_cpu_is_only_warned(config):
+    warning = estimate.check_cpu(config, "c.yaml", is_asked_for=True)
+    assert "would take about" in warning
+    config["Global"]["device"] = "cpu"
+    with pytest.raises(OctConvError, match="DataLoader.Train.sampler.batch_size: too large"):
+        estimate.check_cpu(config, "c.yaml", is_asked_for=False)
+    config["DataLoader"]["Train"]["sampler"]["batch_size"] = 8
+    assert "would take about" in estimate.check_cpu(config, "c.yaml", is_asked_for=False)
+    config["Global"]["epochs"] = 1
+    assert estimate.check_cpu(config, "c.yaml", is_asked_for=False) is None
+
+
+def test_with_a_gpu_nothing_is_said(config, monkeypatch):
+    monkeypatch.setattr(machine, "has_gpu", lambda: True)
+    assert estimate.check_cpu(config, "c.yaml", is_asked_for=False) is None
+
+
+def test_compare_does_not_start_days_of_training_silently(config, capsys):
+    assert main(["compare"]) == 2
+    said = capsys.readouterr().err
+    assert "'paddleclas compare --preset small' fits" in said and said.count("\n") == 1
+    assert not Path("output").exists()
+
+
+@pytest.mark.parametrize(
+    "seconds, told", [(5, "1 min"), (3000, "50 min"), (8000, "2 hours"), (5 * 86400, "5 days")]
+)
+def test_times_are_told_as_people_say_them(seconds, told):
+    assert estimate.told(seconds) == told
