@@ -1,12 +1,9 @@
 """Octave convolution (OctConv) for PaddleClas.
 
-Importing this package imports neither paddle nor numpy.
+Importing this package, which each start of the interpreter does, imports nothing else.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as of `typing`, which would be imported
 if TYPE_CHECKING:
     from .octavizer.network import octavize
 
@@ -26,7 +23,7 @@ def register() -> None:
     _register()
 
 
-def list_models(pattern: str = "*") -> list[str]:
+def list_models(pattern: str = "*") -> "list[str]":
     """The names of the backbones, in the order of ``docs/models.md``; needs no Paddle.
 
     Args:
@@ -39,7 +36,7 @@ def list_models(pattern: str = "*") -> list[str]:
     return [name for name in CATALOGUE if fnmatchcase(name.lower(), pattern.lower())]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name == "octavize":  # imports paddle
         from .octavizer.network import octavize
 

@@ -139,13 +139,19 @@ def test_switched_off_by_the_environment():
 def test_start_up_imports_nothing_but_the_hook():
     code = "import sys; print(*sorted(sys.modules))"
     on = set(run_python("-c", code).stdout.split())
-    off = set(run_python("-S", "-c", "import site\n" + code).stdout.split())
-    heavy = {"paddle", "numpy", "yaml", "argparse", "pathlib", "importlib.util", "re"}
-    assert not heavy & (on - off)
+    off = set(run_python("-c", code, PADDLECLAS_OCTCONV_AUTOLOAD="0").stdout.split())
+    assert on - off <= {"paddleclas_octconv", "paddleclas_octconv.autoload"}
     assert {name for name in on if name.startswith("paddleclas_octconv")} == {
         "paddleclas_octconv",
         "paddleclas_octconv.autoload",
     }
+
+
+def test_switched_off_it_costs_nothing():
+    code = f"import os, sys; exec(open({str(HOOK)!r}).read()); print(*sys.modules)"
+    off = run_python("-S", "-c", code, cwd=REPOSITORY, PADDLECLAS_OCTCONV_AUTOLOAD="0").stdout
+    assert "os" in off.split() and "paddleclas_octconv" not in off.split()
+    assert "paddleclas_octconv.autoload" in run_python("-S", "-c", code, cwd=REPOSITORY).stdout
 
 
 @pytest.mark.parametrize("left", ["nothing", "an empty package", "a broken autoload"])
