@@ -31,6 +31,7 @@ class Handover:
         checked: an earlier process of the same job has checked them.
         allow_non_finite_loss: train on where the loss is not a number.
         trust_weights: load weights even from a file that can run code.
+        verbose: let the terminal have all that Paddle and PaddleClas have to say.
     """
 
     mode: str
@@ -43,6 +44,7 @@ class Handover:
     checked: bool = False
     allow_non_finite_loss: bool = False
     trust_weights: bool = False
+    verbose: bool = False
 
     def write(self, folder: Path) -> Path:
         """Write it into a folder of the run; returns the file."""

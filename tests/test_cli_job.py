@@ -77,14 +77,23 @@ def test_launcher_stands_before_the_trainer(fetched_trainer, tiny_config, parse,
     assert "paddleclas_octconv.child.launcher" not in check
     assert handed_over(check).check_only and not handed_over(command).check_only
     assert command[2] == "paddleclas_octconv.child.launcher"
-    assert sorted(command[3:8]) == [
+    assert sorted(command[3:9]) == [
         "--log_dir=ranks",
+        "--log_level=WARNING",
         "--master=10.0.0.1:6070",
         "--nnodes=2",
         "--nproc_per_node=2",
         "--rank=0",
     ]
-    assert command[8:10] == check[1:3]
+    assert command[9:11] == check[1:3]
+
+
+def test_verbose_lets_everyone_speak(fetched_trainer, tiny_config, parse, runs):
+    options = ["--nproc-per-node", 2, "--verbose"]
+    job.prepare("train", parse("-c", tiny_config, *options)).run()
+    _, (command, _) = runs
+    assert handed_over(command).verbose
+    assert not any("log_level" in word for word in command)
 
 
 @pytest.mark.parametrize(

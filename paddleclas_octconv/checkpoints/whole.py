@@ -86,14 +86,20 @@ def newest(config: Mapping[str, Any]) -> tuple[Checkpoint | None, list[str]]:
     return max(whole, key=order, default=None), passed_over
 
 
-def best_metric(config: Mapping[str, Any]) -> float | None:
-    """The metric of the best model in a config's output folder; None where there is none."""
-    metrics = []
+def best(config: Mapping[str, Any]) -> Checkpoint | None:
+    """The best model in a config's output folder, as evaluations have chosen it; None: none has."""
+    models = []
     for prefix in prefixes(config):
         if _kind(prefix) == "best_model":
             with contextlib.suppress(BrokenError):
-                metrics.append(read(prefix).metric)
-    return max(metrics, default=None)
+                models.append(read(prefix))
+    return max(models, key=lambda model: model.metric, default=None)
+
+
+def best_metric(config: Mapping[str, Any]) -> float | None:
+    """The metric of the best model in a config's output folder; None where there is none."""
+    model = best(config)
+    return model.metric if model else None
 
 
 def refuse_another_run(config: Mapping[str, Any]) -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from ..common.errors import traceback_wanted
 from ..common.say import one_line
+from ..handover import Handover
 from . import telling
+from .quiet import import_paddle
 
 
 def main(argv: list[str]) -> int:
@@ -20,8 +22,10 @@ def main(argv: list[str]) -> int:
     Args:
         argv: its command line; the last word of it is the file handed over to each rank.
     """
-    telling.tell_in(Path(argv[-1]).parent)
+    file = Path(argv[-1])
+    telling.tell_in(file.parent)
     try:
+        import_paddle(Handover.read(file).verbose)
         runpy.run_module("paddle.distributed.launch", run_name="__main__", alter_sys=True)
     except Exception as error:
         if traceback_wanted():

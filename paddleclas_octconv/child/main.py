@@ -13,7 +13,6 @@ import runpy
 import sys
 import sysconfig
 import traceback
-import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from ..patches import paddle_scalars
 from ..trainer import fetch
 from ..trainer.locate import Trainer
 from ..weights import TRUST_VARIABLE
-from . import endings, telling
+from . import endings, quiet, telling
 
 TOOLS = {"train": "train", "eval": "eval", "infer": "infer", "export": "export_model"}
 
@@ -52,7 +51,8 @@ def main(argv: list[str]) -> int:
 def _end(error: BaseException) -> int:
     """Tell of an error that ends this process; returns the exit code."""
     code, message = 1, _message(f"{type(error).__name__}: {error}")
-    if isinstance(error, KeyboardInterrupt):
+    # Where Paddle's own code calls Python back, it turns Ctrl-C into an error of its own.
+    if isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt: " in str(error):
         code = 130
     elif isinstance(error, OctConvError):
         code, message = 2, _message(error)
@@ -72,7 +72,6 @@ def _message(error: object) -> str:
 
 
 def _run(handover: Handover) -> None:
-    warnings.filterwarnings("ignore", message="No ccache found")  # of no concern to training
     trainer = Trainer(Path(handover.trainer), "")
     _import_from(trainer.root)
     if handover.config.get("Slim") and find_spec("paddleslim") is None:
@@ -80,6 +79,7 @@ def _run(handover: Handover) -> None:
     if handover.trust_weights:
         os.environ[TRUST_VARIABLE] = "1"
     autoload.install(force=True)
+    quiet.import_paddle(handover.verbose)
     _patch(trainer)
 
     from .model_check import check_model
@@ -152,6 +152,8 @@ def _prepare_engine(handover: Handover, start: resume.Start) -> None:
     logging.raiseExceptions = False  # a full disk shall be told of once, not by every log line
     paddleclas_config.hand_over(handover.config)
     paddleclas_download.refuse_archives()
+    if not handover.verbose:
+        quiet.log_in_the_file_alone(handover.config["Global"]["device"])
     count_unreadable_images()
     explain_setup()
     if handover.mode == "train":

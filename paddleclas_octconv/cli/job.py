@@ -46,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser, distributed: bool = True) -> 
         action="store_true",
         help=f"load weights even from a file that can run code (also: {TRUST_VARIABLE}=1)",
     )
+    parser.add_argument(
+        "--verbose",
+        action="store_true",
+        help="show all that Paddle and PaddleClas have to say; else it is in the log file alone",
+    )
     if distributed:
         group = parser.add_argument_group(
             "many processes", "options of python -m paddle.distributed.launch, which then runs"
@@ -81,6 +86,7 @@ def prepare(mode: str, args: argparse.Namespace) -> jobs.Job:
         options=options,
         profiler_options=args.profiler_options,
         trust_weights=args.trust_weights,
+        verbose=args.verbose,
     )
 
 
@@ -112,6 +118,30 @@ def _check_image_shape(config: dict[str, Any], path: Path) -> None:
             say(f"warning: {error}")
         else:
             raise
+
+
+def words(args: argparse.Namespace, command: str) -> list[str]:
+    """The command line on which another command finds what a training has made.
+
+    Args:
+        args: of the training.
+        command: "train", to go on with it; "eval" or "export".
+    """
+    said = ["paddleclas", command, "-c", args.config]
+    for override in args.override:
+        said += ["-o", override]
+    if args.paddleclas:
+        said += ["--paddleclas", args.paddleclas]
+    recipe = recipe_of(args)
+    if recipe.image_size:
+        said += ["--image-size", str(recipe.image_size)]
+    if command != "train":
+        return said + (["-o", f"Global.output_dir={recipe.output}"] if recipe.output else [])
+    for name in ("epochs", "batch_size", "lr", "device", "output"):
+        value = getattr(recipe, name)
+        if value is not None:
+            said += [f"--{name.replace('_', '-')}", str(value)]
+    return [*said, "--resume"]
 
 
 def _dest(option: str) -> str:

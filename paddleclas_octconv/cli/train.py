@@ -40,4 +40,4 @@ def run(args: argparse.Namespace) -> int:
         if warning:
             say(f"warning: {warning}")
     task.allow_non_finite_loss = args.allow_non_finite_loss
-    return training.train(task, args.resume)
+    return training.train(task, args.resume, lambda command: job.words(args, command))

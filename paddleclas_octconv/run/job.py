@@ -38,6 +38,7 @@ class Job:
         profiler_options: PaddleClas's ``-p``.
         trust_weights: whether weights are loaded even from a file that can run code.
         allow_non_finite_loss: whether it trains on where the loss is not a number.
+        verbose: whether the terminal has all that Paddle and PaddleClas have to say.
         output: the file that takes all that is said; None: standard output and error.
     """
 
@@ -49,6 +50,7 @@ class Job:
     profiler_options: str | None = None
     trust_weights: bool = False
     allow_non_finite_loss: bool = False
+    verbose: bool = False
     output: IO[str] | None = None
     _checked: bool = False
 
@@ -83,6 +85,7 @@ class Job:
             checked=self._checked,
             allow_non_finite_loss=self.allow_non_finite_loss,
             trust_weights=self.trust_weights,
+            verbose=self.verbose,
         )
         if self.options and not self._checked:
             # One process says once what is wrong, not each rank.
@@ -106,7 +109,7 @@ class Job:
         folder: Path,
         environ: Mapping[str, str],
     ) -> int:
-        command = launch.command(handover.write(folder), options)
+        command = launch.command(handover.write(folder), options, self.verbose)
         return process.run(command, environ, self.output)
 
 

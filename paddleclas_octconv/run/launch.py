@@ -27,6 +27,7 @@ OPTIONS = (
     ("elastic-level", "1: go on after a failed process"),
     ("elastic-timeout", "seconds to wait for machines"),
 )
+_QUIET = "WARNING"
 _LOGS = "log"  # where the launcher logs by default
 # Those that are whole numbers, from the least to the most they can be.
 _NUMBERS = {
@@ -40,17 +41,20 @@ _NUMBERS = {
 _LOG_LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "NOTSET")
 
 
-def command(handover: Path, options: Mapping[str, str]) -> list[str]:
+def command(handover: Path, options: Mapping[str, str], verbose: bool = False) -> list[str]:
     """The command line of a trainer process, or of the launcher that starts one for each rank.
 
     Args:
         handover: the file with what is handed over to it.
         options: options for ``paddle.distributed.launch``, by the names in ``OPTIONS``; empty: a
             single process without it.
+        verbose: let the launcher tell what it does, not only what goes wrong.
     """
     program = start.command("paddleclas_octconv.child.main", str(handover))
     if not options:
         return program
+    if not verbose:
+        options = {"log-level": _QUIET, **options}
     given = [f"--{name.replace('-', '_')}={value}" for name, value in options.items()]
     return start.command("paddleclas_octconv.child.launcher", *given, *program[1:])
 

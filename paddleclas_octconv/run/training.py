@@ -1,20 +1,31 @@
-"""A job that trains: alone in its output folder, and from where the run in there stands."""
+"""A job that trains: alone in its output folder, from where the run in there stands."""
 
 from __future__ import annotations
 
-from ..checkpoints import resume
+import shlex
+import signal
+import time
+from typing import Any, Callable, List, Mapping
+
+from ..checkpoints import resume, whole
 from ..checkpoints.alone import alone_in
 from ..common.say import say
 from . import launch
 from .job import Job
 
+_INTERRUPTED = [128 + getattr(signal, name, 0) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
 
-def train(job: Job, goes_on: bool) -> int:
-    """Train, unless all epochs are done.
+Words = Callable[[str], List[str]]
+
+
+def train(job: Job, goes_on: bool, words: Words | None = None) -> int:
+    """Train, unless all epochs are done, and say what has come of it.
 
     Args:
         job: in the mode "train".
         goes_on: whether the run goes on with what its output folder holds.
+        words: the command line of "train", to go on, of "eval" and "export"; None: no command is
+            named.
 
     Returns:
         The exit code; 128 + n after signal n.
@@ -31,4 +42,58 @@ def train(job: Job, goes_on: bool) -> int:
             where = f"{general['output_dir']}: all {general['epochs']} epochs are done"
             say(f"{where}; Global.epochs sets their number", job.output)
             return 0
-        return job.run(resume=plan.goes_on)
+        began = time.monotonic()
+        code = job.run(resume=plan.goes_on)
+        lines = _conclusion(job.config, code, time.monotonic() - began, words)
+    for line in lines if guards else ():
+        say(line, job.output)
+    return code
+
+
+def _conclusion(
+    config: Mapping[str, Any], code: int, seconds: float, words: Words | None
+) -> list[str]:
+    """What has come of a training, and what comes next."""
+    epochs = config["Global"]["epochs"]
+    if code in _INTERRUPTED:
+        newest, _ = whole.newest(config)
+        if newest is None:
+            return ["interrupted before the first checkpoint: there is nothing to go on from"]
+        again = shlex.join(words("train")) if words else "--resume"
+        return [f"interrupted; {newest.epoch} of {epochs} epochs are kept, {again} goes on"]
+    if code:
+        return []
+    lines = []
+    best = whole.best(config)
+    if best is None:
+        newest, _ = whole.newest(config)
+        found = f": {newest.prefix}.pdparams" if newest else ""
+        lines.append(
+            f"trained for {_duration(seconds)}; no evaluation has chosen a best epoch{found}"
+        )
+    else:
+        lines.append(
+            f"trained for {_duration(seconds)}; best {_metric_name(config)} {best.metric:.4f}, of "
+            f"epoch {best.epoch} of {epochs}: {best.prefix}.pdparams"
+        )
+    if words:
+        lines.append(f"next: {shlex.join(words('export' if best else 'eval'))}")
+    return lines
+
+
+def _metric_name(config: Mapping[str, Any]) -> str:
+    """What the metric is that chooses the best epoch: the first of the evaluation."""
+    metrics = (config.get("Metric") or {}).get("Eval") or []
+    options = metrics[0].get("TopkAcc") if metrics and isinstance(metrics[0], dict) else None
+    topk = options.get("topk") if isinstance(options, dict) else None
+    first = topk[0] if isinstance(topk, (list, tuple)) and topk else topk
+    return {1: "accuracy"}.get(first, f"top-{first} accuracy") if first else "metric"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as a person says them: "41 s", "12 min 5 s", "3 h 20 min"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

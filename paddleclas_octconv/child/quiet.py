@@ -1,0 +1,45 @@
+"""A trainer process says what matters; all of it stands in the log file."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import sys
+import warnings
+
+from ..patches import paddleclas_logger
+
+# What Paddle says, when it is imported, of threads that the command has set for it.
+_THREADS = ("WARNING: OMP_NUM_THREADS set to", "PLEASE USE OMP_NUM_THREADS WISELY")
+# PaddleClas's advice on the learning rate, which on a CPU speaks of GPUs that are not there.
+_GPUS = "gpus. But the number of gpu is"
+
+
+def import_paddle(verbose: bool) -> None:
+    """Import Paddle, unless verbose without what it says of threads and compilers."""
+    if verbose:
+        import paddle
+
+        return
+    warnings.filterwarnings("ignore", message="No ccache found")  # of no concern to training
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            import paddle  # noqa: F401
+    finally:
+        lines = said.getvalue().splitlines(keepends=True)
+        sys.stderr.write("".join(line for line in lines if not line.startswith(_THREADS)))
+
+
+def log_in_the_file_alone(device: str) -> None:
+    """Keep banner and config of PaddleClas's log out of the terminal.
+
+    Args:
+        device: ``Global.device``.
+    """
+
+    def is_told(record: logging.LogRecord) -> bool:
+        return device == "gpu" or _GPUS not in record.getMessage()
+
+    paddleclas_logger.print_config_into_files(is_told)

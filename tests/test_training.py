@@ -1,0 +1,152 @@
+"""What a training says in the end: what has come of it, and what comes next."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import pickle
+import re
+import signal
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from conftest import run_cli
+
+from paddleclas_octconv.child import main as child
+from paddleclas_octconv.child import quiet
+from paddleclas_octconv.cli import job, train
+from paddleclas_octconv.run import outcome, training
+
+
+def checkpoint(folder: Path, prefix: str, epoch: int, metric: float) -> None:
+    for suffix, value in ((".pdparams", {}), (".pdopt", []), (".pdstates", None)):
+        states = {"epoch": epoch, "metric": metric}
+        content = pickle.dumps(states if value is None else value, protocol=2)
+        (folder / f"{prefix}{suffix}").write_bytes(content)
+
+
+@pytest.fixture
+def config(tmp_path) -> dict:
+    return {
+        "Global": {"output_dir": str(tmp_path), "epochs": 12, "checkpoints": None},
+        "Arch": {"name": "OctResNet50"},
+        "Metric": {"Eval": [{"TopkAcc": {"topk": [1, 5]}}]},
+    }
+
+
+def words(command: str) -> list[str]:
+    return ["paddleclas", command, "-c", "a b.yaml", "-o", "Global.epochs=12"]
+
+
+def test_the_best_epoch_and_the_next_command(config, tmp_path):
+    checkpoint(tmp_path, "best_model", 9, 0.912345)
+    checkpoint(tmp_path, "latest", 12, 0.9)
+    assert training._conclusion(config, 0, 3725, words) == [
+        f"trained for 1 h 2 min; best accuracy 0.9123, of epoch 9 of 12: "
+        f"{tmp_path}/best_model.pdparams",
+        "next: paddleclas export -c 'a b.yaml' -o Global.epochs=12",
+    ]
+
+
+def test_without_an_evaluation_none_is_made_up(config, tmp_path):
+    checkpoint(tmp_path, "latest", 12, 0)
+    first, second = training._conclusion(config, 0, 65, words)
+    assert first.startswith("trained for 1 min 5 s; no evaluation") and "latest.pdparams" in first
+    assert second == "next: paddleclas eval -c 'a b.yaml' -o Global.epochs=12"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_it_says_how_to_go_on(number, config, tmp_path):
+    (line,) = training._conclusion(config, 128 + number, 5, words)
+    assert line == "interrupted before the first checkpoint: there is nothing to go on from"
+    checkpoint(tmp_path, "latest", 3, 0.5)
+    (line,) = training._conclusion(config, 128 + number, 5, words)
+    assert line == (
+        "interrupted; 3 of 12 epochs are kept, "
+        "paddleclas train -c 'a b.yaml' -o Global.epochs=12 goes on"
+    )
+
+
+def test_what_has_failed_has_said_why(config):
+    assert training._conclusion(config, 2, 5, words) == []
+
+
+@pytest.mark.parametrize(
+    "metric, name",
+    [
+        ([{"TopkAcc": {"topk": [5]}}], "top-5 accuracy"),
+        ([{"TopkAcc": {"topk": 1}}], "accuracy"),
+        ([{"mAP": {}}], "metric"),
+        (None, "metric"),
+    ],
+)
+def test_the_metric_is_named(metric, name):
+    assert training._metric_name({"Metric": {"Eval": metric}}) == name
+
+
+def test_the_words_find_the_same_config_again():
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    args = parser.parse_args(
+        ["-c", "x", "-o", "a=1", "-o", "b=2", "--paddleclas", "dir", "--image-size", "64"]
+        + ["--epochs", "3", "--lr", "0.1", "--output", "out", "--resume", "--verbose"]
+    )
+    found = ["-c", "x", "-o", "a=1", "-o", "b=2", "--paddleclas", "dir", "--image-size", "64"]
+    assert job.words(args, "export") == [
+        *("paddleclas", "export", *found, "-o", "Global.output_dir=out"),
+    ]
+    assert job.words(args, "train") == [
+        *("paddleclas", "train", *found, "--epochs", "3", "--lr", "0.1", "--output", "out"),
+        "--resume",
+    ]
+
+
+def test_a_run_that_is_killed_for_memory_names_the_batch_size(tmp_path):
+    with outcome.Watch(tmp_path) as watch:
+        code, (line,) = watch.conclude(128 + signal.SIGKILL, launched=False)
+    assert code == 128 + signal.SIGKILL
+    assert "SIGKILL" in line and "DataLoader.Train.sampler.batch_size" in line
+
+
+def test_the_ctrl_c_that_paddle_wraps_is_one(capsys):
+    error = OSError("(External) KeyboardInterrupt: <EMPTY MESSAGE>\n\nAt:\n x.py(1): backward")
+    assert child._end(error) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_the_config_goes_into_the_file_alone(monkeypatch, tmp_path, capsys):
+    logger = logging.Logger("ppcls", level=logging.INFO)
+    file = logging.FileHandler(tmp_path / "log")
+    terminal = logging.StreamHandler(sys.stdout)
+    logger.handlers = [terminal, file]
+    engine = types.SimpleNamespace(
+        logger=types.SimpleNamespace(_logger=logger), print_config=logger.info
+    )
+    monkeypatch.setitem(sys.modules, "ppcls", types.ModuleType("ppcls"))
+    monkeypatch.setitem(sys.modules, "ppcls.engine", types.SimpleNamespace(engine=engine))
+    quiet.log_in_the_file_alone("cpu")
+    engine.print_config("the config")
+    logger.warning("is based on 4 gpus. But the number of gpu is 1")
+    logger.info("Epoch 1")
+    file.close()
+    assert capsys.readouterr().out == "Epoch 1\n"
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert lines == ["the config", "is based on 4 gpus. But the number of gpu is 1", "Epoch 1"]
+
+
+def test_a_whole_training(fetched_trainer, tiny_config, tmp_path):
+    result = run_cli("train", "-c", tiny_config, cwd=tmp_path, OMP_NUM_THREADS="2")
+    assert result.returncode == 0, result.stderr
+    assert "Paddle" not in result.stdout and "DataLoader" not in result.stdout
+    trainer, done, following = result.stderr.splitlines()
+    assert trainer.startswith("paddleclas: trainer: ")
+    assert re.fullmatch(
+        r"paddleclas: trained for \d+ s; best accuracy \d\.\d{4}, of epoch 1 of 1: "
+        r"output/OctMobileNetV1_x0_25/best_model\.pdparams",
+        done,
+    )
+    assert following == f"paddleclas: next: paddleclas export -c {tiny_config}"
+    log = (tmp_path / "output" / "OctMobileNetV1_x0_25" / "train.log").read_text()
+    assert "PaddleClas is powered by PaddlePaddle" in log and "DataLoader" in log
