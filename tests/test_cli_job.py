@@ -162,7 +162,7 @@ def test_weights_that_are_given_are_taken(fetched_trainer, tiny_config, parse, r
 def test_pretrained_network_can_be_evaluated_without_training(
     fetched_trainer, tiny_config, parse, runs
 ):
-    job.prepare("eval", parse("-c", tiny_config, "-o", "Arch.pretrained=True")).run()
+    job.prepare("eval", parse("-c", tiny_config, "-o", "Arch.pretrained=vanilla")).run()
     assert handed_over(runs[0][0]).config["Global"]["pretrained_model"] is None
     with pytest.raises(OctConvError, match="holds no trained weights"):
         job.prepare("eval", parse("-c", tiny_config))
