@@ -21,7 +21,7 @@ FLOORS = (
     ("patches",),
     ("deploy", "checkpoints"),
     ("registry", "config"),
-    ("octavize",),
+    ("octavizer",),
     ("backbones",),
     ("weights",),
     ("layers",),

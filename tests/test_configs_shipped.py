@@ -106,7 +106,8 @@ sys.path.insert(0, root)
 import numpy as np
 import paddle
 from PIL import Image
-from ppcls.data import ImageNetDataset, create_operators, transform
+from ppcls import data
+from ppcls.data import create_operators, transform
 from ppcls.data.postprocess import build_postprocess
 from ppcls.loss import build_loss
 from ppcls.metric import build_metrics
@@ -127,9 +128,10 @@ for config in configs.values():
     for mode in ("Train", "Eval"):
         section = config["DataLoader"][mode]
         create_operators(section["dataset"]["transform_ops"])
-        assert section["dataset"]["name"] == ImageNetDataset.__name__
+        assert hasattr(data, section["dataset"]["name"])
         build_loss(config["Loss"][mode])
-        build_metrics(config["Metric"][mode])
+        if config["Metric"][mode]:  # recipes that mix images have no metric of training
+            build_metrics(config["Metric"][mode])
     build_postprocess(config["Infer"]["PostProcess"])
     optimizers, schedules = build_optimizer(
         config["Optimizer"], config["Global"]["epochs"], 10, [paddle.nn.Linear(2, 2)]
@@ -139,14 +141,23 @@ print("built", len(configs))
 """
 
 
+# No trainer before 2.6 has PPHGNetV2, nor an AutoAugment that runs on numpy 1.20 and newer.
+NEED_CHECKOUT = ("PPHGNetV2", "MobileNetV3")
+
+
 @pytest.mark.parametrize("trainer", ["fetched_trainer", "checkout"])
 def test_a_trainer_builds_all_that_the_configs_name(trainer, request):
     root = request.getfixturevalue(trainer)
+    configs = {
+        name: config
+        for name, config in CONFIGS.items()
+        if trainer == "checkout" or not any(network in name for network in NEED_CHECKOUT)
+    }
     built = subprocess.run(
         [sys.executable, "-B", "-c", BUILD, str(root)],
-        input=json.dumps(CONFIGS),
+        input=json.dumps(configs),
         capture_output=True,
         text=True,
         timeout=300,
     )
-    assert f"built {len(CONFIGS)}" in built.stdout, built.stderr
+    assert f"built {len(configs)}" in built.stdout, built.stderr
