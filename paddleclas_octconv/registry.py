@@ -135,7 +135,13 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable[..., nn.La
     options = CATALOGUE[name].options
     accepted = list(inspect.signature(network).parameters)
 
-    def build(pretrained: bool | str = False, use_ssld: bool = False, **kwargs):
+    def build(
+        pretrained: bool | str = False,
+        use_ssld: bool = False,
+        frozen_stages: int | None = None,
+        **kwargs,
+    ):
+        from .backbones.frozen import freeze
         from .backbones.pretrained import load
 
         given = {key: kwargs[key] for key in kwargs if key not in _NOT_FOR_THE_NETWORK}
@@ -147,6 +153,7 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable[..., nn.La
         model.arch_name = name
         copy = backbone.__name__.partition(".arch.")[0]
         load(model, pretrained, name, copy, use_ssld, given.get("alpha"))
+        freeze(model, frozen_stages)
         return model
 
     build.__name__ = build.__qualname__ = name
@@ -159,6 +166,7 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable[..., nn.La
             of the vanilla twin, cut into octave weights; or the path or address of a ``.pdparams``
             file, of this network or of its twin.
         use_ssld: with "vanilla", the twin's weights that PaddleClas has distilled.
+        frozen_stages: keep the stem (0), and the first stages (1, 2, …), as they are in training.
         **kwargs: those of ``{network.__name__}``: alpha, conv_bias, class_num, return_stages, …
     """
     build.__dict__["octconv"] = CATALOGUE[name]

@@ -123,7 +123,8 @@ for config in configs.values():
     assert image.dtype == np.float32
     transforms = config["Infer"]["transforms"]
     (norm,) = (op["NormalizeImage"] for op in transforms if "NormalizeImage" in op)
-    expected = (np.array([255, 0, 128]) / 255 - norm["mean"]) / norm["std"]
+    scale = 1 / 255 if norm["scale"] == "1.0/255.0" else norm["scale"]
+    expected = (np.array([255, 0, 128]) * scale - norm["mean"]) / norm["std"]
     np.testing.assert_allclose(image[:, 5, 5], expected, atol=1e-6)
     for mode in ("Train", "Eval"):
         section = config["DataLoader"][mode]

@@ -21,9 +21,12 @@ class OctBackbone(nn.Layer):
     Attributes:
         arch_name: what messages call it: the registered name it was built by, or its class's.
         class_num: classes that it tells apart; PaddleClas's heads read it.
+        blocks: all that is between the stem and the head.
+        stage_ends: the index in ``blocks`` of the last one of each stage.
     """
 
     data_format: DataFormat = "NCHW"
+    blocks: nn.Sequential
     octave_stages, plain_stages = 3, 1
 
     def __init__(self, class_num: int) -> None:
@@ -58,6 +61,8 @@ class OctBackbone(nn.Layer):
         Raises:
             OctConvError: an index outside ``stages_pattern``.
         """
+        # "blocks[2]" -> 2
+        self.stage_ends = [int(pattern[len("blocks[") : -1]) for pattern in stages_pattern]
         if not return_patterns and return_stages is not None and return_stages is not False:
             stages = range(len(stages_pattern)) if return_stages is True else return_stages
             stages = stages if isinstance(stages, (list, tuple, range)) else [stages]
