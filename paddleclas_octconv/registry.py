@@ -13,7 +13,7 @@ import inspect
 import sys
 import warnings
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping
 
 from .backbones.catalogue import CATALOGUE
 from .backbones.checkpoint import implied_options
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 COPIES = ("ppcls", "paddleclas.ppcls")
 _OF_OCTAVES = ("alpha", "conv_bias")  # options that vanilla networks lack
+_CLASSES = ("num_classes", "n_classes", "nb_classes", "classes", "num_class", "class_number")
 # Keys of Arch that PaddleClas's exporter reads there, and its own networks ignore.
 _NOT_FOR_THE_NETWORK = ("infer_add_softmax",)
 
@@ -52,7 +53,8 @@ def build(name: str, **options: Any) -> nn.Layer:
         return function(**options)
     except TypeError as error:
         if "unexpected keyword argument" in str(error):
-            raise OctConvError(f"{name} takes no {str(error).rpartition(' ')[2]}") from None
+            option = str(error).rpartition(" ")[2].strip("'")
+            raise OctConvError(f"{name} takes no {option!r}{_near(option, ())}") from None
         raise
 
 
@@ -147,7 +149,7 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable[..., nn.La
         given = {key: kwargs[key] for key in kwargs if key not in _NOT_FOR_THE_NETWORK}
         for option in given:
             if option not in accepted:
-                raise OctConvError(f"{name} has no option {option!r}{suggest(option, accepted)}")
+                raise OctConvError(f"{name} has no option {option!r}{_near(option, accepted)}")
         given = implied_options(name, pretrained, given)
         model = network(**{**options, **given})
         model.arch_name = name
@@ -171,6 +173,13 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable[..., nn.La
     """
     build.__dict__["octconv"] = CATALOGUE[name]
     return build
+
+
+def _near(option: str, accepted: Iterable[str]) -> str:
+    """What was meant by an option, or nothing: other libraries count classes by other names."""
+    if option in _CLASSES:
+        return "; did you mean class_num?"
+    return suggest(option, accepted)
 
 
 def _bind_octave(backbone: ModuleType) -> Callable[..., nn.Layer]:

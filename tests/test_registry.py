@@ -71,3 +71,16 @@ def test_listing_the_names_needs_no_paddle():
 def test_every_network_knows_its_name_and_its_classes(name):
     network = getattr(paddleclas, name)(class_num=3, **few_blocks(name))
     assert (network.arch_name, network.class_num) == (name, 3)
+
+
+@pytest.mark.parametrize("option", ["num_classes", "n_classes"])
+def test_other_names_for_the_number_of_classes_are_answered_with_paddleclass(option):
+    with pytest.raises(OctConvError, match=rf"no option '{option}'; did you mean class_num\?"):
+        paddleclas.OctResNet50(**{option: 10})
+    with pytest.raises(OctConvError, match=rf"takes no '{option}'; did you mean class_num\?"):
+        registry.build("MobileNetV1", **{option: 10})
+
+
+def test_an_option_of_the_exporter_is_none_of_the_network():
+    config = {"Arch": {"name": "OctMobileNetV1_x0_25", "infer_add_softmax": False}}
+    assert arch.build_model(config).arch_name == "OctMobileNetV1_x0_25"

@@ -151,7 +151,8 @@ class OctDenseNet(OctBackbone):
         """What a layer adds goes to the end of both branches."""
         orders = {}
         channels = self.conv1_func.conv._out_channels
-        high, low = list(range(channels)), []
+        high: list[int] = list(range(channels))
+        low: list[int] = []
 
         def read_by(unit: str) -> None:
             orders[f"{unit}.bn"] = Order(outputs=np.array(high + low))

@@ -54,13 +54,13 @@ class BottleneckBlock(nn.Layer):
         )
         if reduction_ratio is None:
             self.conv2 = OctConvBNLayer(num_filters, out_channels, 1, act="relu", **options)
-            self.se = self.relu = None
+            self.se = None
         else:
             self.conv2 = OctConvBNLayer(num_filters, out_channels, 1, **options)
             self.se = OctSELayer(
                 out_channels, reduction_ratio=reduction_ratio, data_format=data_format
             )
-            self.relu = nn.ReLU()
+        self.relu = nn.ReLU()
         self.short = None
         if not shortcut:
             self.short = OctConvBNLayer(num_channels, out_channels, 1, stride=stride, **options)

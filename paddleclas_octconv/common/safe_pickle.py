@@ -60,6 +60,7 @@ class ArrayUnpickler(_Machine):
     """
 
     dispatch: ClassVar[dict[int, Callable[..., None]]] = {}
+    readline: Callable[[], bytes]
 
     def __init__(self, file: BinaryIO, encoding: str = "latin1") -> None:
         reader = _Reader(file)

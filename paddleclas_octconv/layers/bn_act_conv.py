@@ -65,6 +65,6 @@ class OctBNActConvLayer(nn.Layer):
 
     def fold_norm_into(self, before: OctBNActConvLayer) -> None:
         """Make this layer's batch norm part of the convolution whose output it normalises."""
-        if foldable_unit(before.conv, self.bn):
+        if self.bn is not None and foldable_unit(before.conv, self.bn):
             before.conv = FoldedOctConv2D(before.conv, self.bn)
             self.bn = None

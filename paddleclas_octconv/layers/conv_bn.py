@@ -128,7 +128,7 @@ class OctConvBNLayer(Reparameterizable):
         return x if self.act is None else each(self.act, x)
 
     def fold(self) -> None:
-        if foldable_unit(self.conv, self.bn):
+        if self.bn is not None and foldable_unit(self.conv, self.bn):
             self.conv = FoldedOctConv2D(self.conv, self.bn)
             self.bn = None
 

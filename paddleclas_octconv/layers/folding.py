@@ -7,11 +7,13 @@ sum and activation where a fusion pass (oneDNN, cuDNN) makes it part of a convol
 
 from __future__ import annotations
 
+from typing import Any
+
 from paddle import Tensor, concat, nn
 
 from .conv import OctConv2D
 from .norm import OctBatchNorm2D
-from .octave import Feature, Octave, pool2, up2_to
+from .octave import Feature, Octave, pair, plus, pool2, up2_to
 
 
 class Reparameterizable(nn.Layer):
@@ -57,6 +59,7 @@ class FoldedOctConv2D(nn.Layer):
     def __init__(self, conv: OctConv2D, bn: OctBatchNorm2D) -> None:
         super().__init__()
         self.stride, self.data_format = conv.stride, conv.data_format
+        self.hh: Any
         self.hh, self.lh = _fold_sum(conv.hh, conv.lh, bn.high)
         self.ll, self.hl = _fold_sum(conv.ll, conv.hl, bn.low)
         self.joins = (
@@ -69,32 +72,30 @@ class FoldedOctConv2D(nn.Layer):
             self.ll, self.hl = _join_inputs(self.hl, self.ll), None
 
     def forward(self, x: Feature, shortcut: Feature | None = None) -> Feature:
-        high, low = x if isinstance(x, Octave) else (x, None)
+        x_high, x_low = x if isinstance(x, Octave) else (x, None)
         short_high, short_low = shortcut if isinstance(shortcut, Octave) else (shortcut, None)
         if self.stride == 2:
-            high = pool2(high, self.data_format)
+            x_high = pool2(x_high, self.data_format)
 
-        y_high = self.hh(high)
+        y_high = self.hh(x_high)
         residual = None
         if self.lh is not None:
-            residual = self.lh(low)
+            residual = self.lh(x_low)
             if self.stride == 1:
                 residual = up2_to(residual, y_high, self.data_format)
-        y_high = _add(y_high, _add(residual, short_high))
-        if self.ll is None and self.hl is None:
-            return y_high
+        y_high = plus(y_high, plus(residual, short_high))
 
         residual = short_low
         if self.hl is not None:
-            residual = _add(self.hl(pool2(high, self.data_format)), short_low)
+            residual = plus(self.hl(pool2(x_high, self.data_format)), short_low)
         if self.ll is None:
-            return Octave(y_high, residual)
+            return pair(y_high, residual)
         if self.stride == 2:
-            low = pool2(low, self.data_format)
+            x_low = pool2(x_low, self.data_format)
         if self.joins:
             axis = 3 if self.data_format == "NHWC" else 1
-            low = concat([pool2(high, self.data_format), low], axis=axis)
-        return Octave(y_high, _add(self.ll(low), residual))
+            x_low = concat([pool2(x_high, self.data_format), x_low], axis=axis)
+        return pair(y_high, plus(self.ll(x_low), residual))
 
 
 def fold_batch_norm(conv: nn.Conv2D, bn: nn.BatchNorm2D, bias: bool = True) -> nn.Conv2D:
@@ -124,21 +125,22 @@ def foldable(*layers: nn.Layer | None) -> bool:
     return all(type(layer) in (type(None), nn.Conv2D, nn.BatchNorm2D) for layer in layers)
 
 
-def foldable_unit(conv: nn.Layer, bn: nn.Layer) -> bool:
+def foldable_unit(conv: nn.Layer, bn: OctBatchNorm2D) -> bool:
     """The same of an octave convolution and its batch norm."""
     return isinstance(conv, OctConv2D) and foldable(
         conv.hh, conv.hl, conv.lh, conv.ll, bn.high, bn.low
     )
 
 
-def _fold_sum(main, exchange, bn) -> tuple[nn.Conv2D | None, nn.Conv2D | None]:
-    """bn(main(x) + exchange(y)) as two convolutions, the first with all of the bias."""
+def _fold_sum(
+    main: nn.Conv2D | None, exchange: nn.Conv2D | None, bn: nn.BatchNorm2D
+) -> tuple[nn.Conv2D | None, nn.Conv2D | None]:
+    """bn(main(x) + exchange(y)) as two convolutions, the first there is with all of the bias."""
     paths = [conv for conv in (main, exchange) if conv is not None]
-    folded = [fold_batch_norm(conv, bn, bias=index == 0) for index, conv in enumerate(paths)]
+    folded = {id(conv): fold_batch_norm(conv, bn, bias=conv is paths[0]) for conv in paths}
     if paths:
-        folded[0].bias.set_value(_folded_bias(paths, bn))
-    folded = iter(folded)
-    return tuple(None if conv is None else next(folded) for conv in (main, exchange))
+        folded[id(paths[0])].bias.set_value(_folded_bias(paths, bn))
+    return folded.get(id(main)), folded.get(id(exchange))
 
 
 def _join_inputs(first: nn.Conv2D, second: nn.Conv2D) -> nn.Conv2D:
@@ -160,9 +162,3 @@ def _folded_bias(convs: list[nn.Conv2D], bn: nn.BatchNorm2D) -> Tensor:
         if conv.bias is not None:
             mean = mean - conv.bias
     return bn.bias - mean * bn.weight / (bn._variance + bn._epsilon).sqrt()
-
-
-def _add(x: Tensor | None, y: Tensor | None) -> Tensor | None:
-    if x is None or y is None:
-        return y if x is None else x
-    return x + y

@@ -37,7 +37,7 @@ class OctBatchNorm2D(OctaveLayer):
     def forward(self, x: Feature) -> Feature:
         if self.low is None:
             return self.high(x)
-        return Octave(self.high(x.high), self.low(x.low))  # type: ignore[union-attr]
+        return Octave(self.high(x.high), self.low(x.low))
 
     def vanilla_shapes(self) -> dict[str, list[int]]:
         """Scale, shift and statistics of the vanilla batch norm."""

@@ -83,7 +83,7 @@ def _append(operator: str, inputs: dict[str, Any], attributes: dict[str, Any]) -
     return output
 
 
-_APPENDED = {
+_APPENDED: dict[Patch, Callable[..., Any]] = {
     _patch("sigmoid"): _sigmoid,
     _patch("sqrt"): _sqrt,
     _patch("multiply"): _multiply,

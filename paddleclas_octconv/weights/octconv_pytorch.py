@@ -66,7 +66,7 @@ def from_octconv_pytorch(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
         earlier = sum(count for stage, count in depth.items() if stage < int(match[1]))
         return f"blocks.{earlier + int(match[2])}."
 
-    rules = [(r"layer([1-4])\.(\d{1,3})\.", resnet_block), *_RULES]
+    rules: list[tuple[str, Any]] = [(r"layer([1-4])\.(\d{1,3})\.", resnet_block), *_RULES]
     weights = {}
     for key, value in state.items():
         if not key.endswith(".num_batches_tracked"):
