@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Iterable
 
@@ -29,16 +30,25 @@ def quantize(folder: Path, images: Iterable[np.ndarray], count: int) -> None:
     Raises:
         OctConvError: NNCF cannot quantise the model.
     """
+    os.environ.setdefault("NNCF_CI", "1")  # or it would report each use to its makers, unasked
     with _quiet():
         import nncf
         import openvino
+        from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
         nncf.set_log_level(logging.ERROR)
+        # The whole range that was seen: NNCF's own choice, the mean of the images' ranges, cuts
+        # off what branches that are summed need. On the digits, it changed the class of 1.3 % of
+        # the images, this one of 0.7 %, and logits by 34 % and 10 %.
+        parameters = nncf.AdvancedQuantizationParameters(
+            activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
+        )
         try:
             quantized = nncf.quantize(
                 openvino.Core().read_model(str(folder / FILES["fp32"])),
                 nncf.Dataset(images),
                 subset_size=count,
+                advanced_parameters=parameters,
             )
             openvino.save_model(quantized, str(folder / FILES["int8"]), compress_to_fp16=False)
         except RuntimeError as error:
