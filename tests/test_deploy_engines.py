@@ -388,6 +388,7 @@ def test_a_loss_above_the_limit_is_refused(copy, tiny_config, monkeypatch):
             "nowhere.txt",
         ),
         (["--openvino", "--format", "pir"], {}, "--openvino with --format pir"),
+        (["--openvino"], {"Slim": "{quant: {name: pact}}"}, "--openvino: this config trains for"),
         (["--openvino", "--int8", "--max-drop", "-1"], {}, "'-1' should be a number from 0"),
         (["--openvino", "--int8", "--max-drop", "nan"], {}, "'nan' should be a number from 0"),
         (["--openvino", "--int8", "--calibration-images", "0"], {}, "'0' should be a whole number"),

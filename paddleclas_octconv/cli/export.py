@@ -77,8 +77,13 @@ def run(args: argparse.Namespace) -> int:
         raise OctConvError(
             f"--openvino with --format {args.format}: OpenVINO reads inference.pdmodel alone"
         )
-    if args.int8 and quantized:
-        raise OctConvError("--int8: this config trains for INT8 already (Slim.quant)")
+    for option in ("openvino", "int8"):
+        if quantized and getattr(args, option):
+            # OpenVINO reads it, but gives other classes.
+            raise OctConvError(
+                f"--{option}: this config trains for INT8 by PaddleSlim (Slim.quant), which Paddle "
+                "alone runs right: train without Slim, and export with --openvino --int8"
+            )
     data = add.data_of(task.config, args.calibration_images) if args.int8 else None
     if args.format is None and not args.openvino:
         formats = ()  # those that this network can be written in
