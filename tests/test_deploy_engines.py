@@ -13,6 +13,7 @@ from conftest import error_line, run_python
 
 from paddleclas_octconv import cli, registry
 from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.config import check
 from paddleclas_octconv.deploy import (
     agreement,
     classify,
@@ -388,7 +389,6 @@ def test_a_loss_above_the_limit_is_refused(copy, tiny_config, monkeypatch):
             "nowhere.txt",
         ),
         (["--openvino", "--format", "pir"], {}, "--openvino with --format pir"),
-        (["--openvino"], {"Slim": "{quant: {name: pact}}"}, "--openvino: this config trains for"),
         (["--openvino", "--int8", "--max-drop", "-1"], {}, "'-1' should be a number from 0"),
         (["--openvino", "--int8", "--max-drop", "nan"], {}, "'nan' should be a number from 0"),
         (["--openvino", "--int8", "--calibration-images", "0"], {}, "'0' should be a whole number"),
@@ -417,3 +417,15 @@ def test_export_without_an_engine_names_the_extra(
     import re
 
     assert re.search(said, error_line(capsys.readouterr().err))
+
+
+def test_what_paddleslim_has_quantised_is_not_converted(
+    tiny_config, fetched_trainer, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(check, "check_slim", lambda section: None)  # PaddleSlim may be missing
+    config = tmp_path / "slim.yaml"
+    section = {"Slim": {"quant": {"name": "pact"}}}
+    config.write_text(yaml.safe_dump({**yaml.safe_load(tiny_config.read_text()), **section}))
+    assert export(config, fetched_trainer, tmp_path, "--openvino") == 2
+    said = error_line(capsys.readouterr().err)
+    assert "--openvino: this config trains for INT8 by PaddleSlim" in said
