@@ -249,9 +249,68 @@ def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
                      + ["| " + " | ".join(line) + " |" for line in lines])  # fmt: skip
 
 
+def published(root: Path) -> str:
+    """The weights that the paper's authors published."""
+    from paddleclas_octconv.weights.published import CHECKPOINTS
+
+    lines = [
+        "| network | alpha | top-1 | top-5 | Open Model Zoo | file |",
+        "|---|--:|--:|--:|--:|---|",
+    ]
+    for checkpoint in CHECKPOINTS:
+        reproduced = f"{checkpoint.reproduced:.2f}" if checkpoint.reproduced else ""
+        lines.append(
+            f"| {checkpoint.network} | {checkpoint.alpha:g} | {checkpoint.top1:.1f} | "
+            f"{checkpoint.top5:.1f} | {reproduced} | `{checkpoint.path}`, {checkpoint.about_size} |"
+        )
+    return "\n".join(lines)
+
+
+def finetune(root: Path) -> str:
+    """Octave networks from a twin's weights and from scratch, seed by seed."""
+    file = root / "results" / "finetune.json"
+    if not file.is_file():
+        return "_Not measured yet: `python benchmarks/finetune.py`._"
+    data = json.loads(file.read_text(encoding="utf-8"))
+    rates = sorted({run["rate"] for run in data["runs"]})
+    lines = [
+        f"| start | {' | '.join(f'learning rate {rate:g}' for rate in rates)} |",
+        f"|---|{'--:|' * len(rates)}",
+    ]
+    for arm in dict.fromkeys(run["arm"] for run in data["runs"]):
+        cells = []
+        for rate in rates:
+            top1 = [r["top1"] for r in data["runs"] if (r["arm"], r["rate"]) == (arm, rate)]
+            mean = sum(top1) / len(top1)
+            cells.append(f"**{100 * mean:.1f}** ({', '.join(f'{100 * t:.1f}' for t in top1)})")
+        lines.append(f"| {arm} | {' | '.join(cells)} |")
+    machine = data["machine"]
+    paddle = machine["versions"].get("paddlepaddle") or machine["versions"].get("paddlepaddle-gpu")
+    lines += [
+        "",
+        f"Top-1 in percent on {data['test_images']} images after {data['steps']} steps, mean and "
+        f"each of three seeds; the twin knew the digits before at {100 * data['twin_top1']:.1f} %. "
+        f"{machine['date']}, {machine['processor'].strip()}, {machine['cores']} cores, Paddle "
+        f"{paddle}; `{machine['command']}`, [data](../results/finetune.json).",
+    ]
+    return "\n".join(lines)
+
+
 TABLES: dict[str, Callable[[Path], Any]] = {
     table.__name__: table
-    for table in (provenance, rule, engines, costs, sizes, threads, forms, kernels, training)
+    for table in (
+        provenance,
+        rule,
+        engines,
+        costs,
+        sizes,
+        threads,
+        forms,
+        kernels,
+        training,
+        published,
+        finetune,
+    )
 }
 
 

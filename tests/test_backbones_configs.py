@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+
+import numpy as np
 import paddle
 import pytest
 import yaml
 from backbones import twin
 from conftest import CLASS_NUM, error_line, run_cli
+from mxnet_files import drawn, params
 
 from paddleclas_octconv.config import shipped_configs
 
 CONFIGS = {
     name: yaml.safe_load(path.read_text(encoding="utf-8"))
     for name, path in shipped_configs().items()
-    if name.startswith("ImageNet/")
+    if name.startswith("ImageNet/") and "/published/" not in name
 }
 FINE_TUNING = "ImageNet/OctResNet50_from_ResNet50.yaml"
 
@@ -56,12 +60,42 @@ def test_config_trains(name, tiny_data, fetched_trainer, tmp_path):
         assert "cut from those of the vanilla twin; fc starts anew" in log + done.stderr
 
 
-def test_fine_tuning_without_weights_says_which_file_lacks(tiny_data, tmp_path):
-    done = run_cli("train", "-c", FINE_TUNING, *on_tiny_data(tiny_data), cwd=tmp_path)
+@pytest.mark.parametrize(
+    "pretrained, message",
+    [
+        ("./w.pdparams", "Arch.pretrained: ./w.pdparams: no such file"),
+        ("True", "pretrained: True: no ImageNet weights of OctResNet50 are published"),
+    ],
+)
+def test_fine_tuning_without_weights_says_what_lacks(tiny_data, tmp_path, pretrained, message):
+    options = [*on_tiny_data(tiny_data), "-o", f"Arch.pretrained={pretrained}"]
+    done = run_cli("train", "-c", FINE_TUNING, *options, cwd=tmp_path)
     assert done.returncode == 2
-    assert "Arch.pretrained: ./pretrained/ResNet50_pretrained.pdparams: no such file" in error_line(
-        done.stderr
+    assert message in error_line(done.stderr)
+
+
+def test_a_published_network_is_fine_tuned_to_other_classes(tiny_data, fetched_trainer, tmp_path):
+    file = "mobilenet_v1_075_alpha-0.375"
+    (tmp_path / "cache").mkdir()
+    for wheel in fetched_trainer.parents[1].glob("*.whl"):
+        shutil.copy(wheel, tmp_path / "cache")
+    (tmp_path / f"{file}.params").write_bytes(params(drawn(file)))
+    done = run_cli(
+        *("train", "-c", "ImageNet/published/OctMobileNetV1_x0_75_alpha0.375.yaml"),
+        *(*on_tiny_data(tiny_data), "-o", "Arch.frozen_stages=1"),
+        cwd=tmp_path,
+        PADDLECLAS_OCTCONV_WEIGHTS_URL=str(tmp_path),
+        PADDLECLAS_OCTCONV_CACHE=str(tmp_path / "cache"),
     )
+    assert done.returncode == 0, done.stderr
+    log = next((tmp_path / "output").rglob("train.log")).read_text()
+    assert "top-1 70.5 %): the network's own; fc starts anew" in log + done.stderr
+    trained = paddle.load(str(next((tmp_path / "output").rglob("latest.pdparams"))))
+    given = drawn(file)
+    np.testing.assert_array_equal(trained["conv.conv.weight"].numpy(), given["conv1.0.weight"])
+    last = trained["blocks.12.pointwise_conv.conv.hh.weight"].numpy()
+    assert not np.array_equal(last, given["L5_B1.conv2.conv_h2h.weight"])
+    assert trained["fc.weight"].shape == [768, CLASS_NUM]
 
 
 def test_the_alphas_of_the_paper_are_there():
