@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -84,6 +85,20 @@ def test_image_in_both_splits_is_found_under_another_name(images, capsys):
     said = capsys.readouterr().out
     assert "1 images are in both Train and Eval" in said
     assert f"{images / 'train.txt'}:3 = {images / 'val.txt'}:7" in said
+
+
+def test_all_that_is_found_is_there_as_json(images, capsys):
+    shutil.copy(images / "images" / "2.png", images / "images" / "30.png")
+    (images / "images" / "3.png").write_bytes(b"")
+    assert run(images, "--json") == 2
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    train, val = found["splits"]
+    assert (train["name"], train["images"], val["images"]) == ("Train", 24, 16)
+    assert train["problems"][0]["line"] == 4 and train["problems"][0]["problem"] == "undecodable"
+    assert train["classes"] == {str(label): 6 for label in range(CLASS_NUM)}
+    assert found["shared"] == [{"splits": ["Train", "Eval"], "lines": [3, 7]}]
+    assert said.err.startswith("paddleclas: error: 1 lines")
 
 
 def test_class_without_images_is_named(images, capsys):

@@ -126,9 +126,9 @@ def test_a_config_gets_its_digits(tmp_path, monkeypatch, capsys, mode):
     monkeypatch.chdir(tmp_path)
     data.ensure_for(CONFIG, mode)
     assert (tmp_path / "dataset/digits/val_list.txt").is_file()
-    assert capsys.readouterr().out.count("prepared") == 1
+    assert capsys.readouterr().err.count("prepared") == 1
     data.ensure_for(CONFIG, mode)
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().err == ""
 
 
 def test_data_from_elsewhere_is_left_alone(tmp_path, monkeypatch):

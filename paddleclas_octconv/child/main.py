@@ -147,6 +147,7 @@ def _prepare_engine(handover: Handover, start: resume.Start) -> None:
     from .epochs import prepare_epochs
     from .images import count_unreadable_images
     from .loss import stop_at_non_finite
+    from .results import tell_evaluations, tell_predictions
     from .setup import explain_setup
 
     logging.raiseExceptions = False  # a full disk shall be told of once, not by every log line
@@ -156,6 +157,10 @@ def _prepare_engine(handover: Handover, start: resume.Start) -> None:
         quiet.log_in_the_file_alone(handover.config["Global"]["device"])
     count_unreadable_images()
     explain_setup()
+    if handover.mode == "infer":
+        tell_predictions()
+    elif handover.mode == "eval":
+        tell_evaluations()
     if handover.mode == "train":
         cpu_convolution.install()
         paddle_save.save_whole_checkpoints(save_load)

@@ -14,6 +14,7 @@ from ..patches import paddleclas_logger
 _THREADS = ("WARNING: OMP_NUM_THREADS set to", "PLEASE USE OMP_NUM_THREADS WISELY")
 # PaddleClas's advice on the learning rate, which on a CPU speaks of GPUs that are not there.
 _GPUS = "gpus. But the number of gpu is"
+_FOUND = "[{'"  # what it finds in images, as Python writes it; the command prints a table
 
 
 def import_paddle(verbose: bool) -> None:
@@ -40,6 +41,10 @@ def log_in_the_file_alone(device: str) -> None:
     """
 
     def is_told(record: logging.LogRecord) -> bool:
-        return device == "gpu" or _GPUS not in record.getMessage()
+        message = record.getMessage()
+        if message.startswith(_FOUND):
+            return False
+        return device == "gpu" or _GPUS not in message
 
     paddleclas_logger.print_config_into_files(is_told)
+    paddleclas_logger.print_nothing()

@@ -41,6 +41,11 @@ def image_failed(image: str, reason: str) -> None:
     _write({"image": image, "reason": reason}, "images")
 
 
+def found(result: dict) -> None:
+    """Tell what the run is for: an evaluation's averages, or the prediction for an image."""
+    _write(result, "results")
+
+
 def _rank() -> str:
     return f"rank-{os.environ.get('PADDLE_TRAINER_ID') or '0'}"
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from .. import data
 from ..common.errors import OctConvError
+from ..common.say import say
 from ..config import find_config, load_config
 from ..config.check import check_keys, get
 from ..config.data_sets import ONE_LABEL
-from .options import add_config, add_overrides, positive
+from .options import add_config, add_json, add_overrides, positive
 
 HELP = "look for missing, broken, mislabelled and shared images in a config's data"
 SHOWN = 10  # lines of each kind, unless --all
@@ -23,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     add_overrides(parser, "set a value of the config; any number of times")
     parser.add_argument("--threads", type=positive, metavar="N", help="images read at once")
+    add_json(parser)
     parser.add_argument("--all", action="store_true", help=f"not only {SHOWN} lines of each kind")
 
 
@@ -41,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     check_keys(config, "eval" if get(config, "DataLoader.Train") is None else "train")
     data.ensure_for(config, "train")
     shown = sys.maxsize if args.all else SHOWN
-    checked, wrong = [], 0
+    checked = []
     for split in _splits(config):
 
         def progress(lines, total, name=split.name):
@@ -49,11 +52,20 @@ def run(args: argparse.Namespace) -> int:
             return tqdm(lines, desc=name, total=total, unit=" images", disable=None)
 
         findings = survey.survey(split, threads, progress)
-        wrong += _print_findings(findings, shown)
+        if not args.json:
+            _print_findings(findings, shown)
         checked.append(findings)
-    for index, one in enumerate(checked):
-        for other in checked[index + 1 :]:
-            _print_shared(one, other, survey.in_both(one, other), shown)
+    shared = [
+        (one, other, survey.in_both(one, other))
+        for index, one in enumerate(checked)
+        for other in checked[index + 1 :]
+    ]
+    if args.json:
+        print(json.dumps(_as_json(checked, shared), indent=2, ensure_ascii=False))
+    else:
+        for one, other, lines in shared:
+            _print_shared(one, other, lines, shown)
+    wrong = sum(map(_wrong_lines, checked))
     if wrong:
         raise OctConvError(f"{wrong} lines have to be mended, see above")
     return 0
@@ -71,7 +83,7 @@ def _splits(config: dict[str, Any]) -> list:
             continue
         key = f"DataLoader.{name}.dataset"
         if dataset.get("name") not in ONE_LABEL:
-            print(f"{name}: {key}.name: {dataset.get('name')} is not one that is checked")
+            say(f"{name}: {key}.name: {dataset.get('name')} is not one that is checked")
             continue
         for required in ("image_root", "cls_label_path"):
             if not isinstance(dataset.get(required), str):
@@ -85,13 +97,46 @@ def _splits(config: dict[str, Any]) -> list:
     return splits
 
 
-def _print_findings(findings, shown: int) -> int:
-    """Print what was found in a split; returns the number of lines that are wrong."""
+def _wrong_lines(findings) -> int:
+    """The number of lines that are wrong; an empty list counts as one."""
+    if not findings.images:
+        return 1
+    return len({number for lines in findings.problems.values() for number, _ in lines})
+
+
+def _as_json(checked: list, shared: list[tuple]) -> dict[str, Any]:
+    """All that was found, with nothing cut short."""
+    return {
+        "splits": [
+            {
+                "name": findings.split.name,
+                "list": str(findings.split.path),
+                "images": findings.images,
+                "classes": {str(label): n for label, n in sorted(findings.classes.items())},
+                "empty_classes": findings.empty_classes,
+                "problems": [
+                    {"line": number, "problem": problem, "what": what}
+                    for problem, lines in findings.problems.items()
+                    for number, what in lines
+                ],
+            }
+            for findings in checked
+        ],
+        "shared": [
+            {"splits": [one.split.name, other.split.name], "lines": [here, there]}
+            for one, other, lines in shared
+            for here, there in lines
+        ],
+    }
+
+
+def _print_findings(findings, shown: int) -> None:
+    """Print what was found in a split."""
     split, counts = findings.split, findings.classes.values()
     print(f"{split.name}: {findings.images} images in {split.path}")
     if not findings.images:
         print("  empty")
-        return 1
+        return
     if counts:
         print(
             f"  {len(counts)} classes of {min(counts)} to {max(counts)} images "
@@ -104,7 +149,6 @@ def _print_findings(findings, shown: int) -> int:
     for problem, lines in findings.problems.items():
         print(f"  {problem}: {len(lines)}")
         _print_lines([f"{split.path}:{number}: {what}" for number, what in lines], shown)
-    return len({number for lines in findings.problems.values() for number, _ in lines})
 
 
 def _print_shared(one, other, shared: list[tuple[int, int]], shown: int) -> None:

@@ -139,3 +139,12 @@ def asks_for_cpu(args: argparse.Namespace) -> bool:
     """Whether the command line itself says that the CPU shall be used."""
     given = getattr(args, "recipe_device", None)
     return given == "cpu" or "Global.device=cpu" in args.override
+
+
+def add_json(parser: argparse.ArgumentParser) -> Any:
+    """Add ``--json``; returns the group of which one option can be given."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--json", action="store_true", help="print JSON, and all else on standard error"
+    )
+    return group

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import warnings
 from typing import Any
 
 from ..common.errors import OctConvError
 from ..config import find_config, load_config
 from ..config.check import get
-from .options import add_config, add_overrides
+from ..config.recipe import apply
+from .options import add_config, add_json, add_overrides, add_recipe, recipe_of
+from .tables import fitted
 
 HELP = "print a config's network layer by layer"
 
@@ -18,6 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_config(parser)
     add_overrides(parser, "set a value")
+    add_recipe(parser, "image_size")
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,11 +34,15 @@ def run(args: argparse.Namespace) -> int:
     from ..visualize.trace import trace
 
     config = load_config(find_config(args.config), args.override)
+    apply(config, recipe_of(args))
     shape = image_shape(config)
     model = trained.build(config)
     steps = trace(model, paddle.zeros([1, *shape]))
     trainable = sum(p.size for p in model.parameters() if p.trainable)
-    print(render(steps, shape, trainable))
+    if args.json:
+        print(json.dumps(as_json(steps, shape, trainable), indent=2))
+    else:
+        print(render(steps, shape, trainable))
     return 0
 
 
@@ -56,6 +65,28 @@ def image_shape(config: dict[str, Any]) -> list[int]:
     return shape
 
 
+def as_json(steps: list, shape: list[int], trainable: int) -> dict[str, Any]:
+    """What ``render`` shows, as numbers."""
+    return {
+        "input": shape,
+        "layers": [
+            {
+                "name": step.name,
+                "type": step.kind,
+                "high": list(step.high),
+                "low": None if step.low is None else list(step.low),
+                "parameters": int(step.parameters),
+                "multiply_adds": int(sum(step.multiply_adds)),
+            }
+            for step in steps
+        ],
+        "total_parameters": int(sum(step.parameters for step in steps)),
+        "trainable_parameters": int(trainable),
+        "multiply_adds": int(sum(sum(step.multiply_adds) for step in steps)),
+        "low_multiply_adds": int(sum(step.multiply_adds[1] for step in steps)),
+    }
+
+
 def render(steps: list, shape: list[int], trainable: int) -> str:
     """The table and the totals; those of the parameters are what ``paddle.summary`` counts."""
     from prettytable import PrettyTable
@@ -73,7 +104,7 @@ def render(steps: list, shape: list[int], trainable: int) -> str:
     low_share = sum(step.multiply_adds[1] for step in steps) / max(1, sum(costs))
     lines = [
         f"input {_shape(shape)}",
-        str(table),
+        fitted(table),
         f"Total params: {total:,}",
         f"Trainable params: {trainable:,}",
         f"Non-trainable params: {total - trainable:,}",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping
 
 from ..common.errors import OctConvError
+from ..common.say import say
 from ..common.suggest import suggest
 from . import list_files
 
@@ -69,7 +70,7 @@ def ensure_for(config: Mapping[str, Any], mode: str = "train") -> None:
         is_default = os.path.abspath(root) == os.path.abspath(DEFAULT_ROOT)
         if dataset == "digits" and is_default:
             prepare(dataset)
-            print(f"prepared {root / dataset}", flush=True)
+            say(f"prepared {root / dataset}")
         elif key != _LABEL_MAP:
             option = "" if is_default else f" --root {root}"
             raise OctConvError(

@@ -24,18 +24,47 @@ PRINT_CONFIG = Patch(
     f"{TRAINER}, without `--verbose`",
     "it fills the terminal with a banner and the whole config: they stand in the log file",
 )
-PATCHES = (ERROR, LOGGER, PRINT_CONFIG)
+INFO = Patch(
+    "ppcls.utils.logger.info",
+    TRAINER,
+    "the averages of an evaluation are only logged: they are told to the command, for its table",
+)
+PRINT = Patch(
+    "ppcls.engine.engine.print",
+    f"{TRAINER} that infers, without `--verbose`",
+    "2.4 prints what it finds as Python writes it: the command prints a table",
+    "2.5",
+)
+PATCHES = (ERROR, INFO, LOGGER, PRINT_CONFIG, PRINT)
 
 
 def hear_errors(listener: Callable[[str], None]) -> None:
     """Have each message of ``logger.error`` passed on, on every rank, after it was logged."""
     from ppcls.utils import logger
 
-    def log_and_pass_on(error, message, *args):
-        error(message, *args)
+    ERROR.wrap(logger, _passing_on_to(listener))
+
+
+def hear_infos(listener: Callable[[str], None]) -> None:
+    """Have each message of ``logger.info`` passed on, on every rank, after it was logged."""
+    from ppcls.utils import logger
+
+    INFO.wrap(logger, _passing_on_to(listener))
+
+
+def _passing_on_to(listener: Callable[[str], None]) -> Callable:
+    def log_and_pass_on(log, message, *args):
+        log(message, *args)
         listener(str(message))
 
-    ERROR.wrap(logger, log_and_pass_on)
+    return log_and_pass_on
+
+
+def print_nothing() -> None:
+    """Let the engine print nothing by itself; what it logs is logged."""
+    from ppcls.engine import engine
+
+    PRINT.put(engine, lambda *args, **kwargs: None)
 
 
 def print_config_into_files(is_told: Callable[[logging.LogRecord], bool]) -> None:

@@ -40,6 +40,7 @@ class Job:
         allow_non_finite_loss: whether it trains on where the loss is not a number.
         verbose: whether the terminal has all that Paddle and PaddleClas have to say.
         output: the file that takes all that is said; None: standard output and error.
+        results: what the last run has found, see ``outcome.Outcome``.
     """
 
     mode: str
@@ -52,6 +53,7 @@ class Job:
     allow_non_finite_loss: bool = False
     verbose: bool = False
     output: IO[str] | None = None
+    results: tuple[dict, ...] = ()
     _checked: bool = False
 
     def run(
@@ -100,6 +102,7 @@ class Job:
             outcome = watch.conclude(code, launched=bool(self.options))
         for line in outcome.lines:
             say(line, self.output)
+        self.results = outcome.results
         return outcome.code
 
     def _start(

@@ -26,10 +26,18 @@ _OUT_OF_MEMORY = (
 
 
 class Outcome(NamedTuple):
-    """How a run has ended. code: of the rank that failed first, where one did; lines: to say."""
+    """How a run has ended.
+
+    Attributes:
+        code: of the rank that failed first, where one did.
+        lines: to say.
+        results: what it has found: ``{"epoch": …, "values": {…}}`` of each evaluation, or
+            ``{"prediction": {…}}`` for each image.
+    """
 
     code: int
     lines: tuple[str, ...] = ()
+    results: tuple[dict, ...] = ()
 
 
 class Watch:
@@ -65,7 +73,7 @@ class Watch:
         lines = self._images()
         interrupted = code in (128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + 1)
         if code == 0 or interrupted:
-            return Outcome(code, lines)
+            return Outcome(code, lines, tuple(_entries(self._folder / "results")))
         if launched:
             code, line = self._culprit(code)
             return Outcome(code, (*lines, f"error: {line}"))

@@ -1,0 +1,65 @@
+"""What an evaluation or an inference finds, told to the process that has started this one.
+
+PaddleClas only logs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from typing import Any, Iterator
+
+from ..patches.paddleclas_engine import make_within
+from ..patches.paddleclas_logger import hear_infos
+from . import telling
+
+# As every version logs it: [Eval][Epoch 3][Avg]CELoss: 1.09, loss: 1.09, top1: 0.36
+_EVALUATED = re.compile(r"\[Eval\]\[Epoch (\d+)\]\[Avg\](.*)")
+_VALUE = re.compile(r"([\w@.-]+): (-?[0-9.]+(?:e[+-]?\d+)?|nan|inf)")
+
+
+def tell_evaluations() -> None:
+    """Tell the averages of each evaluation, once for all ranks."""
+    if (os.environ.get("PADDLE_TRAINER_ID") or "0") == "0":
+        hear_infos(_evaluated)
+
+
+def tell_predictions() -> None:
+    """Tell what is predicted for each image."""
+    make_within(_with_predictions)
+
+
+def _evaluated(message: str) -> None:
+    found = _EVALUATED.search(message)
+    if found:
+        values = {name: float(value) for name, value in _VALUE.findall(found[2])}
+        telling.found({"epoch": int(found[1]), "values": values})
+
+
+@contextlib.contextmanager
+def _with_predictions(engine: Any) -> Iterator[None]:
+    yield
+    postprocess = getattr(engine, "postprocess_func", None)
+    if postprocess is None:
+        return
+
+    def postprocess_and_tell(output: Any, file_names: Any = None) -> Any:
+        predictions = postprocess(output, file_names)
+        for prediction in predictions if isinstance(predictions, list) else ():
+            if isinstance(prediction, dict):
+                telling.found({"prediction": _plain(prediction)})
+        return predictions
+
+    engine.postprocess_func = postprocess_and_tell
+
+
+def _plain(value: Any) -> Any:
+    """A value without what JSON does not know, such as numbers of numpy."""
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
