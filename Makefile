@@ -16,13 +16,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint benchmarks clean
+.PHONY: help demo test lint benchmarks results clean
 
 help:
 	@echo 'make demo    install into $(VENV); train, evaluate, export and predict handwritten digits'
 	@echo 'make test    install into $(VENV); run the tests (PYTEST_ARGS="-k export" chooses some)'
 	@echo 'make lint    check style, formatting and types'
 	@echo 'make benchmarks  measure the tables of docs/performance.md again, on an idle machine'
+	@echo 'make results  repeat the short comparison of docs/results.md: half an hour on two idle cores'
 	@echo 'make clean   remove what the other targets made'
 
 $(VENV)/bin/python:
@@ -50,6 +51,11 @@ lint: $(VENV)/bin/python
 # In the environment that is active, with the extras [cpu,openvino,onnx,int8].
 benchmarks:
 	benchmarks/measure.sh
+
+# In the environment that is active, with the extra [cpu].
+results:
+	paddleclas compare --preset small --seeds 1,2,3 --jobs 2 --output output/results/small
+	python docs/tables.py --keep output/results/small small
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info output inference log dataset/digits

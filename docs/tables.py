@@ -1,5 +1,9 @@
 """Fills the tables of these pages with the measured data: ``python docs/tables.py``.
 
+``python docs/tables.py --keep FOLDER NAME`` takes over the results of a finished ``paddleclas
+compare`` first: ``results/NAME.json``, without weights and images, and its curves,
+``docs/images/NAME-*.png``.
+
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; it is made of the JSON files
 that ``paddleclas benchmark --json`` (``benchmarks/``) and ``paddleclas compare`` (``results/``)
 wrote. A test holds pages and data together.
@@ -7,14 +11,21 @@ wrote. A test holds pages and data together.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
+
+from paddleclas_octconv.compare import tables as comparison
 
 ROOT = Path(__file__).resolve().parent.parent
 MISSING = "_Not measured yet on an idle machine: `make benchmarks`._"
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+NOT_RUN = "_Not run yet._"
+PLOTS = ("accuracy-*.png",)  # of a report: the curves, and accuracy against what it costs
+POINTS = 120  # of a learning rate's curve that are kept
 _ENGINES = {"paddle": "Paddle Inference", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 _PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "int8": "INT8"}
 
@@ -171,6 +182,72 @@ def training(root: Path) -> str:
     return _table(["", "median ms", "over the twin"], lines)
 
 
+def comparisons(root: Path) -> str:
+    """Everything that was compared: verdict, tables, curves and what they depend on."""
+    parts = []
+    for file, results in _comparisons(root):
+        names = ", ".join(model["model"] for model in results["models"])
+        parts.append(f"### {file.stem}: {names}")
+        parts.append(f"Data: [`results/{file.name}`](../results/{file.name}).")
+        parts += [f"> {verdict['text']}" for verdict in results["verdicts"]]
+        for table in (comparison.accuracy_table(results), comparison.cost_table(results)):
+            parts += [_table(table.header, table.rows), table.note]
+        images = sorted((root / "docs" / "images").glob(f"{file.stem}-*.png"))
+        parts += [f"![{image.stem}](images/{image.name})" for image in images]
+        facts = (f"{name}: {_fact(name, value)}" for name, value in comparison.facts(results))
+        parts.append("; ".join(facts) + ".")
+    return "\n\n".join(parts) or NOT_RUN
+
+
+def verdict(root: Path) -> str:
+    """The verdicts of all comparisons, each with its file."""
+    lines = []
+    for file, results in _comparisons(root):
+        said = (each["text"] for each in results["verdicts"])
+        lines += [f"- {text} ([`{file.stem}`](../results/{file.name}))" for text in said]
+    return "\n".join(lines) or NOT_RUN
+
+
+def _comparisons(root: Path) -> Iterable[tuple[Path, dict]]:
+    """The files of ``paddleclas compare`` in ``results``, which holds others too."""
+    for file in sorted((root / "results").glob("*.json")):
+        results = json.loads(file.read_text(encoding="utf-8"))
+        if "verdicts" in results:
+            yield file, results
+
+
+def keep(folder: Path, name: str, root: Path = ROOT) -> None:
+    """Take over the results of a comparison.
+
+    Args:
+        folder: that ``paddleclas compare`` has written.
+        name: what they are called here.
+        root: the folder that holds ``results`` and ``docs``.
+    """
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    for model in results["models"]:
+        model["mistakes"] = []  # they name images
+        for run in model["runs"]:
+            rates = run["curves"]["learning_rate"]
+            run["curves"]["learning_rate"] = rates[:: max(1, len(rates) // POINTS)]
+    (root / "results").mkdir(exist_ok=True)
+    text = json.dumps(results, indent=1, ensure_ascii=False)
+    # Points of curves and rows of matrices are lists of numbers: each on a line of its own.
+    text = re.sub(r"\[\s+([-\d.e]+(?:,\s+[-\d.e]+)*)\s+\]", _on_a_line, text)
+    (root / "results" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    for pattern in PLOTS:
+        for plot in sorted((folder / "plots").glob(pattern)):
+            shutil.copy(plot, root / "docs" / "images" / f"{name}-{plot.name}")
+
+
+def _on_a_line(match: re.Match) -> str:
+    return f"[{', '.join(match[1].split())}]".replace(",,", ",")
+
+
+def _fact(name: str, value: str) -> str:
+    return f"`{value}`" if name == "Command" else value
+
+
 def _rows(root: Path, name: str) -> Rows:
     """The rows of a file in ``benchmarks``; none where it was not measured."""
     file = root / "benchmarks" / f"{name}.json"
@@ -299,23 +376,19 @@ def finetune(root: Path) -> str:
 TABLES: dict[str, Callable[[Path], Any]] = {
     table.__name__: table
     for table in (
-        provenance,
-        rule,
-        engines,
-        costs,
-        sizes,
-        threads,
-        forms,
-        kernels,
-        training,
-        published,
-        finetune,
+        *(provenance, rule, engines, costs, sizes, threads, forms, kernels, training),
+        *(published, finetune, comparisons, verdict),
     )
 }
 
 
 def main() -> None:
     """Write the pages whose tables have changed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keep", nargs=2, metavar=("FOLDER", "NAME"))
+    given = parser.parse_args().keep
+    if given:
+        keep(Path(given[0]), given[1])
     for page in pages():
         before = page.read_text(encoding="utf-8")
         after = fill(before)

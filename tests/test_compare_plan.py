@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from pathlib import Path
 
@@ -193,3 +194,54 @@ def test_no_step_left_is_an_error(tmp_path, configs):
 
 def flat(config) -> dict:
     return plan._flat(config)
+
+
+def test_each_octave_network_is_trained_with_each_alpha(tmp_path, configs):
+    options = plan.Options(configs=configs, alphas=[0.25, 0.5], output=tmp_path / "output")
+    planned = plan.make(options)
+    assert [run.name for run in planned.runs] == ["tiny-alpha0.25", "tiny-alpha0.5", "twin"]
+    alphas = [run.config["Arch"].get("alpha") for run in planned.runs]
+    assert alphas == [0.25, 0.5, None]
+
+
+def test_networks_of_paddleclas_are_trained_beside(tmp_path, configs, fetched_trainer):
+    options = plan.Options(configs=configs, beside=["PPLCNet_x1_0"], output=tmp_path / "output")
+    *_, twin_run, beside = plan.make(options).runs
+    assert beside.config["Arch"] == {"name": "PPLCNet_x1_0", "class_num": 4}
+    assert beside.config["Optimizer"] == twin_run.config["Optimizer"]
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--alphas", "0.5,1"], ["--alphas", "[0, 1)", "1.0"]),
+        (["--alphas", "x"], ["--alphas", "'x'"]),
+        (["--beside", "MobileNetV1_x0_25"], ["--beside MobileNetV1_x0_25", "compared already"]),
+        (["--beside", "PPLCNet_x1"], ["--beside PPLCNet_x1", "PPLCNet_x1_0"]),
+        (["--jobs", "0"], ["--jobs", "'0'"]),
+        (["--engine", "openvin"], ["--engine", "openvin"]),
+    ],
+)
+def test_what_cannot_be_compared_is_named(
+    capsys, tmp_path, configs, fetched_trainer, arguments, words
+):
+    line = refused(capsys, tmp_path, *configs, *arguments)
+    assert all(word in line for word in words), line
+
+
+def test_published_figures_stand_beside_the_published_recipe_alone():
+    from paddleclas_octconv.compare import published
+    from paddleclas_octconv.config import load_config
+
+    def recipe(name: str) -> dict:
+        return load_config(find_config(name))
+
+    config = recipe("CIFAR10/OctResNet50.yaml")
+    assert published.figures_for(config, 50_000).eval_accuracy == 0.7915
+    assert published.figures_for(config, 5_000) is None
+    for change in ("epochs", "image_shape"):
+        other = copy.deepcopy(config)
+        other["Global"][change] = {"epochs": 3, "image_shape": [3, 32, 32]}[change]
+        assert published.figures_for(other, 50_000) is None
+    assert published.figures_for(recipe("CIFAR10/best/OctResNet50.yaml"), 50_000) is None
+    assert published.figures_for(recipe("ImageNet/OctResNet50.yaml"), 50_000) is None

@@ -46,7 +46,7 @@ def interrupted(folder) -> dict:
 @pytest.fixture(scope="module")
 def finished(folder, interrupted):
     """The comparison, called again."""
-    return run_cli(*ARGUMENTS, cwd=folder)
+    return run_cli(*ARGUMENTS, cwd=folder, timeout=900)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_a_signal_ends_the_comparison_not_the_run_alone(number, tmp_path, monkey
     config = {"Global": {"output_dir": str(tmp_path), "epochs": 1}, "Arch": {"name": "ResNet50"}}
     run = plan.Run("a", "a", 1, config, tmp_path, 1, 1, 1)
     with pytest.raises(KeyboardInterrupt):
-        runs.execute(run, None, lambda progress: None)
+        runs.execute(run, None)
     assert runs.read_state(run)["done"] == []
     assert not (tmp_path / ".lock").exists()
 

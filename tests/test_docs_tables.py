@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from paddleclas_octconv.compare.results import spread
+from paddleclas_octconv.compare.verdict import verdicts
 from paddleclas_octconv.measure.cases import Case, Contender, Settings, cases_of
 from paddleclas_octconv.measure.kernels import Kernels
 from paddleclas_octconv.measure.rows import Measured, as_json, rows_of
@@ -118,6 +120,52 @@ def test_kernels_and_forms(tmp_path):
         "| OctNet, batch 1 | 1.00x | **1.50x** (15.0 to 10.0 ms) | **1.25x** (15.0 to 12.0 ms) |"
     )
     assert "| OctNet, batch 1 | 25 | 6.0 | 1.5 | 2.5 |" in tables.kernels(tmp_path)
+
+
+def model(name, *accuracies, twin=None):
+    curves = {"train_accuracy": [[1, 0.5]], "eval_accuracy": [[1, 0.5]], "train_loss": [[1, 2.0]]}
+    rates = [[step / 500, 0.001] for step in range(1000)]
+    each = [
+        {"seed": seed, "eval_accuracy": value, "curves": {**curves, "learning_rate": rates}}
+        for seed, value in enumerate(accuracies, 1)
+    ]
+    return {
+        **{"model": name, "arch": {"name": name}, "epochs": 12, "image_size": 32},
+        **{"twin_model": twin, "runs": each, "published": None, "mistakes": [{"image": "a.jpg"}]},
+        **{"batch_size": 64, "steps_per_epoch": 782, "multiply_adds": 50 if twin else 80},
+        **{"total_parameters": 1000, "peak_memory": 2**30, "images_per_second": {"mean": 40.0}},
+        **{"train_accuracy": spread(accuracies), "eval_accuracy": spread(accuracies)},
+        **{"eval_loss": spread([1.5]), "exported_accuracy": spread(accuracies)},
+        **{"train_seconds": {"mean": 600.0}, "latency": None, "confusion": [[3, 1], [0, 4]]},
+    }
+
+
+def test_the_results_of_a_comparison_are_kept_and_shown(tmp_path):
+    models = [model("OctNet", 0.61, 0.52, 0.703, twin="Net"), model("Net", 0.59, 0.50, 0.68)]
+    results = {
+        **{"models": models, "verdicts": verdicts(models), "unfinished": [], "preset": "best"},
+        **{"machine": MACHINE, "date": "2026-11-24", "command": "paddleclas compare"},
+        **{"image_root": "dataset/cifar10", "train_images": 50000, "eval_images": 10000},
+    }
+    folder = tmp_path / "compared"
+    (folder / "plots").mkdir(parents=True)
+    (tmp_path / "docs" / "images").mkdir(parents=True)
+    (folder / "results.json").write_text(json.dumps(results))
+    (folder / "plots" / "accuracy-Net.png").write_bytes(b"png")
+    (folder / "plots" / "confusion-Net.png").write_bytes(b"png")
+    tables.keep(folder, "best-32", tmp_path)
+    kept = json.loads((tmp_path / "results" / "best-32.json").read_text())
+    rates = kept["models"][0]["runs"][0]["curves"]["learning_rate"]
+    assert 100 < len(rates) < 200 and rates[1] == [0.016, 0.001]
+    assert kept["models"][0]["confusion"] == [[3, 1], [0, 4]]
+    assert kept["models"][0]["mistakes"] == []
+    images = sorted(path.name for path in (tmp_path / "docs" / "images").iterdir())
+    assert images == ["best-32-accuracy-Net.png"]
+    page = tables.comparisons(tmp_path)
+    assert "> OctNet is 0.0210 above Net in evaluation accuracy, in the mean of 3 seeds" in page
+    assert "| OctNet | 12 | 0.6110 ± 0.0915 (3) | 0.6110 ± 0.0915 (3) | 1.5000 | 1,000 |" in page
+    assert "![best-32-accuracy-Net](images/best-32-accuracy-Net.png)" in page
+    assert "[`best-32`](../results/best-32.json)" in tables.verdict(tmp_path)
 
 
 def test_what_is_not_measured_says_so(tmp_path):

@@ -7,12 +7,16 @@ from pathlib import Path
 
 from ..common import machine
 from ..common.errors import OctConvError
+from ..common.files import writing
 from ..common.numbers import whole
-from ..compare import plan, runs
+from ..compare import plan
 from ..compare.display import Display
+from ..compare.jobs import run_all
 from ..compare.presets import PRESETS
+from ..compare.runs import is_done
+from ..deploy.engines import ENGINES
 from ..run import estimate, launch
-from .options import add_overrides, asks_for_cpu, pixels, positive
+from .options import add_overrides, alpha, asks_for_cpu, pixels, positive
 
 HELP = "train, evaluate and export several networks, and report on them side by side"
 
@@ -37,6 +41,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--image-size", type=pixels, metavar="PIXELS", help="side of the input")
     parser.add_argument("--seeds", type=_seeds, metavar="1,2,3", help="train once with each seed")
+    parser.add_argument(
+        "--alphas",
+        type=_alphas,
+        metavar="0.25,0.5",
+        help="train each octave network with each of these shares of low-frequency channels",
+    )
+    parser.add_argument(
+        "--beside",
+        type=_names,
+        metavar="A,B",
+        help="train these networks of PaddleClas, too, such as PPLCNet_x1_0, by the recipe of the "
+        "last config",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="trainings at once, each with its share of the CPU's threads (default: 1)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=tuple(ENGINES),
+        default="paddle",
+        help="what the latency of the exported networks is measured in (default: paddle)",
+    )
     parser.add_argument("--gpus", metavar="0,1", help="GPUs to train on, one process each")
     add_overrides(parser, "set a value in every config, such as Optimizer.lr.learning_rate=0.01")
     parser.add_argument(
@@ -52,6 +82,9 @@ def run(args: argparse.Namespace) -> int:
     """Run all that is left to run, then write the report; 1 if a run has failed."""
     if args.gpus is not None:
         launch.check({"gpus": args.gpus})
+        if args.jobs > 1:
+            raise OctConvError("--jobs: trainings at once share a CPU; --gpus takes one at a time")
+    ENGINES[args.engine].demand()
     name = args.preset or ("configs" if args.configs else "reference")
     planned = plan.make(
         plan.Options(
@@ -63,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
             eval_subset=args.eval_subset,
             image_size=args.image_size,
             seeds=args.seeds,
+            alphas=args.alphas,
+            beside=args.beside,
             gpus=args.gpus,
             overrides=args.override,
             output=args.output or Path("output", "compare", name),
@@ -70,15 +105,11 @@ def run(args: argparse.Namespace) -> int:
     )
     _check_cpu(args, planned)
     plan.write(planned)
-    failures = []
-    with Display(planned.runs) as display:
-        for each in planned.runs:
-            try:
-                runs.execute(each, args.gpus, display.show)
-            except runs.Failed as failure:
-                failures.append(failure)
-                display.say(f"paddleclas: error: {failure}")
-    _report(planned.output)
+    with Display(planned.runs, args.jobs) as display:
+        failures = run_all(planned.output, planned.runs, args.jobs, args.gpus, display.look)
+        for failure in failures:
+            display.say(f"paddleclas: error: {failure}")
+    _report(planned.output, args.engine)
     return 1 if failures else 0
 
 
@@ -90,7 +121,8 @@ def _check_cpu(args: argparse.Namespace, planned: plan.Plan) -> None:
     """
     if machine.has_gpu() or asks_for_cpu(args):
         return
-    expected = [estimate.estimate(run.config) for run in planned.runs]
+    left = [run for run in planned.runs if not is_done(run)]
+    expected = [estimate.estimate(run.config) for run in left]
     seconds = sum(each.seconds for each in expected if each)
     if seconds > estimate.PATIENCE:
         raise OctConvError(
@@ -100,18 +132,27 @@ def _check_cpu(args: argparse.Namespace, planned: plan.Plan) -> None:
         )
 
 
-def _report(folder: Path) -> None:
-    from ..compare import report
+def _report(folder: Path, engine: str) -> None:
+    from ..compare import report, tables
 
-    print(f"paddleclas: report: {report.write(folder)}")
+    with writing("--output", folder):
+        page = report.write(folder, engine)
+    collected = report.read(folder)
+    print(tables.in_terminal(collected))
+    print(f"paddleclas: report: {page}")
 
 
 def _seeds(text: str) -> list[int]:
-    seeds = text.split(",")
-    numbers = [number for number in map(whole, seeds) if number is not None and number >= 0]
-    if len(set(numbers)) < len(seeds):
+    seeds = [whole(seed) for seed in text.split(",")]
+    known = [seed for seed in seeds if seed is not None and seed >= 0]
+    if len(set(known)) < len(seeds):
         raise argparse.ArgumentTypeError(f"{text!r} should be different whole numbers: 1,2,3")
-    return numbers
+    return known
+
+
+def _alphas(text: str) -> list[float]:
+    values = alpha(text)
+    return list(dict.fromkeys(values if isinstance(values, list) else [values]))
 
 
 def _names(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from .runs import read_state
 
 # Tags that PaddleClas gives; the EMA's accuracy is that of the weights it keeps.
 _TRAIN_ACCURACY, _TRAIN_LOSS = "train_top1", "train_loss"
+_EVAL_LOSS = re.compile(r"\[Eval\]\[Epoch (\d+)\]\[Avg\].*?\bloss: ([0-9.]+)")
 _EVAL_ACCURACY, _EVAL_ACCURACY_EMA = "eval_acc", "eval_acc_ema"
 
 
@@ -19,13 +21,16 @@ _EVAL_ACCURACY, _EVAL_ACCURACY_EMA = "eval_acc", "eval_acc_ema"
 class Curves:
     """Pairs of (epoch, value); a fraction of an epoch for the learning rate.
 
-    train_accuracy, train_loss: means over the epoch, while it trained.
-    eval_accuracy: after the epoch.
+    Attributes:
+        train_accuracy, train_loss: means over the epoch, while it trained.
+        eval_accuracy, eval_loss: after the epoch.
+        learning_rate: by step.
     """
 
     train_accuracy: list = field(default_factory=list)
     train_loss: list = field(default_factory=list)
     eval_accuracy: list = field(default_factory=list)
+    eval_loss: list = field(default_factory=list)
     learning_rate: list = field(default_factory=list)
 
     def as_dict(self) -> dict:
@@ -52,7 +57,17 @@ def read(run: Run) -> Curves:
                 )
         evaluated = scalars.get(_EVAL_ACCURACY_EMA) or scalars.get(_EVAL_ACCURACY) or []
         curves["eval_accuracy"].update(dict(evaluated))
+    curves["eval_loss"] = _eval_losses(run)
     return Curves(**{name: sorted(points.items()) for name, points in curves.items()})
+
+
+def _eval_losses(run: Run) -> dict[float, float]:
+    """By epoch, from the text log: PaddleClas gives VisualDL no evaluation loss."""
+    try:
+        text = (run.folder / "train.log").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    return {float(epoch): float(loss) for epoch, loss in _EVAL_LOSS.findall(text)}
 
 
 def overlay(run: Run, curves: Curves, folder: Path) -> None:
@@ -65,6 +80,7 @@ def overlay(run: Run, curves: Curves, folder: Path) -> None:
         "accuracy/train": curves.train_accuracy,
         "accuracy/eval": curves.eval_accuracy,
         "train/loss": curves.train_loss,
+        "eval/loss": curves.eval_loss,
     }
     with LogWriter(logdir=str(target), display_name=run.name) as writer:
         for tag, points in tags.items():

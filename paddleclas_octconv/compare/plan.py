@@ -8,18 +8,19 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterator, NamedTuple, Sequence
 
 import yaml
 
 from .. import data
 from ..common.errors import OctConvError
-from ..common.files import write_atomically
+from ..common.files import write_atomically, writing
 from ..common.suggest import suggest
 from ..config import check, find_config, load_config
 from ..config.recipe import Recipe, apply
 from ..data.list_files import DELIMITER, Entry, read_dataset, write_list
 from ..data.subsets import stratified_subset
+from . import variants
 from .presets import PRESETS, config_names
 
 MANIFEST = "comparison.json"
@@ -30,7 +31,13 @@ _ROOT = "DataLoader.{}.dataset.image_root"
 
 @dataclass
 class Options:
-    """What the command line says. configs, models: by name; None stands for "as configured"."""
+    """What the command line says; None stands for "as configured".
+
+    Attributes:
+        configs, models: by name.
+        alphas: of the octave networks; each is trained with each.
+        beside: more networks of PaddleClas, under the same recipe.
+    """
 
     configs: list[str] = field(default_factory=list)
     preset: str | None = None
@@ -41,12 +48,14 @@ class Options:
     image_size: int | None = None
     same_steps: bool | None = None
     seeds: list[int] | None = None
+    alphas: list[float] | None = None
+    beside: list[str] | None = None
     gpus: str | None = None
     overrides: list[str] = field(default_factory=list)
     output: Path = Path("output/compare")
 
 
-@dataclass
+@dataclass(eq=False)
 class Run:
     """One training: a config of its own, in a folder of its own.
 
@@ -102,6 +111,10 @@ def make(options: Options) -> Plan:
             if getattr(options, name) is None:
                 setattr(options, name, getattr(preset, name))
     configs = {name: load_config(path, options.overrides) for name, path in paths.items()}
+    if options.alphas:
+        configs = variants.with_alphas(configs, options.alphas)
+    if options.beside:
+        configs = variants.with_others(configs, options.beside)
     for name, config in configs.items():
         with _naming(name):
             check.check_keys(config, "train")
@@ -122,7 +135,16 @@ def make(options: Options) -> Plan:
 
 
 def write(plan: Plan) -> None:
-    """Write the lists, the configs, and the manifest that makes the folder this comparison's."""
+    """Write the lists, the configs, and the manifest that makes the folder this comparison's.
+
+    Raises:
+        OctConvError: the folder cannot be written.
+    """
+    with writing("--output", plan.output):
+        _write(plan)
+
+
+def _write(plan: Plan) -> None:
     plan.output.mkdir(parents=True, exist_ok=True)
     for path, drawn in plan.lists.items():
         path.parent.mkdir(exist_ok=True)
@@ -187,9 +209,10 @@ def _configs(options: Options) -> dict[str, Path]:
         raise OctConvError(f"--preset {options.preset}: no such preset{near} (there are: {known})")
     if options.configs and options.preset:
         raise OctConvError("--preset goes with the shipped configs: leave it out, or the configs")
+    preset = options.preset or "reference"
     if not options.configs:
-        options.preset = options.preset or "reference"
-    names = options.configs or config_names(options.preset)
+        options.preset = preset
+    names: Sequence[str] = options.configs or config_names(preset)
     paths = [find_config(name) for name in names]
     labels = [path.stem for path in paths]
     if len(set(labels)) < len(labels):

@@ -7,7 +7,7 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 # Of the networks of a group, the octave ones first; legible to the colour-blind.
 _COLORS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -29,9 +29,10 @@ def draw_all(results: dict[str, Any], folder: Path) -> dict[str, str]:
         members = [model for model in models if model["group"] == group]
         names = " and ".join(model["model"] for model in members)
         draw(f"accuracy-{group}.png", f"Accuracy of {names}", accuracy, members)
-        draw(f"training-{group}.png", f"Loss and learning rate of {names}", training, members)
+        draw(f"training-{group}.png", f"Losses and learning rate of {names}", training, members)
     if any(model["multiply_adds"] for model in models):
-        draw("accuracy-cost.png", "Accuracy against multiply-adds", cost, models)
+        caption = "Accuracy against multiply-adds and against latency"
+        draw("accuracy-cost.png", caption, cost, models)
     for model in models:
         name = model["model"]
         if len(model["classes"]) <= 30:
@@ -59,17 +60,18 @@ def accuracy(models: Sequence[dict]) -> Figure:
 
 
 def training(models: Sequence[dict]) -> Figure:
-    """Training loss and learning rate against the epoch."""
+    """Training and evaluation loss, and the learning rate, against the epoch."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     loss, rate = figure.subplots(1, 2)
     for number, (model, color) in enumerate(zip(models, _cycle())):
-        _line(loss, model, "train_loss", "-", color, model["model"])
+        _line(loss, model, "eval_loss", "o-", color, f"{model['model']}, evaluation")
+        _line(loss, model, "train_loss", ":", color, f"{model['model']}, training")
         points = np.array(model["runs"][0]["curves"]["learning_rate"])
         if len(points):
             # The same schedule lies on the other one: dashes let both be seen.
             style = "-" if number == 0 else "--"
             rate.plot(points[:, 0], points[:, 1], style, color=color, label=model["model"])
-    _finish(loss, "epoch", "training loss")
+    _finish(loss, "epoch", "loss")
     _finish(rate, "epoch", "learning rate")
     rate.set_ylim(bottom=0)
     loss.legend(fontsize=9)
@@ -78,31 +80,59 @@ def training(models: Sequence[dict]) -> Figure:
 
 
 def cost(models: Sequence[dict]) -> Figure:
-    """Accuracy against multiply-adds; an arrow leads from a network to its octave form."""
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
-    known = [model for model in models if model["multiply_adds"] and model["eval_accuracy"]]
-    points = {}
-    for model in known:
-        measured = model["eval_accuracy"]
-        point = model["multiply_adds"] / 1e6, measured["mean"]
-        points[model["model"]] = point
-        color = _COLORS[0] if "alpha" in model["arch"] else _COLORS[1]
-        axes.errorbar(*point, yerr=measured["spread"], fmt="o", color=color, capsize=4, zorder=3)
-    for model in known:
-        group = [other for other in known if other["group"] == model["group"]]
-        if model is group[0] and len(group) == 2:
-            start, end = (points[member["model"]] for member in reversed(group))
-            arrow = {"arrowstyle": "->", "color": "0.6", "shrinkA": 6, "shrinkB": 6}
-            axes.annotate("", end, start, arrowprops=arrow)
-    axes.set_xscale("log")
-    for set_formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-        set_formatter(lambda value, position: f"{value:g}")
-    axes.margins(x=0.25, y=0.25)
-    for name, point in points.items():
-        axes.annotate(name, point, (0, 9), textcoords="offset points", ha="center", fontsize=9)
-    _finish(axes, "multiply-adds of one image, in millions", "evaluation accuracy", epochs=False)
+    """Accuracy against multiply-adds and, where it was measured, against latency."""
+    latencies = [model["latency"] for model in models if model["latency"]]
+    panels: list[tuple[str, Callable[[dict], float | None]]] = [
+        ("multiply-adds of one image, in millions", _mega_adds)
+    ]
+    if latencies:
+        engine = latencies[0].get("engine", "paddle")
+        panels.append((f"latency of one image, in ms ({engine})", _milliseconds))
+    figure = Figure(figsize=(6.2 * len(panels), 4.5), layout="constrained")
+    for axes, (label, of) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels):
+        _cost(axes, models, label, of)
     return figure
+
+
+def _cost(
+    axes: Any, models: Sequence[dict], label: str, of: Callable[[dict], float | None]
+) -> None:
+    """A point a network, octave ones round; a line leads from each through its octave forms."""
+    points = {
+        model["model"]: (of(model), model["eval_accuracy"]["mean"])
+        for model in models
+        if of(model) is not None and model["eval_accuracy"]
+    }
+    known = [model for model in models if model["model"] in points]
+    for model, color in zip(known, _cycle()):
+        axes.errorbar(
+            *points[model["model"]],
+            yerr=model["eval_accuracy"]["spread"],
+            fmt="o" if model.get("twin_model") else "s",
+            color=color,
+            capsize=4,
+            zorder=3,
+            label=model["model"],
+        )
+    for twin in {model.get("twin_model") for model in known} - {None}:
+        forms = [m for m in known if twin in (m["model"], m.get("twin_model"))]
+        line = sorted((points[model["model"]] for model in forms), reverse=True)
+        axes.plot(*zip(*line), color="0.7", zorder=1)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
+    axes.margins(x=0.15, y=0.15)
+    axes.legend(fontsize=9)
+    _finish(axes, label, "evaluation accuracy", epochs=False)
+
+
+def _mega_adds(model: dict) -> float | None:
+    return model["multiply_adds"] / 1e6 if model["multiply_adds"] else None
+
+
+def _milliseconds(model: dict) -> float | None:
+    return model["latency"]["median_ms"] if model["latency"] else None
 
 
 def confusion(model: dict) -> Figure:
@@ -154,7 +184,7 @@ def mistakes(model: dict, image_root: Path) -> Figure:
 
 def _line(axes, model: dict, key: str, style: str, color: str, label: str) -> None:
     """The mean over the seeds, and a band from the lowest to the highest."""
-    curves = [dict(map(tuple, run["curves"][key])) for run in model["runs"]]
+    curves = [dict(map(tuple, run["curves"].get(key, []))) for run in model["runs"]]
     epochs = sorted(set.intersection(*(set(curve) for curve in curves)))
     if not epochs:
         return

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ..config import find_config, load_config
+
 
 class Published(NamedTuple):
     """total_parameters: as ``paddle.summary`` counts, with batch norms' running statistics."""
@@ -14,6 +16,15 @@ class Published(NamedTuple):
     epochs: int = 12
 
 
+FOLDER = "CIFAR10"  # of the shipped configs that are the published recipe
+TRAIN_IMAGES = 50_000
+# What makes the recipe: everything but seeds, folders, logging and how the data is loaded.
+_RECIPE = (
+    *("Arch", "Loss", "Optimizer", "AMP", "EMA", "Global.epochs", "Global.image_shape"),
+    *("DataLoader.Train.dataset.transform_ops", "DataLoader.Eval.dataset.transform_ops"),
+    *("DataLoader.Train.dataset.batch_transform_ops", "DataLoader.Train.sampler.batch_size"),
+)
+
 FIGURES = {
     "OctMobileNetV1": Published(0.9609, 0.6952, 3_253_898),
     "MobileNetV1": Published(0.9488, 0.7289, 3_239_114),
@@ -22,9 +33,27 @@ FIGURES = {
 }
 
 
-def figures_for(config: dict[str, Any]) -> Published | None:
-    """The figures published for the network and data set of a config, whatever its recipe."""
-    root = str(config["DataLoader"]["Eval"]["dataset"].get("image_root"))
-    if "cifar10" not in root.lower() or config["Arch"].get("class_num") != 10:
+def figures_for(config: dict[str, Any], train_images: int) -> Published | None:
+    """The figures published for a network, if a config trains it by the published recipe.
+
+    Args:
+        config: of a run.
+        train_images: how many it trains on.
+
+    Returns:
+        None for another network, or another recipe: other images, sizes, batches or epochs.
+    """
+    name = config["Arch"]["name"]
+    if name not in FIGURES or train_images != TRAIN_IMAGES:
         return None
-    return FIGURES.get(config["Arch"]["name"])
+    recipe = load_config(find_config(f"{FOLDER}/{name}.yaml"))
+    same = all(_at(config, key) == _at(recipe, key) for key in _RECIPE)
+    return FIGURES[name] if same else None
+
+
+def _at(config: dict[str, Any], key: str) -> Any:
+    """The value of a dotted key; None where there is none."""
+    value: Any = config
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value

@@ -16,25 +16,38 @@ from .runs import is_done
 from .tables import accuracy_table, cost_table, facts
 
 PLOTS = "plots"
+RESULTS = "results.json"
 OVERLAY = "visualdl"
 
 
-def write(folder: Path) -> Path:
-    """Write the report on all finished runs of a comparison; returns ``report.html``.
+def write(folder: Path, engine: str = "paddle") -> Path:
+    """Write the report on all finished runs of a comparison.
+
+    Args:
+        folder: of the comparison.
+        engine: what latency is measured in.
+
+    Returns:
+        The path of ``report.html``.
 
     Raises:
-        OctConvError: the folder holds no comparison.
+        OctConvError: the folder holds no comparison, or a network cannot be measured.
     """
-    collected = results.collect(folder)
+    collected = results.collect(folder, engine)
     for run in load_runs(folder):
         if is_done(run):
             curves.overlay(run, curves.read(run), folder / OVERLAY)
     captions = plots.draw_all(collected, folder / PLOTS) if collected["models"] else {}
-    _write(folder / "results.json", json.dumps(collected, indent=2) + "\n")
+    _write(folder / RESULTS, json.dumps(collected, indent=2) + "\n")
     _write(folder / "report.md", markdown(collected, captions, folder))
     page = folder / "report.html"
     _write(page, html(collected, captions, folder))
     return page
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """What ``write`` has collected."""
+    return json.loads((folder / RESULTS).read_text(encoding="utf-8"))
 
 
 def markdown(collected: dict[str, Any], captions: dict[str, str], folder: Path) -> str:

@@ -16,36 +16,41 @@ import numpy as np
 
 from ..common import machine
 from ..common.errors import OctConvError
-from ..common.files import write_atomically
 from ..common.worker import Worker
 from ..deploy.metadata import label_list
 from ..deploy.metadata import read as read_export
-from ..measure.benchmark import measure
-from ..measure.cases import Case, Contender, Settings
 from ..measure.operations import Operations
-from . import curves, published
+from . import curves, latency, published
 from .plan import Run, load_runs, read_manifest
 from .runs import PREDICTIONS, is_done, read_state
+from .verdict import verdicts
 
 _IPS = re.compile(r"\[Train\]\[Epoch.*\bips: ([0-9.]+)")
 MISTAKES = 8  # the most confident ones that are kept
 
 
-def collect(folder: Path) -> dict[str, Any]:
-    """Read, count and measure everything about the runs of a comparison's folder."""
+def collect(folder: Path, engine: str = "paddle") -> dict[str, Any]:
+    """Read, count and measure everything about the runs of a comparison's folder.
+
+    Args:
+        folder: of the comparison.
+        engine: what latency is measured in.
+    """
+    manifest = read_manifest(folder) or {}
     runs = load_runs(folder)
     done = [run for run in runs if is_done(run)]
     models = list(dict.fromkeys(run.model for run in done))
     first = {model: next(run for run in done if run.model == model) for model in models}
     counted = {model: _count(run) for model, run in first.items()}
-    latencies = _latencies(folder, list(first.values()))
+    latencies = latency.of_exports(folder, list(first.values()), engine)
     entries = []
     for model in models:
         members = [run for run in done if run.model == model]
         entries.append(_model(model, members, counted[model], latencies.get(model)))
     _pair(entries)
     return {
-        "preset": read_manifest(folder)["preset"],
+        "preset": manifest.get("preset"),
+        "verdicts": verdicts(entries),
         "machine": machine.describe(),
         "date": datetime.date.today().isoformat(),
         "command": shlex.join(["paddleclas", *sys.argv[1:]]),
@@ -57,7 +62,7 @@ def collect(folder: Path) -> dict[str, Any]:
     }
 
 
-def spread(values: Iterable[float | None]) -> dict[str, float | int] | None:
+def spread(values: Iterable[float | None]) -> dict[str, float | int | None] | None:
     """Mean and sample standard deviation (None for a single value) of what is known."""
     known = [value for value in values if value is not None]
     if not known:
@@ -68,10 +73,12 @@ def spread(values: Iterable[float | None]) -> dict[str, float | int] | None:
 
 def _model(name: str, runs: Sequence[Run], counted: dict, latency: dict | None) -> dict[str, Any]:
     config = runs[0].config
-    figures = published.figures_for(config)
+    figures = published.figures_for(config, runs[0].train_images)
     results = [_run(run) for run in runs]
-    means = ("train_accuracy", "eval_accuracy", "best_eval_accuracy", "exported_accuracy")
-    means += ("images_per_second", "train_seconds")
+    means = (
+        *("train_accuracy", "eval_accuracy", "best_eval_accuracy", "exported_accuracy"),
+        *("eval_loss", "images_per_second", "train_seconds"),
+    )
     return {
         "model": name,
         "arch": config["Arch"],
@@ -98,6 +105,7 @@ def _run(run: Run) -> dict[str, Any]:
         "seed": run.seed,
         "train_accuracy": dict(read.train_accuracy).get(run.epochs),
         "eval_accuracy": evaluated.get(run.epochs),
+        "eval_loss": dict(read.eval_loss).get(run.epochs),
         "best_eval_accuracy": max(evaluated.values(), default=None),
         "exported_accuracy": float(np.mean(predictions["labels"] == predictions["predicted"])),
         "images_per_second": _throughput(run),
@@ -124,28 +132,6 @@ def _count(run: Run) -> dict[str, Any]:
             return worker.call("describe", image_size=size, **network)
     except OctConvError:
         return {"parameters": None, "total_parameters": None, "multiply_adds": None, "twin": None}
-
-
-def _latencies(folder: Path, runs: Sequence[Run]) -> dict[str, dict]:
-    """The latency of each export, measured in turns; kept, since it takes a while."""
-    kept_file = folder / "latency.json"
-    key = [
-        [run.name, (run.folder / "inference/inference.pdiparams").stat().st_mtime] for run in runs
-    ]
-    if kept_file.is_file():
-        kept = json.loads(kept_file.read_text(encoding="utf-8"))
-        if kept["of"] == key:
-            return kept["latencies"]
-    latencies: dict[str, dict] = {}
-    for size in sorted({run.config["Global"]["image_shape"][-1] for run in runs}):
-        group = [run for run in runs if run.config["Global"]["image_shape"][-1] == size]
-        contenders = [Contender(run.model, folder=str(run.folder / "inference")) for run in group]
-        cases = [Case(contender.label, image_size=size) for contender in contenders]
-        for row in measure(contenders, cases, Settings(gpu=machine.has_gpu())):
-            latencies[row.label] = {"median_ms": row.median_ms, "minimum_ms": row.minimum_ms}
-    content = json.dumps({"of": key, "latencies": latencies}, indent=2)
-    write_atomically(kept_file, content.encode())
-    return latencies
 
 
 def _read_predictions(run: Run) -> dict[str, np.ndarray]:
@@ -179,11 +165,12 @@ def _predictions(run: Run) -> dict[str, Any]:
 
 
 def _pair(entries: list[dict]) -> None:
-    """Name the group that each model is plotted in: an octave network with its twin."""
-    by_arch = {entry["arch"]["name"]: entry for entry in entries}
+    """Name each octave network's twin, and the group that each model is plotted in: a twin's."""
+    vanilla = {entry["arch"]["name"]: entry for entry in reversed(entries) if not entry["twin"]}
     for entry in entries:
-        twin = by_arch.get(entry.pop("twin"))
-        if twin is not None and "group" not in entry and "group" not in twin:
+        twin = vanilla.get(entry.pop("twin"))
+        entry["twin_model"] = twin and twin["model"]
+        if twin is not None:
             entry["group"] = twin["group"] = twin["model"]
     alone = [entry for entry in entries if "group" not in entry]
     for entry in alone:

@@ -23,7 +23,7 @@ from ..common.say import say
 from ..deploy import export
 from ..run import job as jobs
 from ..run import launch, process, training
-from .monitor import Monitor, Progress
+from .memory import PeakMemory
 from .plan import Run
 
 STAGES = ("train", "export", "predict")
@@ -54,13 +54,21 @@ def is_done(run: Run) -> bool:
     return read_state(run)["done"] == list(STAGES)
 
 
-def execute(run: Run, gpus: str | None, show: Callable[[Progress], None]) -> None:
+def failure_of(run: Run) -> Failed | None:
+    """The failure that a run has ended in; None where it has not."""
+    failed = read_state(run).get("failed")
+    if not failed:
+        return None
+    stage = failed["stage"]
+    return Failed(run, stage, failed["code"], run.folder / f"{stage}.log")
+
+
+def execute(run: Run, gpus: str | None) -> None:
     """Do what is left to do of a run; where another process is at it, once that has ended.
 
     Args:
         run: the run.
         gpus: numbers of GPUs to train on, one process each; None: one process.
-        show: is told now and then how far the training is.
 
     Raises:
         Failed: a stage has failed.
@@ -71,7 +79,7 @@ def execute(run: Run, gpus: str | None, show: Callable[[Progress], None]) -> Non
             if stage in read_state(run)["done"]:
                 continue
             if stage == "train":
-                _train(run, gpus, show)
+                _train(run, gpus)
             elif stage == "export":
                 _call(run, stage, _export)
             else:
@@ -81,7 +89,7 @@ def execute(run: Run, gpus: str | None, show: Callable[[Progress], None]) -> Non
             _write(run, state)
 
 
-def _train(run: Run, gpus: str | None, show: Callable[[Progress], None]) -> None:
+def _train(run: Run, gpus: str | None) -> None:
     checkpoint, _ = checkpoints.newest(run.config)
     first_epoch = checkpoint.epoch + 1 if checkpoint else 1
     if first_epoch > run.epochs:
@@ -94,7 +102,7 @@ def _train(run: Run, gpus: str | None, show: Callable[[Progress], None]) -> None
     state = read_state(run)
     state["segments"].append({"first_epoch": first_epoch, "began": time.time()})
     _write(run, state)
-    _call(run, "train", train, Monitor(run, first_epoch, show))
+    _call(run, "train", train)
 
 
 def _export(run: Run, output: IO[str]) -> int:
@@ -126,30 +134,30 @@ def _job(
     return jobs.prepare(mode, config, run.config_file, output=output, **attributes)
 
 
-def _call(
-    run: Run,
-    stage: str,
-    work: Callable[[Run, IO[str]], int],
-    monitor: Monitor | None = None,
-) -> None:
+def _call(run: Run, stage: str, work: Callable[[Run, IO[str]], int]) -> None:
     """Do the work of a stage, its output added to the stage's log."""
     log = run.folder / f"{stage}.log"
     began = time.monotonic()
+    memory = PeakMemory()
+    state = read_state(run)
+    state.pop("failed", None)
+    _write(run, state)
+    code = 0
     with log.open("a", encoding="utf-8") as output:
-        if monitor:
-            monitor.start(log, output.tell())
         try:
-            code = work(run, output)
+            with memory:
+                code = work(run, output)
         except OctConvError as error:
             say(f"error: {error}", output)
             code = 2
         finally:
             state = read_state(run)
-            if monitor:
-                monitor.stop()
-                state["peak_memory"] = max(state["peak_memory"], monitor.peak_memory)
+            if stage == "train":
+                state["peak_memory"] = max(state["peak_memory"], memory.bytes)
             spent = time.monotonic() - began
             state["seconds"][stage] = state["seconds"].get(stage, 0.0) + spent
+            if code and code not in _STOPPED:
+                state["failed"] = {"stage": stage, "code": code}
             _write(run, state)
     if code in _STOPPED:
         raise KeyboardInterrupt

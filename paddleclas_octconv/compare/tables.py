@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any, Callable, NamedTuple, Sequence
 
 from .results import significant
@@ -16,7 +17,7 @@ class Table(NamedTuple):
 
 def accuracy_table(results: dict[str, Any]) -> Table:
     """The published table's columns, with what was published and the difference."""
-    header = ["model", "epochs", "train acc", "eval acc", "total params"]
+    header = ["model", "epochs", "train acc", "eval acc", "eval loss", "total params"]
     models = results["models"]
     published = any(model["published"] for model in models)
     if published:
@@ -25,7 +26,7 @@ def accuracy_table(results: dict[str, Any]) -> Table:
     for model in models:
         row = [model["model"], str(model["epochs"])]
         row += [_accuracy(model["train_accuracy"]), _accuracy(model["eval_accuracy"])]
-        row += [_maybe(model["total_parameters"], "{:,}".format)]
+        row += [_accuracy(model["eval_loss"]), _maybe(model["total_parameters"], "{:,}".format)]
         if published and model["published"]:
             figures, measured = model["published"], model["eval_accuracy"]
             difference = measured and measured["mean"] - figures["eval_accuracy"]
@@ -42,10 +43,7 @@ def accuracy_table(results: dict[str, Any]) -> Table:
     if any(_seeds(model) > 1 for model in models):
         note += " Mean ± standard deviation over the seeds."
     if published:
-        note += (
-            " Published: 12 epochs on all 50,000 images at 224x224; a run on fewer or smaller "
-            "images is expected to stay below it."
-        )
+        note += " Published: by the same recipe, 12 epochs on all 50,000 images at 224x224."
     return Table("Accuracy", note, header, rows)
 
 
@@ -73,7 +71,7 @@ def cost_table(results: dict[str, Any]) -> Table:
                 str(model["batch_size"]),
                 str(model["steps_per_epoch"]),
                 _maybe(model["multiply_adds"], lambda n: f"{significant(n / 1e6, 4)} M"),
-                _maybe(latency, lambda t: f"{significant(t['median_ms'])} ms"),
+                _maybe(latency, _latency),
                 _maybe(model["images_per_second"], lambda s: f"{significant(s['mean'])} images/s"),
                 f"{model['peak_memory'] / 2**20:,.0f} MB",
                 _maybe(model["train_seconds"], lambda s: f"{s['mean'] / 60:.1f} min"),
@@ -82,11 +80,39 @@ def cost_table(results: dict[str, Any]) -> Table:
         )
     note = (
         "Multiply-adds and latency are of one image; the latency is the median of the exported "
-        "network in Paddle Inference, measured in turns (one thread on a CPU). Training speed "
-        "leaves evaluation out, training time does not; peak memory is that of the training's "
-        "processes on the host. Exported acc is the exported network's on the same images."
+        f"network in {_engine(results)}, measured in turns (one thread on a CPU), ± half the "
+        "distance of the quartiles. Training speed leaves evaluation out, training time does not; "
+        "peak memory is that of the training's processes on the host. Exported acc is the exported "
+        "network's on the same images."
     )
+    if any((model["latency"] or {}).get("busy") for model in results["models"]):
+        note += " Other programs kept the machine busy meanwhile: the latencies are a guide alone."
     return Table("Cost", note, header, rows)
+
+
+def in_terminal(results: dict[str, Any]) -> str:
+    """The verdicts and the main figures, in 80 columns."""
+    header = ["model", "train acc", "eval acc", "mul-adds", "latency", "training"]
+    lines = []
+    for model in results["models"]:
+        lines.append(
+            [
+                model["model"],
+                _accuracy(model["train_accuracy"]).partition(" (")[0],
+                _accuracy(model["eval_accuracy"]).partition(" (")[0],
+                _maybe(model["multiply_adds"], lambda n: f"{significant(n / 1e6)} M"),
+                _maybe(model["latency"], lambda t: f"{significant(t['median_ms'])} ms"),
+                _maybe(model["train_seconds"], lambda s: f"{s['mean'] / 60:.1f} min"),
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(header, *lines)]
+    widths[0] = min(widths[0], max(12, 79 - sum(widths[1:]) - 2 * len(widths[1:])))
+    text = []
+    for line in [header, *lines]:
+        first, *others = (cell[:width].rjust(width) for cell, width in zip(line, widths))
+        text.append("  ".join([first.strip().ljust(widths[0]), *others]))
+    said = [textwrap.fill(verdict["text"], 79) for verdict in results["verdicts"]]
+    return "\n".join([*text, *(["", *said] if said else [])])
 
 
 def facts(results: dict[str, Any]) -> list[tuple[str, str]]:
@@ -103,6 +129,18 @@ def facts(results: dict[str, Any]) -> list[tuple[str, str]]:
         ("Date", results["date"]),
         ("Command", results["command"]),
     ]
+
+
+def _engine(results: dict[str, Any]) -> str:
+    known = [model["latency"]["engine"] for model in results["models"] if model["latency"]]
+    return {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime"}.get(
+        next(iter(known), "paddle"), "Paddle Inference"
+    )
+
+
+def _latency(latency: dict[str, Any]) -> str:
+    spread = latency["spread"] * latency["median_ms"]
+    return f"{significant(latency['median_ms'])} ± {significant(spread, 1)} ms"
 
 
 def _seeds(model: dict) -> int:

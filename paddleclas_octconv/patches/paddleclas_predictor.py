@@ -16,7 +16,7 @@ import yaml
 from ..common.errors import OctConvError
 from ..common.say import say, say_error
 from ..deploy import metadata
-from ..deploy.predictor import keep_intermediate_tensors, model_files
+from ..deploy.predictor import check_files, keep_intermediate_tensors, model_files
 from .patch import PREDICTOR, Patch
 
 INIT_CONFIG = Patch(
@@ -105,6 +105,7 @@ def _config_class(base: Any, folder: str, pir: bool) -> type:
             if args[0] == folder:
                 prefix = args[1] if len(args) > 1 else "inference"
                 model, params = model_files(args[0], prefix, pir=pir)
+                check_files(model, params)
                 args = str(model), str(params)
             super().__init__(*args)
             if args[0].endswith(".json"):

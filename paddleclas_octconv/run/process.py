@@ -16,8 +16,8 @@ PATIENCE = 15.0  # seconds a process and its descendants have to end by themselv
 _TERMINAL = 2.0  # seconds in which the Ctrl-C of a terminal, which reaches the child too, works
 
 
-class _Interrupted(Exception):
-    pass
+class Interrupted(Exception):
+    """A signal has come; its number is the argument."""
 
 
 def run(command: Sequence[str], environ: Mapping[str, str], output: IO | None = None) -> int:
@@ -32,7 +32,7 @@ def run(command: Sequence[str], environ: Mapping[str, str], output: IO | None = 
     the child and all that it has started, is killed. Where this process itself is killed, Linux
     kills the child.
     """
-    with _raising_on_signals():
+    with raising_on_signals():
         error = subprocess.STDOUT if output else None
         child = subprocess.Popen(
             list(command),
@@ -43,15 +43,15 @@ def run(command: Sequence[str], environ: Mapping[str, str], output: IO | None = 
         )
         try:
             code = child.wait()
-        except _Interrupted as interruption:
+        except Interrupted as interruption:
             (number,) = interruption.args
-            _end(child, number)
+            end(child, number)
             return 128 + number
     return 128 - code if code < 0 else code
 
 
-def _end(child: subprocess.Popen, number: int) -> None:
-    """Stop a process and its descendants."""
+def end(child: subprocess.Popen, number: int) -> None:
+    """Pass a signal on to a process, and kill what is left of it and its descendants in the end."""
     family = []
     with contextlib.suppress(psutil.NoSuchProcess):
         root = psutil.Process(child.pid)
@@ -71,8 +71,8 @@ def _end(child: subprocess.Popen, number: int) -> None:
 
 
 @contextlib.contextmanager
-def _raising_on_signals() -> Iterator[None]:
-    """Turn the first signal that ends a process into ``_Interrupted``; ignore those after it."""
+def raising_on_signals() -> Iterator[None]:
+    """Turn the first signal that ends a process into ``Interrupted``; ignore those after it."""
     if threading.current_thread() is not threading.main_thread():  # Python handles signals there
         yield
         return
@@ -83,7 +83,7 @@ def _raising_on_signals() -> Iterator[None]:
     def interrupt(number, frame):
         for each in numbers:
             signal.signal(each, signal.SIG_IGN)
-        raise _Interrupted(number)
+        raise Interrupted(number)
 
     before = {number: signal.signal(number, interrupt) for number in numbers}
     try:

@@ -1,0 +1,88 @@
+"""How fast the exported networks of a comparison are, measured as ``paddleclas benchmark`` does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Sequence
+
+from ..common import machine
+from ..common.files import write_atomically
+from ..common.say import say
+from ..deploy import to_onnx, to_openvino
+from ..deploy.engines import ENGINES
+from ..measure.benchmark import measure
+from ..measure.cases import Case, Contender, Settings
+from ..measure.rows import Row
+from .plan import Run
+
+FILE = "latency.json"
+STEADY = 0.1  # a spread above this is not that of an idle machine
+_CONVERSIONS = {"openvino": to_openvino.add, "onnxruntime": to_onnx.add}
+
+
+def of_exports(folder: Path, runs: Sequence[Run], engine: str) -> dict[str, dict[str, Any]]:
+    """The latency of each run's export, one image at a time; kept, since it takes a while.
+
+    Args:
+        folder: of the comparison.
+        runs: one of each model.
+        engine: what runs the networks; they are converted for it where they have not been.
+
+    Returns:
+        By model: engine, median_ms, minimum_ms, spread, and whether the machine was busy.
+
+    Raises:
+        OctConvError: a network cannot be converted or measured.
+    """
+    exports = {run.model: run.folder / "inference" for run in runs}
+    written = [
+        [name, engine, (path / "inference.pdiparams").stat().st_mtime]
+        for name, path in exports.items()
+    ]
+    kept = _read(folder / FILE)
+    if kept.get("of") == written:
+        return kept["latencies"]
+    sizes = {run.model: run.config["Global"]["image_shape"][-1] for run in runs}
+    for name, path in exports.items():
+        if engine in _CONVERSIONS and ENGINES[engine].find(path, "fp32") is None:
+            _CONVERSIONS[engine](path, [3, sizes[name], sizes[name]])
+    contenders = [Contender(name, folder=str(path)) for name, path in exports.items()]
+    cases = [Case(name, engine, image_size=sizes[name]) for name in exports]
+    busy = machine.load() > machine.IDLE
+    table = _measure(contenders, cases)
+    if busy or _is_unsteady(table):
+        say("other programs keep this machine busy: the latencies are measured again")
+        again = _measure(contenders, cases)
+        table = min(table, again, key=lambda rows: max((row.spread for row in rows), default=0))
+    latencies = {
+        row.label: {
+            "engine": engine,
+            "median_ms": row.median_ms,
+            "minimum_ms": row.minimum_ms,
+            "spread": row.spread,
+            "busy": busy or _is_unsteady(table),
+        }
+        for row in table
+    }
+    content = json.dumps({"of": written, "latencies": latencies}, indent=2)
+    write_atomically(folder / FILE, content.encode())
+    return latencies
+
+
+def _measure(contenders: Sequence[Contender], cases: Sequence[Case]) -> list[Row]:
+    # Octave and vanilla networks of one size in turns with each other, whatever their pairs.
+    for contender in contenders:
+        contender.twin = contenders[0].label
+    return measure(contenders, cases, Settings(gpu=machine.has_gpu()))
+
+
+def _is_unsteady(table: Sequence[Row]) -> bool:
+    return any(row.spread > STEADY for row in table)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}

@@ -1,0 +1,73 @@
+"""More models than configs: an octave network at several alphas, and other networks beside."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Mapping, Sequence
+
+from ..backbones.catalogue import CATALOGUE
+from ..common.alpha import check_alpha
+from ..common.errors import OctConvError
+from ..common.suggest import suggest
+from ..trainer.locate import locate
+from ..trainer.source import source_of
+
+Configs = Mapping[str, Mapping[str, Any]]
+
+
+def with_alphas(configs: Configs, alphas: Sequence[float]) -> dict[str, dict[str, Any]]:
+    """The configs, those of an octave network once for each alpha.
+
+    Args:
+        configs: by the names that stand for them in the report.
+        alphas: shares of low-frequency channels.
+
+    Raises:
+        OctConvError: an alpha is none, or no config is of an octave network.
+    """
+    try:
+        for alpha in alphas:
+            check_alpha(alpha)
+    except OctConvError as error:
+        raise OctConvError(f"--alphas: {error}") from None
+    if not any(is_octave(config) for config in configs.values()):
+        raise OctConvError(f"--alphas: none of {', '.join(configs)} is an octave network")
+    found: dict[str, dict[str, Any]] = {}
+    for name, config in configs.items():
+        if not is_octave(config):
+            found[name] = dict(config)
+            continue
+        for alpha in alphas:
+            variant = copy.deepcopy(dict(config))
+            variant["Arch"]["alpha"] = alpha
+            found[f"{name}-alpha{alpha:g}"] = variant
+    return found
+
+
+def with_others(configs: Configs, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The configs, and the recipe of the last one for each of some networks of PaddleClas.
+
+    Args:
+        configs: by the names that stand for them in the report.
+        names: as in ``Arch.name``.
+
+    Raises:
+        OctConvError: there is no such network, or it is there already.
+    """
+    found = {name: dict(config) for name, config in configs.items()}
+    recipe = list(configs.values())[-1]
+    known = {*CATALOGUE, *source_of(locate(None).root).names("ppcls.arch")}
+    for name in names:
+        if name in found or name in {config["Arch"]["name"] for config in found.values()}:
+            raise OctConvError(f"--beside {name}: is compared already")
+        if name not in known:
+            raise OctConvError(f"--beside {name}: no such network{suggest(name, known)}")
+        config = copy.deepcopy(dict(recipe))
+        config["Arch"] = {"name": name, "class_num": recipe["Arch"].get("class_num")}
+        found[name] = config
+    return found
+
+
+def is_octave(config: Mapping[str, Any]) -> bool:
+    """Whether a config is of an octave network."""
+    return config["Arch"].get("name") in CATALOGUE

@@ -1,0 +1,127 @@
+"""What a comparison shows, in words: who is better, by how much, and whether by more than seeds."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Any, NamedTuple, Sequence
+
+LEVEL = 0.05  # a difference as large as this would come of seeds alone once in twenty comparisons
+
+
+class Paired(NamedTuple):
+    """The differences of two networks, seed by seed.
+
+    Attributes:
+        seeds: those that both were trained with.
+        mean: of the first's accuracy less the second's.
+        deviation: sample standard deviation of the differences; None for one seed.
+        p: of Student's paired t-test: how likely so large a mean is if seeds alone make it; None
+            for one seed.
+    """
+
+    seeds: list[int]
+    mean: float
+    deviation: float | None
+    p: float | None
+
+    @property
+    def is_beyond_seeds(self) -> bool:
+        """Whether the difference is more than seeds explain."""
+        return self.p is not None and self.p < LEVEL
+
+
+def paired(first: Sequence[dict], second: Sequence[dict]) -> Paired | None:
+    """Compare the runs of two networks by the seeds that they have in common.
+
+    Args:
+        first, second: runs with ``seed`` and ``eval_accuracy``.
+
+    Returns:
+        None where they have no seed in common.
+    """
+    ours, theirs = (
+        {run["seed"]: run["eval_accuracy"] for run in runs if run["eval_accuracy"] is not None}
+        for runs in (first, second)
+    )
+    seeds = sorted(set(ours) & set(theirs))
+    if not seeds:
+        return None
+    differences = [ours[seed] - theirs[seed] for seed in seeds]
+    mean = statistics.mean(differences)
+    if len(seeds) == 1:
+        return Paired(seeds, mean, None, None)
+    deviation = statistics.stdev(differences)
+    if deviation == 0:  # the test divides by it
+        return Paired(seeds, mean, deviation, 1.0 if mean == 0 else 0.0)
+    from scipy.stats import ttest_rel
+
+    p = float(ttest_rel([ours[s] for s in seeds], [theirs[s] for s in seeds]).pvalue)
+    return Paired(seeds, mean, deviation, None if math.isnan(p) else p)
+
+
+def verdicts(models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One for each octave network whose twin is there.
+
+    Args:
+        models: the entries of ``results.json``.
+
+    Returns:
+        For each: octave, twin, seeds, mean, deviation, p, beyond_seeds and text.
+    """
+    found = []
+    for model in models:
+        twin = next((m for m in models if m["model"] == model.get("twin_model")), None)
+        compared = twin and paired(model["runs"], twin["runs"])
+        if not twin or not compared:
+            continue
+        found.append(
+            {
+                "octave": model["model"],
+                "twin": twin["model"],
+                **compared._asdict(),
+                "beyond_seeds": compared.is_beyond_seeds,
+                "text": f"{_accuracy(model, twin, compared)} {_cost(model, twin)}".strip(),
+            }
+        )
+    return found
+
+
+def _accuracy(model: dict, twin: dict, found: Paired) -> str:
+    names = f"{model['model']} and {twin['model']}"
+    gap = f"{abs(found.mean):.4f}"
+    if found.mean == 0:
+        said = f"{names} reach the same evaluation accuracy"
+    else:
+        better, worse = (model, twin) if found.mean > 0 else (twin, model)
+        said = f"{better['model']} is {gap} above {worse['model']} in evaluation accuracy"
+    count = len(found.seeds)
+    if found.deviation is None:
+        return (
+            f"{said}, with one seed ({found.seeds[0]}): another seed may change that "
+            "(--seeds 1,2,3 tells)."
+        )
+    said += f", in the mean of {count} seeds (differences ± {found.deviation:.4f})"
+    if found.p is None:
+        return f"{said}."
+    if found.is_beyond_seeds:
+        said += f": more than the spread of seeds explains (paired t-test, p = {_p(found.p)})"
+    else:
+        said += f": within the spread of seeds (paired t-test, p = {_p(found.p)})"
+    return said + ("; of two seeds that says little." if count == 2 else ".")
+
+
+def _cost(model: dict, twin: dict) -> str:
+    parts = []
+    if model["multiply_adds"] and twin["multiply_adds"]:
+        share = model["multiply_adds"] / twin["multiply_adds"]
+        parts.append(f"takes {share:.0%} of the multiply-adds")
+    if model["latency"] and twin["latency"]:
+        ratio = twin["latency"]["median_ms"] / model["latency"]["median_ms"]
+        engine = model["latency"].get("engine", "paddle")
+        parts.append(f"is {ratio:.2f} times as fast once exported ({engine}, one image)")
+    return f"{model['model']} {' and '.join(parts)}." if parts else ""
+
+
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else "< 0.001"

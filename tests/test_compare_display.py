@@ -1,0 +1,152 @@
+"""What is shown while a comparison runs, and the order in which several runs are taken."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+from rich.console import Console
+
+from paddleclas_octconv.common import machine
+from paddleclas_octconv.compare import display, jobs
+from paddleclas_octconv.compare.plan import Run
+from paddleclas_octconv.compare.progress import DONE, Follower
+
+NAMES = ("OctResNet50-alpha0.25-seed1", "OctResNet50-alpha0.25-seed2", "ResNet50-seed1")
+
+
+@pytest.fixture
+def runs(tmp_path) -> list[Run]:
+    found = []
+    for name in NAMES:
+        folder = tmp_path / name
+        folder.mkdir()
+        config = {"Global": {"epochs": 12}}
+        found.append(Run(name, name.rpartition("-")[0], 1, config, folder, 10, 8, 4))
+    return found
+
+
+def log(run: Run, *lines: str) -> None:
+    with (run.folder / "train.log").open("a") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+def train(epoch: int, step: int, top1: float) -> str:
+    return f"INFO: [Train][Epoch {epoch}/12][Iter: {step}/10]lr: 0.001, top1: {top1}, loss: 2.1"
+
+
+def finish(run: Run) -> None:
+    state = {"done": ["train", "export", "predict"], "seconds": {}, "segments": []}
+    (run.folder / "state.json").write_text(json.dumps(state))
+
+
+def test_a_run_is_followed_by_its_log(runs):
+    follower = Follower(runs[0])
+    assert follower.look().stage == "train"
+    log(runs[0], train(2, 5, 0.25), "[Eval][Epoch 1][Avg]CELoss: 1.2, loss: 1.2, top1: 0.5")
+    seen = follower.look()
+    assert (seen.epochs, seen.train_accuracy, seen.eval_accuracy) == (1.5, 0.25, 0.5)
+    log(runs[0], "[Train][Epoch 2/12][Avg]top1: 0.375, loss: 2.0")
+    assert (follower.look().epochs, follower.look().train_accuracy) == (2, 0.375)
+    finish(runs[0])
+    assert follower.look().stage == DONE
+
+
+def shown(view: display.Display, width: int = 80) -> list[str]:
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(view.render())
+    return console.export_text().splitlines()
+
+
+def test_the_table_has_a_row_a_run_in_80_columns(runs, monkeypatch):
+    clock = iter(range(0, 100_000, 30))
+    monkeypatch.setattr(display.time, "monotonic", lambda: float(next(clock)))
+    view = display.Display(runs, jobs=2)
+    log(runs[0], train(1, 5, 0.25))
+    view.look(runs[:2])
+    log(runs[0], train(2, 5, 0.5), "[Eval][Epoch 1][Avg]loss: 1.2, top1: 0.4375")
+    view.look(runs[:2])
+    lines = shown(view)
+    assert max(map(len, lines)) <= 80
+    first, second, third = lines[1:4]
+    assert first.split()[:5] == [NAMES[0], "train", "1.5/12", "0.5000", "0.4375"]
+    assert second.split()[:3] == [NAMES[1], "train", "0.0/12"]
+    assert third.split()[:3] == [NAMES[2], "waiting", "0.0/12"]
+    assert ":" in first.split()[-1] and lines[-1].startswith("all: ")
+    finish(runs[0])
+    view.look(runs[1:])
+    lines = shown(view)
+    assert lines[1].split()[1] == "done" and lines[3].split()[1] == "train"
+
+
+def test_the_time_for_all_is_that_of_jobs_side_by_side(runs, monkeypatch):
+    view = display.Display(runs, jobs=2)
+    times = dict(zip(NAMES, (100.0, 60.0, 30.0)))
+    monkeypatch.setattr(view, "_left", lambda run: times[run.name])
+    assert view.left() == 100.0  # 100 beside 60 and then 30
+    view = display.Display(runs, jobs=1)
+    monkeypatch.setattr(view, "_left", lambda run: times[run.name])
+    assert view.left() == 190.0
+
+
+def test_each_job_has_its_share_of_the_threads(monkeypatch):
+    monkeypatch.setattr(machine, "cpu_count", lambda: 8)
+    assert [jobs.threads_of(count) for count in (1, 2, 3, 16)] == [8, 4, 2, 1]
+
+
+class Child:
+    """Stands for a run's process: it writes what it does, and ends after a while."""
+
+    def __init__(self, run: Run, code: int = 0) -> None:
+        program = "import sys, time; time.sleep(0.4); sys.exit(int(sys.argv[1]))"
+        self.process = subprocess.Popen([sys.executable, "-c", program, str(code)])
+
+
+def test_two_run_at_once_and_the_next_begins_when_one_ends(runs, monkeypatch, tmp_path):
+    begun, seen = [], []
+
+    def begin(output, run, count, gpus):
+        begun.append(run.name)
+        return Child(run).process
+
+    monkeypatch.setattr(jobs, "_begin", begin)
+    monkeypatch.setattr(jobs, "_EVERY", 0.05)
+    assert jobs.run_all(tmp_path, runs, 2, None, lambda at_work: seen.append(len(at_work))) == []
+    assert begun == list(NAMES)
+    assert max(seen) == 2 and seen[-1] == 0
+
+
+def test_a_run_that_dies_is_told_and_the_others_go_on(runs, monkeypatch, tmp_path):
+    codes = iter((3, 0, 0))
+    monkeypatch.setattr(jobs, "_begin", lambda *arguments: Child(runs[0], next(codes)).process)
+    monkeypatch.setattr(jobs, "_EVERY", 0.05)
+    (failure,) = jobs.run_all(tmp_path, runs, 2, None, lambda at_work: None)
+    assert str(failure).startswith(f"{NAMES[0]}: the run failed with exit code 3: see ")
+
+
+def test_a_signal_ends_all_of_them(runs, tmp_path):
+    program = f"""
+import sys, subprocess
+from pathlib import Path
+from paddleclas_octconv.compare import jobs
+from paddleclas_octconv.compare.plan import Run
+up = "import os, time; os.write(1, bytes((117, 112, 10))); time.sleep(60)"
+sleep = [sys.executable, "-c", up]
+jobs._begin = lambda *arguments: subprocess.Popen(sleep)
+runs = [Run(name, name, 1, {{}}, Path({str(tmp_path)!r}), 1, 1, 1) for name in "abc"]
+try:
+    jobs.run_all(Path({str(tmp_path)!r}), runs, 2, None, lambda at_work: None)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert [parent.stdout.readline(), parent.stdout.readline()] == ["up\n", "up\n"]
+    began = time.monotonic()
+    parent.terminate()
+    assert parent.communicate(timeout=40)[0] == "interrupted\n"
+    assert time.monotonic() - began < 30

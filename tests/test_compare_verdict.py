@@ -1,0 +1,118 @@
+"""The verdict of a comparison, on made-up accuracies where the answer is known."""
+
+from __future__ import annotations
+
+import pytest
+
+from paddleclas_octconv.compare.results import _pair, spread
+from paddleclas_octconv.compare.tables import in_terminal
+from paddleclas_octconv.compare.verdict import paired, verdicts
+
+
+def runs(*accuracies: float, first_seed: int = 1) -> list[dict]:
+    return [{"seed": first_seed + i, "eval_accuracy": value} for i, value in enumerate(accuracies)]
+
+
+def model(name: str, *accuracies: float, twin: str | None = None, ms: float | None = None) -> dict:
+    return {
+        "model": name,
+        "arch": {"name": name},
+        "twin": twin,
+        "twin_model": twin,
+        "runs": runs(*accuracies),
+        "train_accuracy": spread(accuracies),
+        "eval_accuracy": spread(accuracies),
+        "train_seconds": {"mean": 600},
+        "multiply_adds": 50_000_000 if twin else 80_000_000,
+        "latency": ms and {"median_ms": ms, "engine": "openvino", "spread": 0.01},
+    }
+
+
+def verdict(ours: tuple, theirs: tuple, **options) -> dict:
+    octave, vanilla = (
+        model("OctNet", *ours, twin="Net", **options),
+        model("Net", *theirs, **options),
+    )
+    (found,) = verdicts([octave, vanilla])
+    return found
+
+
+def test_one_seed_says_that_it_is_one():
+    found = verdict((0.62,), (0.60,))
+    assert found["mean"] == pytest.approx(0.02)
+    assert found["p"] is found["deviation"] is None and not found["beyond_seeds"]
+    assert "OctNet is 0.0200 above Net in evaluation accuracy, with one seed (1)" in found["text"]
+
+
+def test_a_constant_gain_is_beyond_the_spread_of_seeds():
+    found = verdict((0.61, 0.52, 0.703), (0.59, 0.50, 0.68))
+    assert found["beyond_seeds"] and found["p"] < 0.01
+    assert "above Net" in found["text"] and "more than the spread of seeds" in found["text"]
+
+
+def test_a_gain_that_seeds_turn_round_is_within_it():
+    found = verdict((0.61, 0.50, 0.70), (0.59, 0.54, 0.69))
+    assert not found["beyond_seeds"] and found["p"] > 0.5
+    assert "within the spread of seeds (paired t-test, p = 0." in found["text"]
+
+
+def test_the_test_is_the_paired_one():
+    # Unpaired, these overlap entirely; seed by seed the first is always better.
+    found = verdict((0.41, 0.61, 0.812, 0.31), (0.40, 0.60, 0.80, 0.30))
+    assert found["beyond_seeds"]
+    known = paired(runs(1.0, 2.0, 4.0), runs(0.0, 0.0, 1.0))
+    assert known.mean == pytest.approx(2.0) and known.deviation == pytest.approx(1.0)
+    assert known.p == pytest.approx(0.0741799, abs=1e-6)  # t = 3.4641, two degrees of freedom
+
+
+def test_two_seeds_say_little():
+    assert verdict((0.61, 0.52), (0.59, 0.50))["text"].count("of two seeds that says little") == 1
+
+
+def test_the_better_one_is_named_whichever_it_is():
+    assert "Net is 0.0100 above OctNet" in verdict((0.60,), (0.61,))["text"]
+    assert "reach the same evaluation accuracy" in verdict((0.6,), (0.6,))["text"]
+
+
+def test_only_common_seeds_are_paired():
+    found = paired(runs(0.5, 0.6, 0.7), runs(0.5, 0.5, first_seed=2))
+    assert found.seeds == [2, 3]
+    assert found.mean == pytest.approx(0.15)
+    assert paired(runs(0.5), runs(0.5, first_seed=2)) is None
+
+
+def test_what_it_costs_is_said_too():
+    octave, vanilla = model("OctNet", 0.6, twin="Net", ms=5.0), model("Net", 0.6, ms=8.0)
+    (found,) = verdicts([octave, vanilla])
+    assert found["text"].endswith(
+        "OctNet takes 62% of the multiply-adds and is 1.60 times as fast once exported "
+        "(openvino, one image)."
+    )
+
+
+def test_every_alpha_is_compared_with_the_twin_and_others_stand_alone():
+    entries = [
+        model("OctNet-alpha0.25", 0.6, twin="Net"),
+        model("OctNet-alpha0.5", 0.6, twin="Net"),
+        model("Net", 0.6),
+        model("PPLCNet_x1_0", 0.6),
+    ]
+    for entry in entries:
+        entry["arch"]["name"] = entry["model"].partition("-")[0]
+    _pair(entries)
+    assert [entry["twin_model"] for entry in entries] == ["Net", "Net", None, None]
+    assert [entry["group"] for entry in entries] == ["Net", "Net", "Net", "PPLCNet_x1_0"]
+    assert [found["octave"] for found in verdicts(entries)] == [
+        "OctNet-alpha0.25",
+        "OctNet-alpha0.5",
+    ]
+
+
+def test_in_the_terminal_it_takes_80_columns():
+    models = [
+        model("OctResNet50-with-a-name-that-is-long", 0.6, 0.62, 0.61, twin="Net", ms=5.0),
+        model("Net", 0.6, 0.61, 0.6, ms=8.0),
+    ]
+    text = in_terminal({"models": models, "verdicts": verdicts(models)})
+    assert max(map(len, text.splitlines())) <= 80
+    assert "0.6100 ± 0.0100" in text and "5.00 ms" in text and "10.0 min" in text
