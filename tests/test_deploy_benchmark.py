@@ -355,4 +355,4 @@ def test_profile_shows_the_kernels_of_the_deploy_form(tmp_path, capsys):
 
 def test_profile_needs_onednn(capsys):
     assert cli.main(["benchmark", "OctMobileNetV1", "--profile", "--no-onednn"]) == 2
-    assert "--profile: shows predictions on the CPU with oneDNN alone" in capsys.readouterr().err
+    assert "--profile: shows predictions of Paddle on the CPU" in capsys.readouterr().err

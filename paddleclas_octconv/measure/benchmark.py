@@ -75,7 +75,7 @@ def measure(
         if settings.profile:  # nothing else runs beside it
             for case, measured in found.items():
                 say(f"profiling {case.contender}")
-                measured.kernels = profile(settings.threads, **_prediction(case, folders, settings))
+                measured.kernels = profile(**_prediction(case, folders, settings))
     return rows_of(contenders, counted, {case: found[case] for case in cases})
 
 
