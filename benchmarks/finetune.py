@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BEFORE, AFTER = (0, 1, 2, 3, 4, 5), (6, 7, 8, 9)  # what the twin learns, and what is learnt then
 TWIN, OCTAVE, ALPHA = "MobileNetV1_x0_25", "OctMobileNetV1_x0_25", 0.25
 IMAGES, EPOCHS, BATCH, TWIN_EPOCHS = 40, 10, 16, 15  # images of a class that are learnt then
-RATES, SEEDS = (0.001, 0.004), (1, 2, 3)
+RATES, SEEDS = (0.001, 0.004, 0.016), (1, 2, 3)
 ARMS = {"cut from the twin": OCTAVE, "from scratch": OCTAVE, "the twin, from its own": TWIN}
 
 

@@ -69,6 +69,14 @@ def test_gluons_older_names_are_read_too(file):
     assert names(older=True) == names(older=False)
 
 
+def test_the_name_of_the_network_may_come_first():
+    file = "mobilenet_v1_075_alpha-0.375"
+    weights = {name: np.ones((1, 1, 1, 1)) for name in spelt(file, older=True)}
+    prefixed = {f"arg:M075_{name}": value for name, value in weights.items()}
+    family = "oct_mobilenet_v1"
+    assert set(from_octconv_mxnet(prefixed, family)) == set(from_octconv_mxnet(weights, family))
+
+
 def test_the_table_names_31_files_of_networks_that_there_are():
     assert len(table.CHECKPOINTS) == len({c.path for c in table.CHECKPOINTS}) == 31
     assert {c.file.rpartition(".")[0] for c in table.CHECKPOINTS} == set(published())

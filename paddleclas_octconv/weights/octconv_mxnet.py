@@ -107,7 +107,7 @@ _RULES = [
 
 def is_octconv_mxnet(weights: Mapping[str, np.ndarray]) -> bool:
     """Whether names are those of that repository."""
-    return any(re.match(r"(arg:)?L\d_B\d+[._]conv", key) for key in weights)
+    return any(re.match(r"(arg:)?([MR]\d+_)?L\d_B\d+[._]conv", key) for key in weights)
 
 
 def from_octconv_mxnet(weights: Mapping[str, np.ndarray], family: str) -> dict[str, np.ndarray]:
@@ -116,7 +116,7 @@ def from_octconv_mxnet(weights: Mapping[str, np.ndarray], family: str) -> dict[s
     Args:
         family: the file of the network in ``backbones/``, such as "oct_resnet".
     """
-    symbol = any(key.startswith("aux:") for key in weights)
+    symbol = any(key.endswith("moving_var") for key in weights)  # "running_var" in Gluon
     named = {_canonical(key): value for key, value in weights.items()}
     blocks = sorted({match[1] for match in map(_BLOCK.match, named) if match}, key=_place)
     numbers = _densenet_numbers(blocks) if family == "oct_densenet" else _numbers(blocks)
@@ -144,7 +144,7 @@ _BLOCK = re.compile(r"(L\d+_(?:B\d+|Trans))\.")
 
 def _canonical(name: str) -> str:
     """One spelling of the three; a name that is none of them stays as it is."""
-    bare = re.sub(r"^(arg|aux):", "", name)
+    bare = re.sub(r"^(arg:|aux:)?([MR]\d+_)?", "", name)  # Gluon may put the network's name first
     block, within = re.match(r"(?:(L\d+_(?:B\d+|Trans))[._])?(.*)", bare).groups()  # type: ignore[union-attr]
     for pattern, replacement in _BLOCK_RULES if block else _RULES:
         match = re.match(f"(?:{pattern}){_PARAMETER}", within)
