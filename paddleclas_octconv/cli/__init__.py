@@ -34,6 +34,7 @@ COMMANDS = {
     "compare": "paddleclas_octconv.cli.compare",
     "weights": "paddleclas_octconv.cli.weights",
     "convert-weights": "paddleclas_octconv.cli.convert_weights",
+    "completion": "paddleclas_octconv.cli.completion",
 }
 
 

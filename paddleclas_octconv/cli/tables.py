@@ -32,7 +32,7 @@ def fitted(table: Any) -> str:
         names = max(len(str(row[0])) for row in table.rows)
         table.max_width[first] = max(_NARROWEST, names - excess)
         text = str(table)
-    return text
+    return "\n".join(line.rstrip() for line in text.splitlines())
 
 
 def _widest(text: str) -> int:
