@@ -1,0 +1,92 @@
+"""What ``Arch.pretrained: True`` brings into a config before a process starts."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.run import published
+from paddleclas_octconv.weights import store
+
+USUAL = {
+    "NormalizeImage": {
+        "scale": "1.0/255.0",
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+        "order": "",
+    }
+}
+
+
+@pytest.fixture
+def fetched(monkeypatch):
+    """What was fetched."""
+    files: list[str] = []
+    monkeypatch.setattr(store, "fetch", lambda checkpoint: files.append(checkpoint.file))
+    return files
+
+
+def config(name, **arch):
+    steps = [{"DecodeImage": {"to_rgb": True}}, copy.deepcopy(USUAL)]
+    return {
+        "Global": {"pretrained_model": None},
+        "Arch": {"name": name, "pretrained": True, **arch},
+        "DataLoader": {
+            "Train": {"dataset": {"transform_ops": copy.deepcopy(steps)}},
+            "Eval": {"dataset": {"transform_ops": copy.deepcopy(steps)}},
+        },
+        "Infer": {"transforms": [*steps, {"ToCHWImage": None}]},
+    }
+
+
+def normalisations(config):
+    return [
+        config["DataLoader"]["Train"]["dataset"]["transform_ops"][1],
+        config["DataLoader"]["Eval"]["dataset"]["transform_ops"][1],
+        config["Infer"]["transforms"][1],
+    ]
+
+
+@pytest.mark.parametrize(
+    "mode, changed", [("train", []), ("eval", [1]), ("infer", [2]), ("export", [1, 2])]
+)
+def test_the_weights_bring_their_normalisation(fetched, capfd, mode, changed):
+    whole = config("OctPreResNet50", alpha=0.25)
+    published.complete(whole, mode)
+    assert fetched == ["a03_resnet-50_alpha-0.250.tar"]
+    for place, step in enumerate(normalisations(whole)):
+        if place in changed:
+            assert step["NormalizeImage"]["mean"] == [124.0, 117.0, 104.0]
+        else:
+            assert step == USUAL
+    assert capfd.readouterr().err.count("as the weights of OctPreResNet50 were trained") == len(
+        changed
+    )
+
+
+def test_what_is_the_same_already_stays(fetched, capfd):
+    whole = config("OctMobileNetV1")
+    published.complete(whole, "export")
+    assert normalisations(whole) == [USUAL] * 3 and capfd.readouterr().err == ""
+    assert whole["Arch"]["alpha"] == 0.5
+
+
+def test_other_weights_take_their_place(fetched):
+    whole = config("OctResNet152_v1f")
+    whole["Global"]["pretrained_model"] = "output/best_model"
+    published.complete(whole, "export")
+    assert whole["Arch"] == {"name": "OctResNet152_v1f", "pretrained": False, "alpha": 0.125}
+    assert fetched == []
+
+
+def test_networks_of_paddleclas_are_left_alone(fetched):
+    whole = config("ResNet50")
+    published.complete(whole, "eval")
+    assert whole == config("ResNet50") and fetched == []
+
+
+def test_what_is_not_published_is_told_before_anything_starts(fetched):
+    with pytest.raises(OctConvError, match="at alpha 0.3 are published, but: 0.125, 0.25, 0.5, 0"):
+        published.complete(config("OctPreResNet50", alpha=0.3), "train")
