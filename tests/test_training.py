@@ -15,8 +15,9 @@ import pytest
 from conftest import run_cli
 
 from paddleclas_octconv.child import main as child
-from paddleclas_octconv.child import quiet
+from paddleclas_octconv.child import quiet, setup
 from paddleclas_octconv.cli import job, train
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.run import outcome, training
 
 
@@ -105,7 +106,7 @@ def test_the_words_find_the_same_config_again():
 
 def test_a_run_that_is_killed_for_memory_names_the_batch_size(tmp_path):
     with outcome.Watch(tmp_path) as watch:
-        code, (line,) = watch.conclude(128 + signal.SIGKILL, launched=False)
+        code, (line,), *_ = watch.conclude(128 + signal.SIGKILL, launched=False)
     assert code == 128 + signal.SIGKILL
     assert "SIGKILL" in line and "DataLoader.Train.sampler.batch_size" in line
 
@@ -114,6 +115,20 @@ def test_the_ctrl_c_that_paddle_wraps_is_one(capsys):
     error = OSError("(External) KeyboardInterrupt: <EMPTY MESSAGE>\n\nAt:\n x.py(1): backward")
     assert child._end(error) == 130
     assert capsys.readouterr().err == ""
+
+
+def test_the_image_that_fails_is_named():
+    def infer(image_file):
+        raise AttributeError("no shape")
+
+    with pytest.raises(AttributeError) as error:
+        infer("broken.png")
+    assert setup._image_of(error.value) == "broken.png"
+    assert setup._image_of(ValueError()) is None
+    with pytest.raises(OctConvError, match="broken.png cannot be read"), setup._naming_the_image(
+        None
+    ):
+        infer("broken.png")
 
 
 def test_the_config_goes_into_the_file_alone(monkeypatch, tmp_path, capsys):
@@ -126,7 +141,7 @@ def test_the_config_goes_into_the_file_alone(monkeypatch, tmp_path, capsys):
     )
     monkeypatch.setitem(sys.modules, "ppcls", types.ModuleType("ppcls"))
     monkeypatch.setitem(sys.modules, "ppcls.engine", types.SimpleNamespace(engine=engine))
-    quiet.log_in_the_file_alone("cpu")
+    quiet.log_in_the_file_alone("train", "cpu")
     engine.print_config("the config")
     logger.warning("is based on 4 gpus. But the number of gpu is 1")
     logger.info("Epoch 1")

@@ -154,7 +154,7 @@ def _prepare_engine(handover: Handover, start: resume.Start) -> None:
     paddleclas_config.hand_over(handover.config)
     paddleclas_download.refuse_archives()
     if not handover.verbose:
-        quiet.log_in_the_file_alone(handover.config["Global"]["device"])
+        quiet.log_in_the_file_alone(handover.mode, handover.config["Global"]["device"])
     count_unreadable_images()
     explain_setup()
     if handover.mode == "infer":

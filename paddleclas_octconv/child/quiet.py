@@ -14,6 +14,7 @@ from ..patches import paddleclas_logger
 _THREADS = ("WARNING: OMP_NUM_THREADS set to", "PLEASE USE OMP_NUM_THREADS WISELY")
 # PaddleClas's advice on the learning rate, which on a CPU speaks of GPUs that are not there.
 _GPUS = "gpus. But the number of gpu is"
+_TRAIN_WITH = "train with paddle"  # whatever the mode
 _FOUND = "[{'"  # what it finds in images, as Python writes it; the command prints a table
 
 
@@ -33,10 +34,11 @@ def import_paddle(verbose: bool) -> None:
         sys.stderr.write("".join(line for line in lines if not line.startswith(_THREADS)))
 
 
-def log_in_the_file_alone(device: str) -> None:
-    """Keep banner and config of PaddleClas's log out of the terminal.
+def log_in_the_file_alone(mode: str, device: str) -> None:
+    """Keep banner, config and misleading advice of PaddleClas's log out of the terminal.
 
     Args:
+        mode: "train", "eval", "infer" or "export".
         device: ``Global.device``.
     """
 
@@ -44,7 +46,9 @@ def log_in_the_file_alone(device: str) -> None:
         message = record.getMessage()
         if message.startswith(_FOUND):
             return False
-        return device == "gpu" or _GPUS not in message
+        if device != "gpu" and _GPUS in message:
+            return False
+        return mode == "train" or not message.startswith(_TRAIN_WITH)
 
     paddleclas_logger.print_config_into_files(is_told)
     paddleclas_logger.print_nothing()

@@ -16,11 +16,36 @@ _LENGTH = 400  # of what is told of an error of PaddleClas
 def explain_setup() -> None:
     """Have the ``Engine`` on ``sys.path`` say in one line which config it cannot be made from.
 
-    Raises (then, when an engine is made, or trains its first batch):
-        OctConvError: PaddleClas failed, with the place where it did.
+    Raises (then, when an engine is made, trains its first batch, or predicts):
+        OctConvError: PaddleClas failed, with the place where it did, or the image.
     """
     paddleclas_engine.make_within(_explained)
     paddleclas_engine.train_within(_explained)
+    paddleclas_engine.infer_within(_naming_the_image)
+
+
+@contextlib.contextmanager
+def _naming_the_image(engine: Any) -> Iterator[None]:
+    try:
+        yield
+    except OctConvError:
+        raise
+    except Exception as error:
+        image = _image_of(error)
+        if traceback_wanted() or image is None:
+            raise
+        raise OctConvError(
+            f"Infer.infer_imgs: {image} cannot be read, or transformed: "
+            f"{type(error).__name__}: {one_line(error)[:_LENGTH]}"
+        ) from None
+
+
+def _image_of(error: BaseException) -> str | None:
+    """The image that PaddleClas was at, by its own name for it."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if isinstance(frame.f_locals.get("image_file"), str):
+            return frame.f_locals["image_file"]
+    return None
 
 
 @contextlib.contextmanager

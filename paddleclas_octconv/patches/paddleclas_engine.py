@@ -23,7 +23,13 @@ INIT_MODEL = Patch(
     "it takes the metric of the checkpoint, or 0, for the best so far, so that a worse model "
     "replaces the best one",
 )
-PATCHES = (MAKE, TRAIN, INIT_MODEL)
+INFER = Patch(
+    "ppcls.engine.engine.Engine.infer",
+    TRAINER,
+    "2.4 ends in a traceback at an image that cannot be read: it is named in one line",
+    "PaddleClas 2.6",
+)
+PATCHES = (MAKE, TRAIN, INIT_MODEL, INFER)
 
 Around = Callable[[Any], ContextManager[None]]
 
@@ -36,6 +42,11 @@ def make_within(context: Around) -> None:
 def train_within(context: Around) -> None:
     """Train within ``context(engine)``; one that is given later is around those before."""
     _within(TRAIN, context)
+
+
+def infer_within(context: Around) -> None:
+    """Predict within ``context(engine)``."""
+    _within(INFER, context)
 
 
 def start_with_metric(best_metric: float) -> None:
