@@ -7,27 +7,27 @@ cd "$(dirname "$0")/.."
 
 networks="OctResNet50 OctMobileNetV1"
 exports=${EXPORTS:-output/benchmarks}
-rounds=${ROUNDS:-10}
+rounds=${ROUNDS:-8}
 precisions=fp32,int8
 if grep -qE 'avx512_bf16|amx_bf16' /proc/cpuinfo; then precisions=fp32,bf16,int8; fi
-quick=
-if [ "${1:-}" = prepare ]; then rounds=1; quick=yes; fi
-
 measure() {  # name, options
-    local file=benchmarks/$1.json
-    if [ -n "$quick" ]; then file=$exports/$1.json; fi
-    mkdir -p "$exports"
-    # The load of what ran before fades within a minute.
-    paddleclas benchmark $networks --exports "$exports" --repeats "$rounds" --json "$file" "${@:2}"
+    paddleclas benchmark $networks --exports "$exports" --repeats "$rounds" --warmup 3 \
+        --json "benchmarks/$1.json" "${@:2}"
 }
 
+prepare() {  # options
+    paddleclas benchmark $networks --exports "$exports" --repeats 1 --warmup 1 "$@"
+}
+
+if [ "${1:-}" = prepare ]; then
+    prepare --engine all --precision "$precisions"
+    prepare --engine openvino --image-size 32,64,96,160,320
+    prepare --form both
+    exit
+fi
 measure engines --engine all --precision "$precisions" --batch-size 1,8
 measure sizes --engine openvino --image-size 32,64,96,160,320
-if [ -z "$quick" ]; then
-    measure threads --engine openvino,onnxruntime,paddle --threads 2 --batch-size 8
-fi
+measure threads --engine openvino,onnxruntime,paddle --threads 2 --batch-size 8
 measure forms --form both --profile --batch-size 1,8
-if [ -z "$quick" ]; then
-    measure training --train-step
-    python docs/tables.py
-fi
+measure training --train-step
+python docs/tables.py

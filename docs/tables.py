@@ -18,6 +18,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
 
+from paddleclas_octconv.common.machine import IDLE
 from paddleclas_octconv.compare import tables as comparison
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,9 +66,15 @@ def provenance(root: Path) -> str:
         lines.append(
             f"- [`{file.name}`](../benchmarks/{file.name}): {machine['date']}, "
             f"{machine['processor'].strip()}, {machine['cores']} cores, "
-            f"Python {machine['python']}, {versions}; `{machine['command']}`"
+            f"{_busy(machine)}Python {machine['python']}, {versions}; `{machine['command']}`"
         )
     return "\n".join(lines) or MISSING
+
+
+def _busy(machine: dict) -> str:
+    """What to say of a machine that others used meanwhile."""
+    cpus = machine.get("busy_cpus", 0.0)
+    return f"**{cpus:.1f} of them busy with other work**, " if cpus > IDLE else ""
 
 
 def rule(root: Path) -> str:

@@ -86,6 +86,15 @@ def test_the_tables_show_the_ratios_and_the_times(root):
     )
 
 
+def test_a_busy_machine_is_not_passed_over(root):
+    assert "busy" not in tables.provenance(root)
+    file = root / "benchmarks" / "engines.json"
+    data = json.loads(file.read_text())
+    data["machine"]["busy_cpus"] = 1.4
+    file.write_text(json.dumps(data))
+    assert "2 cores, **1.4 of them busy with other work**" in tables.provenance(root)
+
+
 def test_the_rule_says_from_which_size_octave_pays_and_what_it_costs_below(root):
     rule = tables.rule(root)
     assert "float32: OpenVINO (OctNet 20.0 ms)" in rule

@@ -167,13 +167,13 @@ def run(args: argparse.Namespace) -> int:
     if args.exports:
         with writing("--exports", args.exports):
             args.exports.mkdir(parents=True, exist_ok=True)
-    _warn_if_busy()
+    facts = {**machine.describe(), "busy_cpus": round(_busy_cpus(), 2)}
     with contextlib.closing(_Progress()) as progress:
         table = measure(contenders, planned, settings, progress.say, labelled, args.exports)
     print(render(table, settings))
     if settings.profile:
         print(render_kernels(table))
-    result = as_json(table, settings, machine.describe())
+    result = as_json(table, settings, facts)
     if args.json:
         with writing("--json", args.json):
             write_atomically(args.json, (json.dumps(result, indent=2) + "\n").encode())
@@ -424,13 +424,15 @@ def _number(value: float | None, form: str, unit: float = 1) -> str:
     return "" if value is None else form.format(value / unit)
 
 
-def _warn_if_busy() -> None:
+def _busy_cpus() -> float:
+    """How many CPUs others keep busy, with a warning where that disturbs."""
     load = machine.load()
     if load > machine.IDLE:
         say(
-            f"warning: other programs keep this machine busy (load {load:.1f}): the times are not "
-            "to be trusted, the ratios less than otherwise"
+            f"warning: other programs keep {load:.1f} of {machine.cpu_count()} CPUs busy: the "
+            "times are not to be trusted, the ratios less than otherwise"
         )
+    return load
 
 
 class _Progress:

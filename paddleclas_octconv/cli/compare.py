@@ -106,7 +106,11 @@ def run(args: argparse.Namespace) -> int:
     _check_cpu(args, planned)
     plan.write(planned)
     with Display(planned.runs, args.jobs) as display:
-        failures = run_all(planned.output, planned.runs, args.jobs, args.gpus, display.look)
+        try:
+            failures = run_all(planned.output, planned.runs, args.jobs, args.gpus, display.look)
+        except KeyboardInterrupt:
+            display.say("paddleclas: interrupted: the same command goes on where it stopped")
+            raise
         for failure in failures:
             display.say(f"paddleclas: error: {failure}")
     _report(planned.output, args.engine)

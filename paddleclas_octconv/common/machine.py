@@ -15,7 +15,7 @@ from typing import Any
 
 _CPUINFO = Path("/proc/cpuinfo")
 _ENGINES = ("onnxruntime", "openvino", "nncf")
-IDLE = 0.5  # the load up to which a machine can be measured on
+IDLE = 0.2  # CPUs at work, up to which a machine can be measured on
 _PADDLES = ("paddlepaddle", "paddlepaddle-gpu")
 # Versions of Paddle with which every mode of every trainer is tested (docs/compatibility.md).
 TESTED = ("2.6.2", "3.2.2")
@@ -50,8 +50,13 @@ def cpu_count() -> int:
 
 
 def load() -> float:
-    """How many programs have wanted to run at once in the last minute; 0 where that is unknown."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    """How many of the CPUs are at work just now, for this process and all others: a second's mean.
+
+    The load average of the system would still tell of what ended a minute ago.
+    """
+    import psutil
+
+    return psutil.cpu_percent(interval=1.0) / 100 * (psutil.cpu_count() or 1)
 
 
 def has_gpu() -> bool:
