@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import pickle
 import re
 import signal
@@ -18,7 +19,9 @@ from paddleclas_octconv.child import main as child
 from paddleclas_octconv.child import quiet, setup
 from paddleclas_octconv.cli import job, train
 from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.run import job as jobs
 from paddleclas_octconv.run import outcome, training
+from paddleclas_octconv.weights import TRUST_VARIABLE
 
 
 def checkpoint(folder: Path, prefix: str, epoch: int, metric: float) -> None:
@@ -109,6 +112,32 @@ def test_a_run_that_is_killed_for_memory_names_the_batch_size(tmp_path):
         code, (line,), *_ = watch.conclude(128 + signal.SIGKILL, launched=False)
     assert code == 128 + signal.SIGKILL
     assert "SIGKILL" in line and "DataLoader.Train.sampler.batch_size" in line
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError("no"), RuntimeError("ResourceExhaustedError: Out of memory on GPU 0")]
+)
+def test_want_of_memory_names_the_batch_size_at_any_step(error):
+    engine = types.SimpleNamespace(mode="train", global_step=99)
+    told = "DataLoader.Train.sampler.batch_size: out of memory"
+    with pytest.raises(OctConvError, match=told), setup._explained(engine):
+        raise error
+    with pytest.raises(KeyError), setup._explained(engine):
+        raise KeyError("x")
+
+
+def test_checkpoints_that_are_trusted_count(config, tmp_path, monkeypatch):
+    checkpoint(tmp_path, "latest", 3, 0.5)
+    (tmp_path / "latest.pdopt").write_bytes(pickle.dumps(exec, protocol=2))  # nothing runs it
+    ran = []
+    monkeypatch.setattr(jobs.Job, "run", lambda self, **options: ran.append(options) or 2)
+    task = jobs.Job("train", None, config, tmp_path)
+    with pytest.raises(OctConvError, match="no checkpoint in .* is whole"):
+        training.train(task, goes_on=True)
+    task.trust_weights = True
+    training.train(task, goes_on=True)
+    assert ran == [{"resume": True}]
+    assert TRUST_VARIABLE not in os.environ
 
 
 def test_the_ctrl_c_that_paddle_wraps_is_one(capsys):

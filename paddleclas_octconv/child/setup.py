@@ -24,6 +24,10 @@ def explain_setup() -> None:
     paddleclas_engine.infer_within(_naming_the_image)
 
 
+def _is_for_want_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or "ResourceExhaustedError" in str(error)
+
+
 @contextlib.contextmanager
 def _naming_the_image(engine: Any) -> Iterator[None]:
     try:
@@ -55,7 +59,15 @@ def _explained(engine: Any) -> Iterator[None]:
     except OctConvError:
         raise
     except Exception as error:
-        if traceback_wanted() or getattr(engine, "global_step", 0) > 1:
+        if traceback_wanted():
+            raise
+        if _is_for_want_of_memory(error):
+            part = "Train" if engine.mode == "train" else "Eval"
+            raise OctConvError(
+                f"DataLoader.{part}.sampler.batch_size: out of memory: a smaller one takes less "
+                f"({one_line(error)[:_LENGTH]})"
+            ) from None
+        if getattr(engine, "global_step", 0) > 1:
             raise
         place = traceback.extract_tb(error.__traceback__)[-1]
         raise OctConvError(

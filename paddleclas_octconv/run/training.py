@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
 import signal
 import time
-from typing import Any, Callable, List, Mapping
+from typing import Any, Callable, Iterator, List, Mapping
 
 from ..checkpoints import resume, whole
 from ..checkpoints.alone import alone_in
 from ..common.say import say
+from ..weights import TRUST_VARIABLE
 from . import launch
 from .job import Job
 
@@ -37,7 +40,8 @@ def train(job: Job, goes_on: bool, words: Words | None = None) -> int:
     # Several machines share the folder; the first of them guards it.
     guards = launch.machines(job.options) == 1 or job.options.get("rank") == "0"
     with alone_in(general["output_dir"], guards):
-        plan = resume.prepare(job.config, goes_on)
+        with _trusting(job.trust_weights):
+            plan = resume.prepare(job.config, goes_on)
         if plan.done:
             where = f"{general['output_dir']}: all {general['epochs']} epochs are done"
             say(f"{where}; Global.epochs sets their number", job.output)
@@ -48,6 +52,19 @@ def train(job: Job, goes_on: bool, words: Words | None = None) -> int:
     for line in lines if guards else ():
         say(line, job.output)
     return code
+
+
+@contextlib.contextmanager
+def _trusting(wanted: bool) -> Iterator[None]:
+    """Let checkpoints count that can run code, if that is wanted; here none of it is run."""
+    before = os.environ.get(TRUST_VARIABLE)
+    if wanted:
+        os.environ[TRUST_VARIABLE] = "1"
+    try:
+        yield
+    finally:
+        if wanted and before is None:
+            del os.environ[TRUST_VARIABLE]
 
 
 def _conclusion(
