@@ -233,6 +233,20 @@ def test_the_command_writes_a_config_that_passes_every_check(pets, capsys, fetch
     assert Path(config["Infer"]["infer_imgs"]).is_file()
 
 
+def test_alpha_and_what_it_starts_from_stand_in_the_config(pets, capsys):
+    options = ["--arch", "OctMobileNetV1_x0_25", "--alpha", "0.25", "--pretrained"]
+    for pretrained, value, rate in (("True", True, 0.0003), ("vanilla", "vanilla", 0.0003)):
+        if Path("my_pets.yaml").exists():
+            Path("my_pets.yaml").unlink()
+        assert prepare("--source", pets, *options, pretrained) == 0
+        config = load_config(Path("my_pets.yaml"))
+        assert (config["Arch"]["alpha"], config["Arch"]["pretrained"]) == (0.25, value)
+        assert config["Optimizer"]["lr"]["learning_rate"] == rate
+    assert prepare("--source", pets, "--arch", "ResNet50", "--alpha", "0.5") == 2
+    assert "--alpha: ResNet50 is no octave network" in capsys.readouterr().err
+    assert prepare("--source", pets, "--alpha", "1.5") == 2
+
+
 def test_images_are_copied_when_that_is_asked_for(pets):
     assert prepare("--source", pets, "--copy", "--name", "mine", "--config", "x/c.yaml") == 0
     shutil.rmtree(pets)

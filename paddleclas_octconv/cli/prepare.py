@@ -11,6 +11,7 @@ from typing import Any
 from .. import data
 from ..backbones.catalogue import CATALOGUE
 from ..common import machine
+from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
 from ..common.files import write_atomically, writing
 from ..common.suggest import suggest
@@ -18,13 +19,24 @@ from ..config.template import OwnData, own_config
 from ..data import list_files, survey
 from ..data.own_images import EXPECTED
 from ..data.subsets import write_subset
-from .options import pixels, positive
+from .options import alpha, pixels, positive
 
 HELP = "make your own images ready to train on (folder), or write digits or cifar10"
 OWN = "folder"
 SHOWN = 10  # images that are left out and named, unless --all
 # Options of one data set alone, by the name argparse gives them, with what stands for "not given".
-_OF_OWN = ("name", "arch", "image_size", "val", "seed", "copy", "config", "all")
+_OF_OWN = (
+    "name",
+    "arch",
+    "alpha",
+    "pretrained",
+    "image_size",
+    "val",
+    "seed",
+    "copy",
+    "config",
+    "all",
+)
 _ARCH, _IMAGE_SIZE, _VAL = "OctResNet50", 224, 0.2
 
 
@@ -57,6 +69,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own = parser.add_argument_group("own images", f"options of 'prepare {OWN}'")
     own.add_argument("--name", help="of the data set (default: that of the source)")
     own.add_argument("--arch", metavar="NAME", help=f"the network of the config (default: {_ARCH})")
+    own.add_argument(
+        "--alpha", type=alpha, help="its share of low-frequency channels (default: its own)"
+    )
+    own.add_argument(
+        "--pretrained",
+        metavar="WHAT",
+        help="what it starts from: True (the authors' ImageNet weights), vanilla (those of its "
+        "vanilla twin) or a .pdparams file (default: nothing)",
+    )
     own.add_argument(
         "--image-size",
         type=pixels,
@@ -130,6 +151,13 @@ def _prepare_own(args: argparse.Namespace) -> int:
         raise OctConvError(f"{option}: does not go with 'prepare {OWN}'")
     arch = args.arch or _ARCH
     _check_arch(arch)
+    if args.alpha is not None:
+        if arch not in CATALOGUE:
+            raise OctConvError(f"--alpha: {arch} is no octave network")
+        try:
+            check_alpha(args.alpha, stages=None)
+        except OctConvError as error:
+            raise OctConvError(f"--alpha: {error}") from None
     name = args.name or _name_of(args.source)
     if not re.fullmatch(r"[^/\\\0\s.][^/\\\0\n\t]*", name):
         raise OctConvError(f"--name {name!r}: should be a name that a folder can have")
@@ -173,7 +201,7 @@ def _prepare_own(args: argparse.Namespace) -> int:
         arch,
         args.image_size or _IMAGE_SIZE,
         "gpu" if machine.has_gpu() else "cpu",
-        _options(arch),
+        _options(arch, args.alpha, args.pretrained),
     )
     _write_config(config, text, given=args.config is not None)
     return 0
@@ -217,8 +245,16 @@ def _check_arch(arch: str) -> None:
         raise OctConvError(f"--arch {arch}: PaddleClas has no such network{near}")
 
 
-def _options(arch: str) -> dict[str, Any]:
-    return {"alpha": 0.5} if arch in CATALOGUE else {}
+def _options(
+    arch: str, alpha: float | list[float] | None, pretrained: str | None
+) -> dict[str, Any]:
+    """What stands under ``Arch`` besides the name and the number of classes."""
+    options: dict[str, Any] = {}
+    if arch in CATALOGUE:
+        given = alpha if alpha is not None else CATALOGUE[arch].options.get("alpha", 0.5)
+        options["alpha"] = given
+    options["pretrained"] = {"True": True, "False": False, None: False}.get(pretrained, pretrained)
+    return options
 
 
 def _name_of(source: Path) -> str:

@@ -47,7 +47,7 @@ def own_config(data: OwnData, arch: str, image_size: int, device: str, options: 
         arch: the name of the network.
         image_size: side of its input, in pixels.
         device: "cpu" or "gpu".
-        options: of the network, such as ``{"alpha": 0.5}``.
+        options: of the network, such as ``{"alpha": 0.5, "pretrained": False}``.
     """
     # At least four steps an epoch, and never a batch that fills no half.
     batch_size = max(2, min(_MOST_BATCH, data.train_images // 4))
@@ -72,6 +72,7 @@ def own_config(data: OwnData, arch: str, image_size: int, device: str, options: 
     ]
     topk = [1] if data.class_num < 3 else [1, min(5, data.class_num - 1)]
     arch_lines = "".join(f"  {name}: {_value(value)}\n" for name, value in options.items())
+    starts_trained = bool(options.get("pretrained"))
     workers = 4 if device == "gpu" else 2
 
     def loader(name: str, path: str, ops: list[str], shuffle: bool) -> str:
@@ -116,8 +117,7 @@ Global:
 Arch:
   name: {arch}
   class_num: {data.class_num}
-{arch_lines}  # or the .pdparams of this network, or of its vanilla twin, to start from
-  pretrained: False
+{arch_lines}  # pretrained: True, the authors' ImageNet weights; vanilla, the twin's; or a .pdparams file
 
 Loss:
   Train:
@@ -133,7 +133,7 @@ Optimizer:
   weight_decay: 0.05
   lr:
     name: Cosine
-    learning_rate: 0.001
+    learning_rate: {0.0003 if starts_trained else 0.001}
     warmup_epoch: 2
 
 DataLoader:
@@ -175,4 +175,6 @@ def _indented(lines: list[str], spaces: int) -> str:
 
 def _value(value: Any) -> str:
     """A value as YAML: what JSON writes is YAML too, whatever text it holds."""
+    if isinstance(value, bool):
+        return str(value)  # as PaddleClas's configs have it
     return json.dumps(value, ensure_ascii=False)
