@@ -24,7 +24,7 @@ from .options import alpha, pixels, positive
 HELP = "make your own images ready to train on (folder), or write digits or cifar10"
 OWN = "folder"
 SHOWN = 10  # images that are left out and named, unless --all
-# Options of one data set alone, by the name argparse gives them, with what stands for "not given".
+# Options of own images alone, by the names that argparse gives them.
 _OF_OWN = (
     "name",
     "arch",

@@ -117,7 +117,7 @@ Global:
 Arch:
   name: {arch}
   class_num: {data.class_num}
-{arch_lines}  # pretrained: True, the authors' ImageNet weights; vanilla, the twin's; or a .pdparams file
+{arch_lines}  # True: the authors' ImageNet weights; vanilla: the twin's; or a .pdparams file
 
 Loss:
   Train:
