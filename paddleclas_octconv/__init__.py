@@ -29,11 +29,9 @@ def list_models(pattern: str = "*") -> "list[str]":
     Args:
         pattern: only those it fits, such as ``*resnet*50*``; capitals do not matter.
     """
-    from fnmatch import fnmatchcase
+    from .backbones.catalogue import names
 
-    from .backbones.catalogue import CATALOGUE
-
-    return [name for name in CATALOGUE if fnmatchcase(name.lower(), pattern.lower())]
+    return names(pattern)
 
 
 def __getattr__(name: str) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Mapping
 
 if TYPE_CHECKING:
@@ -89,3 +90,8 @@ CATALOGUE: Mapping[str, Backbone] = {
         "oct_densenet", "OctDenseNet", "DenseNet121", {"block_config": [6, 12, 24, 16]}
     ),
 }
+
+
+def names(pattern: str = "*") -> list[str]:
+    """The names that fit a pattern such as ``*resnet*50*``; capitals do not matter."""
+    return [name for name in CATALOGUE if fnmatchcase(name.lower(), pattern.lower())]

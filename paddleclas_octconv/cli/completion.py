@@ -7,7 +7,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from .. import list_models
+from ..backbones.catalogue import CATALOGUE
 from ..common.errors import OctConvError
 from ..config import shipped_configs
 
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         import shtab
     except ImportError:
         raise OctConvError("completion: needs shtab: pip install shtab") from None
-    names = {"configs": " ".join(shipped_configs()), "networks": " ".join(list_models())}
+    names = {"configs": " ".join(shipped_configs()), "networks": " ".join(CATALOGUE)}
     preamble = {shell: text.format(**names) for shell, text in _PREAMBLE.items()}
     print(shtab.complete(_whole_parser(), args.shell, preamble=preamble))  # type: ignore[arg-type]
     return 0

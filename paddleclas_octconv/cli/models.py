@@ -6,8 +6,7 @@ import argparse
 import json
 from typing import Any, Callable
 
-from .. import list_models
-from ..backbones.catalogue import CATALOGUE
+from ..backbones.catalogue import CATALOGUE, names
 from ..backbones.counts import COUNTS, IMAGE_SIZE
 from ..common.errors import OctConvError
 from ..common.numbers import is_whole, whole
@@ -73,7 +72,7 @@ def _named(patterns: list[str]) -> list[str]:
     """
     wanted: set[str] = set()
     for pattern in patterns or ["*"]:
-        found = list_models(pattern)
+        found = names(pattern)
         if not found:
             what = "pattern fits no backbone" if "*" in pattern else "unknown backbone"
             raise OctConvError(f"{what}: {pattern!r}{suggest(pattern, CATALOGUE)}")
