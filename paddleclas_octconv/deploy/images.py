@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 
@@ -36,6 +37,8 @@ class Preprocess:
         transform_ops: Sequence[Mapping[str, Any]],
         decode_image: Mapping[str, Any] | None = None,
     ) -> None:
+        # PaddleClas imports it, and it would say so.
+        logging.getLogger("faiss").setLevel(logging.WARNING)
         from paddleclas.deploy.python.preprocess import create_operators
 
         decode_image = decode_image or {}
