@@ -380,11 +380,33 @@ def finetune(root: Path) -> str:
     return "\n".join(lines)
 
 
+def octavize(root: Path) -> str:
+    """What becomes of PaddleClas's networks, one of each family."""
+    rows = json.loads((root / "benchmarks/octavize/coverage.json").read_text(encoding="utf-8"))
+    cells = []
+    for row in rows:
+        if "error" in row:
+            cells.append([row["network"], row["error"], "", "", "", ""])
+            continue
+        before, after = (f"{count / 1e6:,.0f}" for count in row["multiply_adds"])
+        convs = f"{row['octave']} of {row['convolutions']}"
+        where = row["joins"] + row["opaque"]
+        cells.append(
+            [row["network"], convs, f"{row['share']:.0%}", before, f"{after} (×{row['ratio']:.2f})",
+             str(where)]
+        )  # fmt: skip
+    more = sum(row.get("share", 0) > 0.5 for row in rows)
+    head = ["network", "octave convolutions", "octave", "M multiply-adds", "after", "joins"]
+    lines = [head, ["---"] * len(head), *cells]
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{text}\n\n{more} of {len(rows)} have more than half of their multiply-adds octave."
+
+
 TABLES: dict[str, Callable[[Path], Any]] = {
     table.__name__: table
     for table in (
         *(provenance, rule, engines, costs, sizes, threads, forms, kernels, training),
-        *(published, finetune, comparisons, verdict),
+        *(published, finetune, comparisons, verdict, octavize),
     )
 }
 

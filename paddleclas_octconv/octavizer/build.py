@@ -109,7 +109,8 @@ def _call(function: Callable[..., nn.Layer], name: str, options: dict[str, Any])
         raise _unknown(str(error).rpartition(" ")[2].strip("'"), name) from None
     # Most networks of PaddleClas take whatever they are given, and ignore it.
     accepted = set(_parameters(function))
-    for cls in type(network).__mro__:
+    classes: tuple[Any, ...] = type(network).__mro__
+    for cls in classes:
         accepted.update(_parameters(cls.__init__), _parameters(getattr(cls, "init_net", None)))
     for option in options:
         if option not in accepted:

@@ -31,20 +31,20 @@ def carry_out(network: nn.Layer, plan: Plan) -> None:
         if conv.octave:
             _turn_conv(conv)
         else:
-            vars(conv.layer)["takes_plain"] = True  # even if another path brings it a pair
+            conv.layer.__dict__["takes_plain"] = True  # even if another path brings it a pair
     for name, layout in plan.norms.items():
         _turn_norm(layers[name], layout)
     paddle.set_rng_state(state)
     for name, norm in plan.folds.items():
-        vars(layers[name])["norm"] = layers[norm]  # not as a layer of its own
+        layers[name].__dict__["norm"] = layers[norm]  # not as a layer of its own
     for name in plan.opaque:
-        vars(layers[name])["takes_plain"] = True
+        layers[name].__dict__["takes_plain"] = True
     for name, layer in layers.items():
         inside = (f"{name}." if name else "", plan.convs)
         if any(conv.octave and key.startswith(inside[0]) for key, conv in inside[1].items()):
             for method in ("re_parameterize", "rep"):
                 if hasattr(layer, method) and not isinstance(layer, Reparameterizable):
-                    vars(layer)[method] = _leave_as_it_is
+                    layer.__dict__[method] = _leave_as_it_is
 
 
 class OctavizedConv2D(OctConv2D, Reparameterizable):
@@ -99,8 +99,8 @@ class OctavizedConv2D(OctConv2D, Reparameterizable):
         if self.depthwise:
             pieces = np.split(take(value, order.outputs), [self.outputs.high])
             return {f"{path}.{parameter}": piece for path, piece in zip(("hh", "ll"), pieces)}
-        pieces = super().cut(parameter, value, order)
-        return {key: piece for key, piece in pieces.items() if self._has(key)}
+        blocks = super().cut(parameter, value, order)
+        return {key: block for key, block in blocks.items() if self._has(key)}
 
     def _has(self, key: str) -> bool:
         path, _, parameter = key.partition(".")
@@ -133,7 +133,7 @@ class OctavizedBatchNorm2D(OctBatchNorm2D):
     def forward(self, x: Any) -> Any:
         x = convert(x, self.layout, self.data_format)
         high, low = x.high, x.low
-        if self.high is not None:  # else it is part of the convolution
+        if self.high is not None and self.low is not None:  # else it is part of the convolution
             high, low = self.high(high), self.low(low)
         if self.activation:
             act = getattr(nn.functional, self.activation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from types import MethodType
-from typing import Any, Sequence
+from typing import Any, Sequence, cast
 
 import paddle
 from paddle import nn
@@ -12,6 +12,7 @@ from paddle import nn
 from ..common.errors import OctConvError
 from ..layers import OctaveLayer, Order
 from ..weights.match import cut_if_vanilla
+from ..weights.network import OctaveNetwork
 from .convert import OctavizedBatchNorm2D, OctavizedConv2D, carry_out
 from .options import Options
 from .plan import make_plan
@@ -70,7 +71,7 @@ def octavize(
     name = kind
     plan = make_plan(network, options)
     carry_out(network, plan)
-    cls = type(network)
+    cls: Any = type(network)
     one_argument = _takes_one_argument(cls.forward)
     root = OctavizedNetwork if one_argument else OctavizedNetworkOfMany
     members = {"octave_forward": cls.forward, "__module__": cls.__module__, "__doc__": cls.__doc__}
@@ -111,7 +112,7 @@ class OctavizedNetwork:
     def set_state_dict(self, state_dict: Any, use_structured_name: bool = True) -> Any:
         """As Paddle's; a state dict of the vanilla network is cut into octave weights first."""
         if use_structured_name:
-            state_dict = cut_if_vanilla(self, state_dict)
+            state_dict = cut_if_vanilla(cast(OctaveNetwork, self), state_dict)
         return super().set_state_dict(state_dict, use_structured_name)  # type: ignore[misc]
 
     set_dict = load_dict = set_state_dict

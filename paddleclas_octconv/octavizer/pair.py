@@ -13,7 +13,7 @@ import numpy as np
 import paddle
 from paddle import Tensor
 
-from ..layers.octave import pool2, up2_to
+from ..layers.octave import DataFormat, pool2, up2_to
 from .layout import Layout
 
 
@@ -31,7 +31,7 @@ class Pair:
     high: Tensor
     low: Tensor
     layout: Layout
-    data_format: str
+    data_format: DataFormat
     sources: frozenset
 
     def __init__(self, *args: Any) -> None:
@@ -130,7 +130,7 @@ class Size:
         return id(self)
 
 
-def _arithmetic(name: str) -> Callable:
+def _operator(name: str) -> Callable:
     def operator(self: Size, other: Any):
         other = other.value if isinstance(other, Size) else other
         return getattr(self.value, name)(other)
@@ -140,7 +140,9 @@ def _arithmetic(name: str) -> Callable:
 
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod"):
     for _form in (f"__{_name}__", f"__r{_name}__"):
-        setattr(Size, _form, _arithmetic(_form))
+        setattr(Size, _form, _operator(_form))
+for _name in ("__gt__", "__ge__", "__le__"):
+    setattr(Size, _name, _operator(_name))
 
 
 class _Description:
@@ -155,7 +157,7 @@ def make(
     high: Tensor,
     low: Tensor,
     layout: Layout,
-    data_format: str = "NCHW",
+    data_format: DataFormat = "NCHW",
     sources: Iterable[str] = (),
 ) -> Pair:
     """A pair."""
@@ -164,7 +166,8 @@ def make(
         # While a program is built, tensors are of another kind, which does not hand `x + pair`
         # over to the pair unless the pair is of that kind as well.
         _classes[kind] = Pair if issubclass(kind, Tensor) else type("Pair", (Pair, kind), {})
-    pair = _classes[kind].__new__(_classes[kind])
+    cls: Any = _classes[kind]
+    pair = cls.__new__(cls)
     for name, value in (
         ("high", high),
         ("low", low),
@@ -187,7 +190,7 @@ def join(pair: Pair) -> Tensor:
     return paddle.reshape(joined, plain_shape(pair.shape)) if layout.is_view else joined
 
 
-def cut(x: Tensor, layout: Layout, data_format: str = "NCHW") -> Pair:
+def cut(x: Tensor, layout: Layout, data_format: DataFormat = "NCHW") -> Pair:
     """A tensor as a pair: its low channels are averaged; ``cut(join(pair), …)`` is the pair."""
     axis = 3 if data_format == "NHWC" else 1
     order = layout.order
@@ -196,7 +199,7 @@ def cut(x: Tensor, layout: Layout, data_format: str = "NCHW") -> Pair:
     return make(high, pool2(low, data_format), layout, data_format)
 
 
-def convert(x: Any, layout: Layout | None, data_format: str = "NCHW") -> Any:
+def convert(x: Any, layout: Layout | None, data_format: DataFormat = "NCHW") -> Any:
     """A pair of a layout, or a tensor if that is None, out of either."""
     if layout is None:
         return join(x) if isinstance(x, Pair) else x
@@ -222,7 +225,7 @@ def take(x: Tensor, indices: np.ndarray, axis: int) -> Tensor:
     return paddle.index_select(x, paddle.to_tensor(indices, dtype="int64"), axis=axis)
 
 
-def fit(low: Tensor, high: Tensor, data_format: str = "NCHW") -> Tensor:
+def fit(low: Tensor, high: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
     """A low branch cropped, or continued by its border, to half the size of the high branch."""
     height = 1 if data_format == "NHWC" else 2
     known = [list(x.shape[height : height + 2]) for x in (low, high)]

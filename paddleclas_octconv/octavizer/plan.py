@@ -77,6 +77,7 @@ class Plan:
         opaque: layers that take and give plain tensors, and why.
         folds: for an octave convolution the batch norm that alone reads it.
         linear: multiply-adds of linear layers.
+        channels: of an image.
     """
 
     convs: dict[str, Conv]
@@ -85,6 +86,7 @@ class Plan:
     folds: dict[str, str] = field(default_factory=dict)
     joins: list[Join] = field(default_factory=list)
     linear: int = 0
+    channels: int = 3
 
 
 def make_plan(network: nn.Layer, options: Options) -> Plan:
@@ -139,6 +141,7 @@ class _Trial(Planner, Listener):
         plan = self.found
         plan.opaque = {name: why for name, why in self.opaque.items() if self._is_outermost(name)}
         plan.folds = self._folds()
+        plan.channels = self.channels
         if not any(conv.octave and (conv.inputs or conv.outputs) for conv in plan.convs.values()):
             raise OctConvError(self._nothing())
         return plan
@@ -204,7 +207,7 @@ class _Trial(Planner, Listener):
         free = [conv for conv in convs[options.stem :] if min(conv.size) >= options.min_size]
         stages = sorted({strides[conv.name] for conv in free})
         check_alpha(options.alpha, None)
-        alphas = dict.fromkeys(stages, options.alpha)
+        alphas: dict[int, Any] = dict.fromkeys(stages, options.alpha)
         if isinstance(options.alpha, (list, tuple)):
             if len(options.alpha) != len(stages):
                 places = ", ".join(f"1/{stride}" for stride in stages)

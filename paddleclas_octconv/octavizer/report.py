@@ -17,6 +17,7 @@ class Report:
     Attributes:
         network: its name.
         input_size: height and width of the image.
+        channels: of the image.
         convolutions: all that there are; octave: those that are octave convolutions now.
         vanilla_multiply_adds, multiply_adds: before and after, linear layers included.
         octave_multiply_adds: those before of what is octave now.
@@ -29,6 +30,7 @@ class Report:
 
     network: str
     input_size: tuple[int, int]
+    channels: int
     convolutions: int
     octave: int
     vanilla_multiply_adds: int
@@ -96,6 +98,7 @@ def report_on(name: str, plan: Plan, options: Options) -> Report:
     return Report(
         name,
         options.sides,
+        plan.channels,
         len(convs),
         len(octave),
         before,

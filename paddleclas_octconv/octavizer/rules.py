@@ -244,8 +244,8 @@ def _elementwise(function: Function, arguments: Arguments) -> Pair:
         if isinstance(operand, Pair) and operand is not first:
             sources = told().met(first, operand)
         high[name], low[name] = _operand(operand, first)
-    result = [_again(function, branch, *branch.values()) for branch in (high, low)]
-    return make(*result, first.layout, first.data_format, sources)
+    y_high, y_low = (_again(function, branch, *branch.values()) for branch in (high, low))
+    return make(y_high, y_low, first.layout, first.data_format, sources)
 
 
 def _operand(x: Any, pair: Pair) -> tuple[Any, Any]:
@@ -321,7 +321,9 @@ def _concat(function: Function, arguments: Arguments) -> Pair:
     first = next(x for x in maps if isinstance(x, Pair))
     if first.layout.is_view or _axis(axis, 4) != first.channel_axis:
         raise Unknown("along another axis than the channels'")
-    high, low, slots, sources = [], [], [], frozenset()
+    high: list = []
+    low: list = []
+    slots: list = []
     ends = [0, 0]  # channels so far
     for x in maps:
         if isinstance(x, Pair):
@@ -334,7 +336,6 @@ def _concat(function: Function, arguments: Arguments) -> Pair:
             high.append(x.high)
             low.append(x.low)
             ends = [ends[0] + x.layout.high, ends[1] + x.layout.low]
-            sources |= x.sources
         else:
             if len(x.shape) != 4 or not _same_space(x, first):
                 raise Unknown("with a tensor of another size")
@@ -342,8 +343,8 @@ def _concat(function: Function, arguments: Arguments) -> Pair:
             slots.append(np.arange(channels) + ends[0])
             high.append(x)
             ends[0] += channels
-    branches = [_concat_plain(function, branch, first.channel_axis) for branch in (high, low)]
-    return make(*branches, Layout(np.concatenate(slots)), first.data_format)
+    y_high, y_low = (_concat_plain(function, maps, first.channel_axis) for maps in (high, low))
+    return make(y_high, y_low, Layout(np.concatenate(slots)), first.data_format)
 
 
 def _concat_plain(function: Function, maps: list, axis: int) -> Tensor:
@@ -445,6 +446,7 @@ def _setitem(function: Function, arguments: Arguments) -> None:
     x, index, value = arguments.values()
     if not isinstance(x, Pair):
         raise Unknown("of a plain tensor to a pair")
+    sliced: Any = x
     parts = list(index) if isinstance(index, tuple) else [index]
     channels = parts[1] if len(parts) > 1 else slice(None)
     others = [part for number, part in enumerate(parts) if number != 1]
@@ -452,9 +454,9 @@ def _setitem(function: Function, arguments: Arguments) -> None:
     if x.channel_axis == 1 and is_slice and all(part == slice(None) for part in others):
         start, stop, _ = channels.indices(x.layout.channels)
         if isinstance(value, Pair) or is_tensor(value):
-            pieces = [x[:, :start]] if start else []
+            pieces = [sliced[:, :start]] if start else []
             pieces.append(value)
-            pieces += [x[:, stop:]] if stop < x.layout.channels else []
+            pieces += [sliced[:, stop:]] if stop < x.layout.channels else []
             concat = RULES["concat"] if holds_pair(pieces) else lambda f, a: f(*a.values())
             x.become(concat(paddle.concat, {"x": pieces, "axis": 1}) if pieces[1:] else value)
             return

@@ -49,6 +49,7 @@ _REPLACED = (
 _functions: dict[Any, Any] = {}
 _modules: dict[types.ModuleType, types.ModuleType] = {}
 _classes: dict[type, type] = {}
+_converted: dict[type, type] = {}
 _namespaces: dict[int, tuple[dict, dict]] = {}
 
 
@@ -133,10 +134,13 @@ def rebound_class(cls: type) -> type:
     return _classes[cls]
 
 
-@functools.lru_cache(maxsize=None)
 def converted_class(cls: type) -> type:
     """What a layer of a class becomes an instance of when it is converted."""
-    return cls if issubclass(cls, Converted) else _derive(cls, (Converted, rebound_class(cls)))
+    if issubclass(cls, Converted):
+        return cls
+    if cls not in _converted:
+        _converted[cls] = _derive(cls, (Converted, rebound_class(cls)))
+    return _converted[cls]
 
 
 def _derive(cls: type, bases: tuple, members: dict | None = None) -> type:
@@ -228,7 +232,7 @@ def _paddle_function(function: Callable) -> Callable:
     except TypeError:
         return function
     original = function
-    name: str = _public_names().get(function) or getattr(function, "__name__", "function")
+    name = str(_public_names().get(function) or getattr(function, "__name__", "function"))
     if any(part in (function.__module__ or "") for part in _LOW_LEVEL):
         name = f"{function.__module__}.{name}"
 
@@ -307,7 +311,7 @@ def _class(cls: type) -> Any:
 
 
 @functools.lru_cache(maxsize=None)
-def _made(cls: type) -> type:
+def _made(cls: Any) -> type:
     """A layer of Paddle that is made while a converted layer runs."""
     if issubclass(cls, Converted):
         return cls
@@ -322,7 +326,7 @@ def _made(cls: type) -> type:
 class _PyLayer:
     """A function with a backward of its own: it is given plain tensors."""
 
-    def __init__(self, cls: type) -> None:
+    def __init__(self, cls: Any) -> None:
         self.cls = cls
 
     def apply(self, *args: Any, **kwargs: Any) -> Any:
