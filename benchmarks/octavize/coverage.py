@@ -17,7 +17,7 @@ DATA = Path(__file__).with_name("coverage.json")
 # Files of PaddleClas whose networks are transformers.
 TRANSFORMERS = frozenset(
     """
-    cae cswin_transformer cvt distilled_vision_transformer foundation_vit
+    cae cswin_transformer cvt distilled_vision_transformer dsnet foundation_vit
     foundation_vit_variant levit mobilevit mobilevit_v2 mobilevit_v3 nextvit pvt_v2 svtrnet
     swin_transformer swin_transformer_v2 swin_transformer_variant tnt twins uniformer
     vision_transformer
@@ -38,7 +38,6 @@ SIZES = {
     "inception_v3": 224,
     "inception_v4": 224,
     "googlenet": 224,
-    "dsnet": 224,
     "mobilefacenet": 112,
     "adaface_ir_net": 112,
     "mixnet": 224,
@@ -155,7 +154,8 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", help="networks (default: all)")
-    parser.add_argument("--families", action="store_true", help="the smallest of each family")
+    parser.add_argument("--families", action="store_true", help="a small one of each family")
+    parser.add_argument("--output", type=Path, default=DATA, help="default: %(default)s")
     args = parser.parse_args()
     found = families()
     family_of = {name: family for family, names in found.items() for name in names}
@@ -169,10 +169,10 @@ def main() -> None:
         except Exception as error:
             said = " ".join(str(error).split())[-200:]
             result = {"network": name, "family": family_of[name], "error": said}
-        kept = json.loads(DATA.read_text("utf-8")) if DATA.exists() else []
+        kept = json.loads(args.output.read_text("utf-8")) if args.output.exists() else []
         kept = [row for row in kept if row["network"] != name] + [result]
         kept.sort(key=lambda row: (row["family"], row["network"]))
-        DATA.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        args.output.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
         print(json.dumps(result), flush=True)
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Callable, ContextManager
 from ..common.errors import OctConvError
 
 if TYPE_CHECKING:
+    from paddle import nn
+
     from ..deploy.predictor import Predictor
 
 CALIBRATION_IMAGES = 16
@@ -49,6 +51,7 @@ class Operations:
         from ..deploy import inference_form
 
         net = registry.build(name, **options)
+        _settle(net, image_size)
         if deploy:
             inference_form.re_parameterize(net)
         inference_form.save(net, folder, [3, image_size, image_size])
@@ -158,6 +161,22 @@ class Operations:
 
         info = psutil.Process().memory_info()
         return getattr(info, "peak_wset", info.rss)
+
+
+def _settle(network: nn.Layer, image_size: int) -> None:
+    """Give batch norms the statistics of noise.
+
+    Without, random weights of a deep network let everything fade: what conversions are checked by
+    would be rounding.
+    """
+    import paddle
+
+    for layer in network.sublayers():
+        if isinstance(layer, paddle.nn.BatchNorm2D):
+            layer._momentum = 0.0
+    network.train()
+    with paddle.no_grad():
+        network(paddle.randn([2, 3, image_size, image_size]))
 
 
 def _auto_cast(precision: str) -> ContextManager:
