@@ -26,6 +26,10 @@ from paddleclas_octconv.run import launch
         ({"nnodes": "2", "master": "localhost"}, "--master localhost: should be ADDRESS:PORT"),
         ({"nnodes": "2", "master": "a:99999"}, "--master a:99999: should be ADDRESS:PORT"),
         ({"nnodes": "2", "master": ":80"}, "--master :80: should be ADDRESS:PORT"),
+        ({"nnodes": "2", "master": "no.such.invalid:80"}, "no machine of that name is known here"),
+        ({"host": "no.such.invalid"}, "--host no.such.invalid: no machine of that name"),
+        ({"host": "a\0b"}, "no machine of that name"),
+        ({"ips": "10.0.0.1,"}, "--ips 10.0.0.1,: no machine of that name"),
         ({"start-port": "70000"}, "--start-port 70000: should be"),
         ({"max-restart": "x"}, "--max-restart x: should be"),
         ({"elastic-level": "2"}, "--elastic-level 2: should be"),
@@ -64,4 +68,4 @@ def test_what_the_launcher_takes_is_let_through(options):
 def test_machines_are_counted():
     assert launch.machines({}) == 1
     assert launch.machines({"nnodes": "2:4", "master": "a:1"}) == 4
-    assert launch.machines({"ips": "a,b,c"}) == 3
+    assert launch.machines({"ips": "10.0.0.1,10.0.0.2,10.0.0.3"}) == 3

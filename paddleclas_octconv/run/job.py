@@ -23,6 +23,7 @@ from . import launch, process, published
 from .outcome import Watch
 
 _WEIGHTS = ".pdparams"
+_QUIET = {"GLOG_minloglevel": "2"}  # errors of Paddle's C++ code alone
 
 
 @dataclass
@@ -74,6 +75,7 @@ class Job:
         """
         config = changed(self.config, changes or {})
         environ = {
+            **({} if self.verbose else _QUIET),
             **launch.environment(config["Global"]["device"], self.options),
             **(environ or {}),
         }
@@ -97,6 +99,10 @@ class Job:
                 return code
             start = replace(start, checked=True)
         self._checked = True
+        count = launch.machines(self.options)
+        if count > 1:
+            where = self.options.get("master") or self.options.get("ips") or "the master"
+            say(f"waiting for {count} machines to meet at {where}", self.output)
         with _folder() as folder, Watch(folder) as watch:
             code = self._start(start, self.options, folder, environ)
             outcome = watch.conclude(code, launched=bool(self.options))

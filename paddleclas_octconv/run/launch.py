@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from pathlib import Path
 from typing import Mapping
 
@@ -80,6 +81,10 @@ def check(options: Mapping[str, str]) -> None:
             f"ADDRESS:PORT, the same on all"
         )
     _check_master(options.get("master"))
+    for address in options.get("ips", "").split(",") if "ips" in options else ():
+        _check_address("ips", options["ips"], address.strip())
+    if "host" in options:
+        _check_address("host", options["host"], options["host"])
     level = options.get("log-level")
     if level is not None and level.upper() not in _LOG_LEVELS:
         raise OctConvError(f"--log-level {level}: should be one of {', '.join(_LOG_LEVELS)}")
@@ -138,6 +143,15 @@ def _check_master(master: str | None) -> None:
     address, _, port = master.rpartition("://")[2].rpartition(":")
     if not address or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
         raise OctConvError(f"--master {master}: should be ADDRESS:PORT, such as 10.0.0.1:6070")
+    _check_address("master", master, address)
+
+
+def _check_address(name: str, value: str, address: str) -> None:
+    """See that a machine has an address: the launcher would ask for it for ever."""
+    try:
+        socket.getaddrinfo(address.strip("[]"), None)
+    except (OSError, UnicodeError):
+        raise OctConvError(f"--{name} {value}: no machine of that name is known here") from None
 
 
 def _check_gpus(gpus: str | None) -> None:
