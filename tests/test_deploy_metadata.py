@@ -95,3 +95,21 @@ def test_a_folder_from_elsewhere_is_not_ours(tmp_path, text):
     assert metadata.read(tmp_path) is None
     (tmp_path / "inference.yml").write_text(text)
     assert metadata.read(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        ("² cat\n", "line 1: '² cat' should be"),
+        ("-1 cat\n", "line 1: '-1 cat' should be"),
+        (f"0 cat\n{'9' * 5000} dog\n", "line 2: '9999"),
+        ("0 cat\n999999999999999999 dog\n", "has no name for class 1"),
+    ],
+)
+def test_a_label_map_of_odd_numbers_is_one_clear_line(tmp_path, content, said):
+    labels = tmp_path / "map"
+    labels.write_text(content, encoding="utf-8")
+    with pytest.raises(OctConvError) as caught:
+        metadata.describe(config(PostProcess=post(labels)))
+    message = str(caught.value)
+    assert said in message and len(message) < 400 and "\n" not in message

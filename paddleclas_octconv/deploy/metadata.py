@@ -14,6 +14,8 @@ import yaml
 
 from .. import __version__
 from ..common.errors import OctConvError
+from ..common.files import read_bytes
+from ..common.numbers import whole
 
 CONFIG_FILE = "inference.yml"
 LABELS_FILE = "labels.txt"
@@ -70,7 +72,7 @@ def read(folder: str | Path) -> dict[str, Any] | None:
     try:
         described = yaml.safe_load((Path(folder) / CONFIG_FILE).read_text(encoding="utf-8"))
         exporter = described["Global"]["exporter"]
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, RecursionError):
         return None
     return described if str(exporter).startswith(EXPORTER) else None
 
@@ -84,8 +86,16 @@ def label_list(described: dict[str, Any]) -> list[str] | None:
 
 
 def read_labels(path: Path, delimiter: str = " ") -> dict[int, str]:
-    """A label map in PaddleClas's format, one ``<class id><delimiter><name>`` a line."""
-    data = path.read_bytes()
+    """A label map in PaddleClas's format, one ``<class id><delimiter><name>`` a line.
+
+    Args:
+        path: the file.
+        delimiter: what stands between the two; a name may hold it.
+
+    Raises:
+        OctConvError: it cannot be read, or a line is something else.
+    """
+    data = read_bytes(path, _LABELS_KEY)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -94,22 +104,24 @@ def read_labels(path: Path, delimiter: str = " ") -> dict[int, str]:
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
-        class_id, _, name = line.partition(delimiter)
-        if not class_id.strip().isdigit():
+        before, _, name = line.partition(delimiter)
+        class_id = whole(before.strip())
+        if class_id is None or class_id < 0:
+            shown = line if len(line) <= 100 else f"{line[:100]}…"
             raise OctConvError(
-                f"{_LABELS_KEY}: {path}, line {number}: {line!r} should be "
+                f"{_LABELS_KEY}: {path}, line {number}: {shown!r} should be "
                 f"'<class id>{delimiter}<name>'"
             )
-        labels[int(class_id)] = name
+        labels[class_id] = name
     return labels
 
 
 def _in_order(labels: dict[int, str], class_num: int | None, source: str) -> list[str]:
     count = max(labels, default=-1) + 1
-    missing = [i for i in range(max(count, class_num or 0)) if i not in labels]
-    if missing:
+    missing = next(i for i in range(len(labels) + 1) if i not in labels)
+    if missing < max(count, class_num or 0):
         raise OctConvError(
-            f"{_LABELS_KEY}: {source} has no name for class {missing[0]}"
+            f"{_LABELS_KEY}: {source} has no name for class {missing}"
             + (f"; Arch.class_num is {class_num}" if class_num else "")
         )
     return [labels[i] for i in range(count)]
