@@ -112,6 +112,7 @@ class _FetchingLoader:
 
         root = str(library_root())
         spec = PathFinder.find_spec(module.__name__, [root])
+        assert spec is not None and spec.loader is not None  # the files were checked just now
         sys.path.append(root)
         module.__spec__, module.__loader__ = spec, spec.loader
         module.__file__, module.__path__ = spec.origin, spec.submodule_search_locations
@@ -121,7 +122,8 @@ class _FetchingLoader:
 def _fetched_spec(name):
     from importlib.machinery import ModuleSpec
 
-    return ModuleSpec(name, _FetchingLoader(), is_package=True)
+    loader = _FetchingLoader()  # no importlib.abc.Loader: that would be imported at every start
+    return ModuleSpec(name, loader, is_package=True)  # type: ignore[arg-type]
 
 
 _FINDER = _Finder()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bz2
 import contextlib
+import functools
 import gzip
 import lzma
 import os
@@ -17,7 +18,7 @@ import tarfile
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import BinaryIO, Callable, Iterator, NamedTuple
+from typing import Any, BinaryIO, Callable, Iterator, NamedTuple
 
 from ..common.errors import OctConvError
 
@@ -60,7 +61,7 @@ def members(source: Path) -> Iterator[Member]:
                 raise OctConvError(f"--source {source}: holds more than {MAX_MEMBERS:,} files")
             if total > MAX_BYTES:
                 raise _too_large(source)
-            yield member._replace(read=lambda read=member.read: _read(source, read))
+            yield member._replace(read=functools.partial(_read, source, member.read))
 
 
 @contextlib.contextmanager
@@ -113,10 +114,10 @@ def _zip(source: Path) -> Iterator[Member]:
             if stat.S_ISLNK(mode):
                 raise _unsafe(source, info.filename, "is a link")
             if not info.is_dir():
-                yield Member(name, info.file_size, lambda info=info: archive.read(info))
+                yield Member(name, info.file_size, functools.partial(archive.read, info))
 
 
-def _tar(source: Path, opener: Callable[[Path, str], BinaryIO]) -> Iterator[Member]:
+def _tar(source: Path, opener: Callable[..., Any]) -> Iterator[Member]:
     with opener(source, "rb") as stream:
         reader = _LimitedReader(source, stream)
         with tarfile.open(fileobj=reader, mode="r|") as archive:  # type: ignore[call-overload]
@@ -126,7 +127,13 @@ def _tar(source: Path, opener: Callable[[Path, str], BinaryIO]) -> Iterator[Memb
                     continue
                 if not info.isreg():
                     raise _unsafe(source, info.name, "is a link or a device")
-                yield Member(name, info.size, lambda info=info: archive.extractfile(info).read())
+                yield Member(name, info.size, functools.partial(_content, archive, info))
+
+
+def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(info)
+    assert file is not None  # which it is for what is no regular file
+    return file.read()
 
 
 class _LimitedReader:

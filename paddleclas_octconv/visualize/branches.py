@@ -76,7 +76,7 @@ def draw_stages(found: Sequence[Stage], title: str) -> Figure:
         figsize=(1.75 * 2 * columns + 0.5, 2.15 * len(found) + 0.9), layout="constrained"
     )
     figure.suptitle(title)
-    left, right = figure.subfigures(1, 2)
+    left, right = figure.subfigures(1, 2, squeeze=False)[0]
     for half, branch, color in ((left, "high", "#d55e00"), (right, "low", "#0072b2")):
         half.suptitle(f"{branch} branch", color=color, fontsize=11)
         panels = half.subplots(len(found), columns, squeeze=False)
