@@ -184,6 +184,15 @@ def test_a_batch_that_was_asked_for_stays(tmp_path, configs):
     assert run.steps == 2
 
 
+def test_a_mistyped_key_is_told_before_anything_is_written(tmp_path, configs):
+    options = plan.Options(
+        configs=configs, overrides=["Optimizer.momentun=1"], output=tmp_path / "o"
+    )
+    with pytest.raises(OctConvError, match="Optimizer.momentun: .* reads no such key"):
+        plan.make(options)
+    assert not (tmp_path / "o").exists()
+
+
 def test_no_step_left_is_an_error(tmp_path, configs):
     overrides = ["DataLoader.Train.sampler.drop_last=True"]
     overrides += ["DataLoader.Train.sampler.batch_size=32"]

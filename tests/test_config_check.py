@@ -123,6 +123,17 @@ OPS = "DataLoader.Train.dataset.transform_ops"
         ("Metric.Train.0.TopkAcc.topk", [0], "[0] should be a whole number from 1"),
         ("Loss.Train.0.CELoss.weight", "heavy", "'heavy' should be a number"),
         ("Arch.class_num", {3}, "should be"),
+        ("Optimizer", 3, "3 should be a section of keys and values, or a list"),
+        ("Optimizer.lr", None, "None should be a section"),
+        ("Optimizer.lr", 0.1, "0.1 should be a section"),
+        ("Optimizer.beta1", 2, "2 should be a number from 0 to 1"),
+        ("Loss.Train", [], "[] should be a list of one or more"),
+        ("Loss.Train.0", {"CELoss": None}, "CELoss.weight: missing"),
+        ("Metric", None, "None should be a section"),
+        ("Metric.Eval", [], "[] should be a list of one or more"),
+        ("Metric.Eval", None, "None should be a list of one or more"),
+        (f"{OPS}.1", {"RandCropImage": {"size": 8, "interpolation": "nearst"}}, "one of nearest"),
+        (f"{OPS}.0", {"DecodeImage": {"to_rgb": "maybe"}}, "'maybe' should be True or False"),
     ],
 )
 def test_value_beyond_type_or_range_is_named_with_its_key(config, key, value, told):

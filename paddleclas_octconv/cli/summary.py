@@ -9,7 +9,7 @@ from typing import Any
 
 from ..common.errors import OctConvError
 from ..config import find_config, load_config
-from ..config.check import get
+from ..config.check import check_values, get
 from ..config.recipe import apply
 from .options import add_config, add_json, add_overrides, add_recipe, recipe_of
 from .tables import fitted
@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from ..visualize.trace import trace
 
     config = load_config(find_config(args.config), args.override)
+    check_values(config)
     apply(config, recipe_of(args))
     shape = image_shape(config)
     model = trained.build(config)

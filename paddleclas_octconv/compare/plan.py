@@ -18,8 +18,11 @@ from ..common.files import write_atomically, writing
 from ..common.suggest import suggest
 from ..config import check, find_config, load_config
 from ..config.recipe import Recipe, apply
+from ..config.vocabulary import check_vocabulary
 from ..data.list_files import DELIMITER, Entry, read_dataset, write_list
 from ..data.subsets import stratified_subset
+from ..trainer.locate import locate
+from ..trainer.source import source_of
 from . import variants
 from .presets import PRESETS, config_names
 
@@ -115,10 +118,12 @@ def make(options: Options) -> Plan:
         configs = variants.with_alphas(configs, options.alphas)
     if options.beside:
         configs = variants.with_others(configs, options.beside)
+    source = source_of(locate().root)
     for name, config in configs.items():
         with _naming(name):
             check.check_keys(config, "train")
             check.check_keys(config, "export")
+            check_vocabulary(config, "train", source)
             data.ensure_for(config, "train")
             check.check_files(config, "train")
     _check_same_data(configs)

@@ -19,6 +19,8 @@ DEVICES = ("cpu", "gpu", "xpu", "npu", "mlu", "ascend", "intel_gpu", "mps")
 EVAL_MODES = ("classification", "retrieval", "adaface")
 MOST_CLASSES = 10_000_000  # of the largest face recognition sets
 MOST_PIXELS = 65_535  # of a side; what image files hold
+# Of OpenCV and of Pillow.
+_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "area", "box", "hamming", "lanczos", "random")
 _SEEDS = 2**32 - 1  # numpy's
 
 
@@ -75,6 +77,7 @@ _FLAG = _Rule(lambda value: type(value) is bool, "True or False")
 _FOLDER = _Rule(_is_path, "a folder (what YAML takes for a number, date or list: write ./ before)")
 _SECTION = _Rule(lambda value: isinstance(value, dict), "a section of keys and values")
 _ITEMS = _Rule(lambda value: isinstance(value, list), "a list of '- Name: {options}'")
+_FILLED = _Rule(bool, "a list of one or more '- Name: {options}'")
 _SIDE = _whole(1, MOST_PIXELS)
 _SIZE = _either(_SIDE, _list_of(_SIDE, 2, "two of them"))
 _POSITIVE = _whole(1)
@@ -92,7 +95,10 @@ _RULES: dict[str, _Rule] = {
         section: _SECTION
         for section in ("Global", "Arch", "DataLoader", "DataLoader.Train", "DataLoader.Eval")
     },
-    **{section: _or_null(_SECTION) for section in ("Loss", "Metric", "Infer", "AMP", "EMA")},
+    "Metric": _SECTION,
+    **{section: _or_null(_SECTION) for section in ("Loss", "Infer", "AMP", "EMA")},
+    "Optimizer": _or_null(_either(_SECTION, _ITEMS)),
+    "Optimizer.lr": _SECTION,
     "Global.device": _one_of(*DEVICES),
     "Global.epochs": _COUNT,
     "Global.output_dir": _FOLDER,
@@ -120,6 +126,8 @@ _RULES: dict[str, _Rule] = {
     "Global.class_num": _or_null(_whole(1, MOST_CLASSES)),
     "Arch.name": _Rule(_is_path, "the name of a network"),
     "Arch.class_num": _or_null(_whole(1, MOST_CLASSES)),
+    "Arch.conv_bias": _FLAG,
+    "Arch.use_sync_bn": _or_null(_FLAG),
     "Optimizer.lr.learning_rate": _number(0),
     "Optimizer.lr.warmup_epoch": _number(0),
     "Optimizer.lr.warmup_start_lr": _number(0),
@@ -128,6 +136,9 @@ _RULES: dict[str, _Rule] = {
     "Optimizer.lr.step_size": _number(0),
     "Optimizer.lr.gamma": _number(0),
     "Optimizer.momentum": _number(0, 1),
+    "Optimizer.beta1": _number(0, 1),
+    "Optimizer.beta2": _number(0, 1),
+    "Optimizer.epsilon": _number(0),
     "Optimizer.weight_decay": _or_null(_number(0)),
     "Optimizer.clip_norm": _or_null(_number(0)),
     "Optimizer.regularizer": _or_null(_SECTION),
@@ -182,6 +193,10 @@ _OF_A_TRANSFORM: dict[str, _Rule] = {
     "flip_code": _one_of(-1, 0, 1),
     "order": _one_of("", "chw", "hwc"),
     "prob": _number(0, 1),
+    "interpolation": _or_null(_one_of(*_INTERPOLATIONS)),
+    "backend": _or_null(_one_of("cv2", "pil")),
+    "to_rgb": _FLAG,
+    "channel_first": _FLAG,
     "EPSILON": _ARITHMETIC,
     "sl": _ARITHMETIC,
     "sh": _ARITHMETIC,
@@ -214,8 +229,13 @@ def check_values(config: dict[str, Any]) -> None:
         for name in section[0][1]["dataset"]:
             if str(name).startswith(("transform_ops", "batch_transform_ops")):
                 _check_items(config, f"DataLoader.{part}.dataset.{name}", _check_transform)
-    for pattern in ("Loss.Train", "Loss.Eval", "Metric.Train", "Metric.Eval"):
+    for pattern in ("Loss.Train", "Loss.Eval"):
+        _check_items(config, pattern, _check_loss)
+    for pattern in ("Metric.Train", "Metric.Eval"):
         _check_items(config, pattern)
+    for pattern in ("Loss.Train", "Loss.Eval"):
+        _check(config, pattern, _or_null(_FILLED))
+    _check(config, "Metric.Eval", _FILLED)
     _check_items(config, "Infer.transforms", _check_transform)
 
 
@@ -244,6 +264,11 @@ def _check_items(
                 )
             if further is not None and isinstance(name, str):
                 further(f"{key}.{index}.{name}", name, options or {})
+
+
+def _check_loss(key: str, name: str, options: dict) -> None:
+    if "weight" not in options:
+        raise OctConvError(f"{key}.weight: missing from the config")
 
 
 def _check_transform(key: str, name: str, options: dict) -> None:

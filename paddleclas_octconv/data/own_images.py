@@ -137,6 +137,9 @@ def _classes(root: Path, folder: Path, split: str, left_out: list[str]) -> Itera
             if _is_image(path):
                 left_out.append(f"{path.relative_to(root)}: in no class folder")
             continue
+        if path.is_symlink() and path.resolve() in (root.resolve(), *root.resolve().parents):
+            left_out.append(f"{path.relative_to(root)}: a link to a folder that holds it")
+            continue
         count = 0
         for parent, folders, names in os.walk(path):
             folders[:] = sorted(name for name in folders if not _is_hidden(name))
