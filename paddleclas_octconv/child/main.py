@@ -114,7 +114,9 @@ def _import_from(root: Path) -> None:
 def _patch(trainer: Trainer) -> None:
     """Put right what every mode needs."""
     from ..patches.paddle_load import guard_paddle_load
+    from ..patches.python_eval import evaluate_names_and_numbers
 
+    evaluate_names_and_numbers()
     guard_paddle_load()
     if trainer.is_pinned:
         sys.dont_write_bytecode = True  # its folder holds nothing but what its wheel does

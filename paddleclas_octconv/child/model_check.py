@@ -11,7 +11,8 @@ from typing import Any
 
 from ..backbones.catalogue import CATALOGUE
 from ..backbones.checkpoint import implied_options
-from ..common.errors import OctConvError
+from ..common.errors import OctConvError, traceback_wanted
+from ..common.say import one_line
 from ..common.suggest import suggest
 from ..patches.paddleclas_logger import silenced
 
@@ -57,10 +58,25 @@ def _build(config: dict[str, Any], arch: ModuleType):
     try:
         return arch.build_model(config, mode="eval")
     except TypeError as error:
+        if traceback_wanted():
+            raise
         if "unexpected keyword argument" in str(error):
             name, argument = config["Arch"]["name"], str(error).rpartition(" ")[2].strip("'")
             raise OctConvError(f"Arch.{argument}: {name} takes no such argument") from None
+        raise _cannot_be_built(config, error) from None
+    except OctConvError:
         raise
+    except Exception as error:
+        if traceback_wanted():
+            raise
+        raise _cannot_be_built(config, error) from None
+
+
+def _cannot_be_built(config: dict[str, Any], error: Exception) -> OctConvError:
+    name = config["Arch"]["name"]
+    return OctConvError(
+        f"Arch: PaddleClas cannot build {name}: {type(error).__name__}: {one_line(error)}"
+    )
 
 
 def _without_pretrained(arch: Any) -> None:

@@ -17,6 +17,7 @@ from ..common import files, machine, streams
 from ..common.errors import OctConvError
 from ..common.say import say_error
 from ..common.suggest import suggest
+from ..patches.python_eval import evaluate_names_and_numbers
 
 COMMANDS = {
     "train": "paddleclas_octconv.cli.train",
@@ -106,6 +107,7 @@ def _run(command: str, argv: list[str]) -> int:
         os.getcwd()
     except OSError:
         raise OctConvError("the current folder is no longer there: change to another") from None
+    evaluate_names_and_numbers()  # some commands build networks of a config in this process
     return module.run(args)
 
 
