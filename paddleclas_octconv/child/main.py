@@ -12,6 +12,8 @@ import os
 import runpy
 import sys
 import sysconfig
+import threading
+import time
 import traceback
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +30,10 @@ from ..trainer import fetch
 from ..trainer.locate import Trainer
 from ..weights import TRUST_VARIABLE
 from . import endings, quiet, telling
+
+_ending = threading.RLock()  # held by the thread that ends this process
+_QUEUE = "Blocking queue is killed"  # what waits for a data loader is told when that has failed
+_PATIENCE = 5.0  # seconds
 
 TOOLS = {"train": "train", "eval": "eval", "infer": "infer", "export": "export_model"}
 
@@ -49,7 +55,10 @@ def main(argv: list[str]) -> int:
 
 
 def _end(error: BaseException) -> int:
-    """Tell of an error that ends this process; returns the exit code."""
+    """Tell of an error that ends this process, the first of them alone; returns the exit code."""
+    if _QUEUE in str(error):  # the thread that fills it knows why, and ends the process
+        time.sleep(_PATIENCE)
+    _ending.acquire()
     code, message = 1, _message(f"{type(error).__name__}: {error}")
     # Where Paddle's own code calls Python back, it turns Ctrl-C into an error of its own.
     if isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt: " in str(error):
