@@ -43,7 +43,10 @@ def _number(least: float, most: float | None = None) -> _Rule:
 
 
 def _one_of(*choices: Any) -> _Rule:
-    return _Rule(lambda value: value in choices, f"one of {', '.join(map(str, choices))}")
+    return _Rule(
+        lambda value: value in choices,
+        f"one of {', '.join(str(each) or repr(each) for each in choices)}",
+    )
 
 
 def _or_null(rule: _Rule) -> _Rule:
@@ -86,7 +89,7 @@ _ARITHMETIC = _Rule(
     lambda value: is_number(value) or (isinstance(value, str) and is_arithmetic(value)),
     "a number, or arithmetic such as 1.0/255.0",
 )
-_THREE = "a list of one number a channel"
+_THREE = "a list of three numbers, one a channel"
 _TOPK = _either(_POSITIVE, _list_of(_POSITIVE, None, "a list of them"))
 
 # Dotted keys: ``*`` is any one name or index. Only what is there is checked, see ``REQUIRED``.
@@ -204,9 +207,9 @@ _OF_A_TRANSFORM: dict[str, _Rule] = {
 }
 _NORMALIZE: dict[str, _Rule] = {
     "scale": _or_null(_ARITHMETIC),
-    "mean": _or_null(_list_of(_Rule(is_number, ""), None, _THREE)),
+    "mean": _or_null(_list_of(_Rule(is_number, ""), 3, _THREE)),
     "std": _or_null(
-        _list_of(_Rule(lambda v: is_number(v) and v > 0, ""), None, f"{_THREE}, each above 0")
+        _list_of(_Rule(lambda v: is_number(v) and v > 0, ""), 3, f"{_THREE}, each above 0")
     ),
 }
 

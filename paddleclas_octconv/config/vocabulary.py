@@ -113,8 +113,20 @@ class _Check:
         unread = [key for key in _section(config, "Global") if key not in _GLOBAL]
         if unread:
             self.keys(unread, "Global", (*_GLOBAL, *self._source.keys_of("Global")))
+        self.train_mode(_section(config, "Global").get("train_mode"))
         for name, known in _KEYS.items():
             self.keys(_section(config, name), name, known)
+
+    def train_mode(self, given: Any) -> None:
+        """One of the ways to train an epoch, where the trainer has several."""
+        prefix = "train_epoch_"
+        functions = self._source.spelled("ppcls.engine.train")
+        known = [name[len(prefix) :] for name in functions if name.startswith(prefix)]
+        if given is not None and known and given not in known:
+            raise OctConvError(
+                f"Global.train_mode: {given!r}: PaddleClas has no such mode"
+                f"{suggest(str(given), known)}"
+            )
 
     def data(self, loaders: dict, key: str, name: str) -> None:
         part = loaders.get(name)

@@ -12,8 +12,9 @@ import contextlib
 import functools
 import re
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import Iterator, NamedTuple, cast
 
+_OBJECT = cast(ast.ClassDef, ast.parse("class object: pass").body[0])
 _MOST_HOPS = 20  # from an import to what it imports, or from a class to its base
 
 
@@ -97,7 +98,7 @@ class Source:
     def _base(self, module: str, base: ast.expr) -> Definition | None:
         if isinstance(base, ast.Name):
             if base.id == "object":
-                return Definition(module, ast.ClassDef("object", [], [], [], []))
+                return Definition(module, _OBJECT)
             return self._resolve(module, base.id)
         return None
 
