@@ -117,6 +117,19 @@ def engines(root: Path) -> str:
     return _table(header, lines)
 
 
+def gains(root: Path) -> str:
+    """What README promises: one image in OpenVINO, over the twin."""
+    rows = [r for r in _rows(root, "engines") if (r["engine"], r["batch_size"]) == ("openvino", 1)]
+    formats = list(dict.fromkeys(row["precision"] for row in rows))
+    lines = []
+    for label in dict.fromkeys(row["label"] for row in rows if row["vs"]):
+        mine = {row["precision"]: row for row in rows if row["label"] == label}
+        promised = next(iter(mine.values()))["promised"]
+        cells = [_speed_up(mine.get(precision), rows) for precision in formats]
+        lines.append([label, f"{promised:.2f}x fewer", *cells])
+    return _table(["", "multiply-adds", *(_PRECISIONS[each] for each in formats)], lines)
+
+
 def costs(root: Path) -> str:
     """Latency, files and memory of one image at a time."""
     rows = [row for row in _rows(root, "engines") if row["batch_size"] == 1]
@@ -405,7 +418,7 @@ def octavize(root: Path) -> str:
 TABLES: dict[str, Callable[[Path], Any]] = {
     table.__name__: table
     for table in (
-        *(provenance, rule, engines, costs, sizes, threads, forms, kernels, training),
+        *(provenance, rule, gains, engines, costs, sizes, threads, forms, kernels, training),
         *(published, finetune, comparisons, verdict, octavize),
     )
 }
