@@ -55,11 +55,12 @@ def replaced(source: str) -> list[str]:
         for target in targets:
             parts = target.elts if isinstance(target, ast.Tuple) else [target]
             for part in parts:
-                root = part
+                root, words = part, []
                 while isinstance(root, ast.Attribute):
+                    words.append(root.attr)
                     root = root.value
-                if isinstance(part, ast.Attribute) and getattr(root, "id", None) in foreign:
-                    found.append(ast.unparse(part))
+                if words and getattr(root, "id", None) in foreign:
+                    found.append(".".join([root.id, *reversed(words)]))
     return found
 
 

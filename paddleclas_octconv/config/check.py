@@ -1,6 +1,6 @@
 """Checks a config before the trainer starts: what it names must exist and fit together.
 
-Cheap, without Paddle. What needs the model is checked in ``trainer/model_check.py``.
+Cheap, without Paddle. What needs the model is checked in ``child/model_check.py``.
 """
 
 from __future__ import annotations
