@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 
 import pytest
 from conftest import run_cli
 
 from paddleclas_octconv.cli import COMMANDS
 from paddleclas_octconv.cli.completion import SHELLS
+
+NEWER = pytest.mark.skipif(
+    sys.version_info < (3, 9), reason="the last shtab for Python 3.8 completes no values"
+)
 
 # What bash does at a tab: the words are set, the function that `complete` names is called.
 TAB = """
@@ -42,8 +47,12 @@ def complete(script, line: str) -> list[str]:
     [
         ("paddleclas tr", {"train"}),
         ("paddleclas train --ep", {"--epochs"}),
-        ("paddleclas train -c Digits/Oct", {"Digits/OctMobileNetV1.yaml"}),
-        ("paddleclas prepare --arch OctResNet15", {"OctResNet152", "OctResNet152_v1f"}),
+        pytest.param("paddleclas train -c Digits/Oct", {"Digits/OctMobileNetV1.yaml"}, marks=NEWER),
+        pytest.param(
+            "paddleclas prepare --arch OctResNet15",
+            {"OctResNet152", "OctResNet152_v1f"},
+            marks=NEWER,
+        ),
     ],
 )
 def test_bash_completes_commands_options_and_names(script, line, offered):

@@ -48,7 +48,6 @@ REQUIRED = {
 }
 _PART = (
     "dataset.name",
-    "sampler.batch_size",
     "loader.num_workers",
     "loader.use_shared_memory",
 )
@@ -80,6 +79,8 @@ def _of_the_parts(config: dict, mode: str) -> Iterator[str]:
         section = get(config, f"DataLoader.{part}")
         if part == "Train" or "dataset" in (section or ()):
             yield from (f"DataLoader.{part}.{key}" for key in _PART)
+            if get(section, "sampler.first_bs") is None:  # that of a sampler of several sizes
+                yield f"DataLoader.{part}.sampler.batch_size"
 
 
 def check_files(config: dict[str, Any], mode: str) -> None:

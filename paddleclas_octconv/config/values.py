@@ -179,6 +179,7 @@ _OF_A_DATA_SET: dict[str, _Rule] = {
     "dataset.batch_transform_ops": _or_null(_ITEMS),
     "sampler": _SECTION,
     "sampler.batch_size": _COUNT,
+    "sampler.first_bs": _COUNT,
     "sampler.drop_last": _FLAG,
     "sampler.shuffle": _FLAG,
     "loader": _SECTION,
