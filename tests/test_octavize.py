@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
+import json
+from pathlib import Path
 
 import numpy as np
 import paddle
@@ -323,6 +326,32 @@ def test_exports(size, tmp_path):
     np.testing.assert_allclose(loaded(x).numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_trains_under_to_static():
+    x, config = images(2, 3, 45, 83), {"Global": {"to_static": True, "image_shape": [3, 45, 83]}}
+    paddle.seed(0)
+    network = octavize(Odd())
+    expected = network(x).numpy()
+    logits = arch.apply_to_static(config, network, is_rec=False)(x)
+    np.testing.assert_allclose(logits.numpy(), expected, rtol=1e-3, atol=1e-4)
+    logits.sum().backward()
+    assert all(p.grad is not None for p in network.parameters() if p.trainable)
+
+
+def test_symbolic_translation_leaves_an_octavised_backbone_alone():
+    class Outer(nn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.backbone = octavize(Odd())
+
+        def forward(self, x):
+            return self.backbone(x) * 2
+
+    x, network = images(1, 3, 33, 33), Outer()
+    network.eval()
+    expected = network(x).numpy()
+    np.testing.assert_allclose(paddle.jit.to_static(network)(x).numpy(), expected, rtol=1e-5)
+
+
 def test_what_is_unknown_is_joined_and_told():
     class Block(nn.Layer):
         def __init__(self):
@@ -409,3 +438,31 @@ def test_a_network_that_cannot_be_octavised_is_unchanged():
     octavize(network)
     with pytest.raises(OctConvError, match="is an octave network already"):
         octavize(network)
+
+
+# All of PaddleClas's networks
+
+_path = Path(__file__).parents[1] / "benchmarks" / "octavize" / "coverage.py"
+_spec = importlib.util.spec_from_file_location("octavize_coverage", _path)
+coverage = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(coverage)
+FAMILIES = coverage.families()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name, family", [(name, family) for family, names in FAMILIES.items() for name in names]
+)
+def test_every_network_runs_forward_and_backward_and_is_exported(name, family):
+    with paddle.utils.unique_name.guard():
+        found = coverage.attempt(name, family)
+    assert found["octave"] > 0 and found["without_gradient"] == 0
+    assert found["export_difference"] < 1e-3
+
+
+def test_four_of_five_families_are_octave_for_the_most_part():
+    rows = json.loads(coverage.DATA.read_text(encoding="utf-8"))
+    stand = {row["family"]: row for row in rows}
+    assert set(stand) == set(FAMILIES)
+    assert not any("error" in row for row in rows)
+    assert sum(row["share"] > 0.5 for row in stand.values()) >= 0.8 * len(stand)

@@ -9,6 +9,7 @@ from ..backbones.catalogue import CATALOGUE
 from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
 from ..common.suggest import suggest
+from ..octavizer.options import OCTAVE
 from ..trainer.locate import locate
 from ..trainer.source import source_of
 
@@ -70,4 +71,4 @@ def with_others(configs: Configs, names: Sequence[str]) -> dict[str, dict[str, A
 
 def is_octave(config: Mapping[str, Any]) -> bool:
     """Whether a config is of an octave network."""
-    return config["Arch"].get("name") in CATALOGUE
+    return config["Arch"].get("name") in (*CATALOGUE, OCTAVE)

@@ -131,4 +131,8 @@ def _check_weights(config: dict, mode: str) -> None:
 def _is_vanilla(config: dict, key: str, weights: Any) -> bool:
     """Whether these are the twin's weights that PaddleClas publishes."""
     entry = CATALOGUE.get(config["Arch"]["name"])
-    return key == "Arch.pretrained" and entry is not None and weights in (VANILLA, entry.twin)
+    if key != "Arch.pretrained":
+        return False
+    if config["Arch"]["name"] == OCTAVE:
+        return weights == VANILLA
+    return entry is not None and weights in (VANILLA, entry.twin)

@@ -13,6 +13,7 @@ from paddle import nn
 from ..backbones.catalogue import CATALOGUE
 from ..common.errors import OctConvError
 from ..common.suggest import suggest
+from ..weights import VANILLA
 from ..weights.pretrained import load_pretrained
 from .network import octavize
 from .options import NAMES, OCTAVE
@@ -40,9 +41,9 @@ def build_octave(
         backbone: the network's name there, or ``package.module.Name`` of one from elsewhere; or a
             mapping of ``name`` and its options.
         alpha, input_size, stem, max_stride, min_size, plain, pool_stride: as in ``octavize``.
-        **options: the network's, such as ``class_num`` and ``pretrained``: True starts from the
-            weights that PaddleClas publishes for it, the path of a ``.pdparams`` file from its
-            vanilla weights or from octave weights.
+        **options: the network's, such as ``class_num`` and ``pretrained``: True (or "vanilla")
+            starts from the weights that PaddleClas publishes for it, the path of a ``.pdparams``
+            file from its vanilla weights or from octave weights.
 
     Raises:
         OctConvError: there is no such network, or it does not take an option, or it cannot be
@@ -58,6 +59,8 @@ def build_octave(
         )
     function = _find(networks, backbone)
     pretrained = options.get("pretrained")
+    if pretrained == VANILLA:
+        pretrained = options["pretrained"] = True
     weights = pretrained if isinstance(pretrained, (str, Path)) else None
     if weights is not None:
         options["pretrained"] = False

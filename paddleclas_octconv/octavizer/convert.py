@@ -77,6 +77,8 @@ class OctavizedConv2D(OctConv2D, Reparameterizable):
         """Every path with the stride and padding of the vanilla convolution."""
         high, low = branches(x)
         y_high = self.hh(high)
+        if low is not None:
+            low = self._large_enough(low)
         if self.lh is not None:
             exchanged = fit(self.lh(low), y_high, self.data_format)
             y_high = y_high + up2_to(exchanged, y_high, self.data_format)
@@ -86,9 +88,21 @@ class OctavizedConv2D(OctConv2D, Reparameterizable):
         if self.ll is not None:
             y_low = fit(self.ll(low), y_high, self.data_format)
         if self.hl is not None:
-            exchanged = self.hl(pool2(high, self.data_format))
+            exchanged = self.hl(self._large_enough(pool2(high, self.data_format)))
             y_low = plus(y_low, fit(exchanged, y_high, self.data_format))
         return Octave(y_high, y_low)
+
+    def _large_enough(self, low: Any) -> Any:
+        """A low map continued by its border where a kernel without padding is larger than it."""
+        first = 1 if self.data_format == "NHWC" else 2
+        sizes, kernel = low.shape[first : first + 2], self.hh._kernel_size
+        reach = [d * (k - 1) + 1 for d, k in zip(self.hh._dilation, kernel)]
+        short = [max(0, r - size) if size > 0 else 0 for r, size in zip(reach, sizes)]
+        if not any(short):
+            return low
+        return nn.functional.pad(
+            low, [0, short[1], 0, short[0]], mode="replicate", data_format=self.data_format
+        )
 
     @property
     def order(self) -> Order:

@@ -18,6 +18,8 @@ from .options import Options
 from .plan import make_plan
 from .report import Report, report_on
 from .rules import without_pairs
+from .standins import Converted
+from .tracing import outside_symbolic_translation, traced_as_a_whole
 
 
 def octavize(
@@ -96,6 +98,14 @@ class OctavizedNetwork:
     arch_name: str
     octave_report: Report
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return call_natively(self, args, kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "forward":
+            value = traced_as_a_whole(self, value)
+        super().__setattr__(name, value)
+
     def forward(self, x: Any) -> Any:
         return without_pairs(self.octave_forward(x))  # type: ignore[attr-defined]
 
@@ -129,8 +139,13 @@ class OctavizedNetworkOfMany(OctavizedNetwork):
         return without_pairs(self.octave_forward(*args, **kwargs))  # type: ignore[attr-defined]
 
 
-for _function in (without_pairs,):
-    paddle.jit.not_to_static(_function)
+@outside_symbolic_translation
+def call_natively(network: Any, args: tuple, kwargs: dict) -> Any:
+    """Call a converted network in Python, or in the program that is being built."""
+    return Converted.__call__(network, *args, **kwargs)
+
+
+paddle.jit.not_to_static(without_pairs)
 
 
 def _takes_one_argument(forward: Any) -> bool:

@@ -7,7 +7,7 @@ and goes on with that.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Iterator
+from typing import Any, Iterable, Iterator
 
 import numpy as np
 import paddle
@@ -114,43 +114,13 @@ class Pair:
         return f"Pair(high={list(self.high.shape)}, low={list(self.low.shape)}, {self.layout})"
 
 
-class Size:
-    """A size that is not known while a program is built, which Paddle may ask for its sign."""
-
-    def __init__(self, value: Tensor) -> None:
-        self.value = value
-
-    def __lt__(self, other: object) -> bool:
-        return False
-
-    def __eq__(self, other: object) -> bool:
-        return other is self
-
-    def __hash__(self) -> int:
-        return id(self)
-
-
-def _operator(name: str) -> Callable:
-    def operator(self: Size, other: Any):
-        other = other.value if isinstance(other, Size) else other
-        return getattr(self.value, name)(other)
-
-    return operator
-
-
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod"):
-    for _form in (f"__{_name}__", f"__r{_name}__"):
-        setattr(Size, _form, _operator(_form))
-for _name in ("__gt__", "__ge__", "__le__"):
-    setattr(Size, _name, _operator(_name))
-
-
 class _Description:
     def id(self) -> int:
         return -1
 
 
 _classes: dict[type, type] = {Tensor: Pair}
+_size_classes: dict[type, type] = {}
 
 
 def make(
@@ -187,7 +157,7 @@ def join(pair: Pair) -> Tensor:
     )
     if not layout.is_ordered:
         joined = take(joined, layout.joined, pair.channel_axis)
-    return paddle.reshape(joined, plain_shape(pair.shape)) if layout.is_view else joined
+    return paddle.reshape(joined, pair.shape) if layout.is_view else joined
 
 
 def cut(x: Tensor, layout: Layout, data_format: DataFormat = "NCHW") -> Pair:
@@ -243,11 +213,22 @@ def fit(low: Tensor, high: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
     return paddle.slice(low, [height, height + 1], [0, 0], wanted)
 
 
-def plain_shape(shape: Iterable) -> list:
-    """A shape as Paddle's functions take it."""
-    return [size.value if isinstance(size, Size) else size for size in shape]
-
-
 def _size(x: Tensor, axis: int) -> Any:
+    """A side of a tensor; while a program is built it may be a tensor itself."""
     size = x.shape[axis]
-    return Size(paddle.shape(x)[axis]) if size is None or size < 0 else size
+    if size is not None and size >= 0:
+        return size
+    measured: Any = paddle.shape(x)[axis]
+    # To_static asks a shape for negative sizes, which such a tensor could not answer.
+    kind = type(measured)
+    if kind not in _size_classes:
+
+        def is_negative(self: Any, other: Any) -> Any:
+            return False if type(other) is int and other == 0 else kind.__lt__(self, other)
+
+        members = {"__slots__": (), "__lt__": is_negative, "__hash__": kind.__hash__}
+        _size_classes[kind] = type("Size", (kind,), members)
+    if isinstance(measured, paddle.static.Variable):
+        measured.__class__ = _size_classes[kind]
+        return measured
+    return _size_classes[kind](measured)

@@ -343,6 +343,8 @@ class _Trial(Planner, Listener):
             conv.alpha, conv.reason = 0.0, "inside a layer that takes plain tensors alone"
             return
         why = unsupported(conv.layer)
+        if not why and conv.size == (1, 1) and max(conv.layer._kernel_size) > 1:
+            why = "its kernel takes in the whole map"
         if why or (layout is not None and layout.is_view):
             conv.alpha, conv.reason = 0.0, why or "channels viewed as groups"
             return

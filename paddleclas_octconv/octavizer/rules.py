@@ -20,7 +20,7 @@ from paddle import Tensor
 
 from ..layers.octave import pool2, up2_to
 from .layout import Layout
-from .pair import Pair, Size, convert, cut, fit, join, make, take
+from .pair import Pair, convert, cut, fit, join, make, take
 
 Arguments = Dict[str, Any]
 Function = Callable[..., Any]
@@ -68,8 +68,8 @@ def told() -> Listener:
 
 
 def holds_pair(value: Any) -> bool:
-    """Whether there are pairs, or sizes of pairs, in arguments."""
-    if isinstance(value, (Pair, Size)):
+    """Whether there are pairs in arguments."""
+    if isinstance(value, Pair):
         return True
     if isinstance(value, (list, tuple)):
         return any(holds_pair(item) for item in value)
@@ -80,8 +80,6 @@ def without_pairs(value: Any) -> Any:
     """The same arguments with every pair joined."""
     if isinstance(value, Pair):
         return join(value)
-    if isinstance(value, Size):
-        return value.value
     if isinstance(value, (list, tuple)):
         items = [without_pairs(item) for item in value]
         if type(value) in (list, tuple):
@@ -488,13 +486,15 @@ def _reshape(function: Function, arguments: Arguments) -> Pair:
 
 
 def _same_sizes(given: list, own: list) -> bool:
-    return all(a is b or (isinstance(a, int) and a == b) for a, b in zip(given, own)) or all(
-        not isinstance(a, int) and isinstance(b, Size) for a, b in zip(given, own)
+    """Whether they are equal; those that are tensors of a program are taken to be."""
+    return all(
+        isinstance(a, int) == isinstance(b, int) and (not isinstance(a, int) or a == b)
+        for a, b in zip(given, own)
     )
 
 
 def _may_be(given: Any, own: Any) -> bool:
-    return not isinstance(given, int) or given in (-1, 0, own) or isinstance(own, Size)
+    return not isinstance(given, int) or not isinstance(own, int) or given in (-1, 0, own)
 
 
 @_rule("transpose")
