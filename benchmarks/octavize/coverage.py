@@ -107,6 +107,9 @@ def attempt(name: str, family: str, export: bool = True) -> dict:
     seconds = time.perf_counter() - start
     report = network.octave_report
     images = paddle.randn([2, report.channels, size, size])
+    for layer in network.sublayers():  # the statistics of these images, as if it were trained
+        if isinstance(layer, (paddle.nn.BatchNorm, paddle.nn.BatchNorm2D)):
+            layer._momentum = 0.0
     network.train()
     for output in _tensors(network(images)):
         output.sum().backward(retain_graph=True)
