@@ -16,6 +16,15 @@ _HOME = os.environ.pop("PADDLECLAS_HOME", None)  # the tests name a trainer wher
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_collection_modifyitems(items) -> None:
+    """What a test asks for says what it needs: a trainer is a process, and fetched once."""
+    for item in items:
+        if {"fetched_trainer", "checkout"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.process)
+        if "fetched_trainer" in item.fixturenames:
+            item.add_marker(pytest.mark.network)
+
+
 def run_python(*args, cwd=None, timeout=300, **environ) -> subprocess.CompletedProcess:
     """Run the interpreter of the tests on arguments, with more environment variables."""
     return subprocess.run(

@@ -45,6 +45,7 @@ def predictions(folder):
 
 
 @needs_slim
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "section", [QUANT, pytest.param(PRUNE, marks=needs_paddle_2)], ids=["quant", "prune"]
 )
