@@ -17,7 +17,7 @@ from paddleclas_octconv.config import shipped_configs
 CONFIGS = {
     name: yaml.safe_load(path.read_text(encoding="utf-8"))
     for name, path in shipped_configs().items()
-    if name.startswith("ImageNet/") and "/published/" not in name
+    if name.startswith("ImageNet/") and name.count("/") == 1  # not octavised, not published
 }
 FINE_TUNING = "ImageNet/OctResNet50_from_ResNet50.yaml"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import sys
+import types
 
 import numpy as np
 import paddle
@@ -134,19 +136,28 @@ def test_views_are_left_as_they_were(installed):
 
 
 def test_a_training_installs_it(monkeypatch):
-    from paddleclas_octconv.child import engine, images, main
+    from paddleclas_octconv.child import epochs, images, main, results, setup
+    from paddleclas_octconv.handover import Handover
+    from paddleclas_octconv.patches import paddle_save, paddleclas_config, paddleclas_download
 
     installed = []
     monkeypatch.setattr(cpu_convolution, "install", lambda: installed.append(True))
     for module, name in [
-        (engine, "explain_setup"),
-        (engine, "prepare_training"),
+        (epochs, "prepare_epochs"),
         (images, "count_unreadable_images"),
+        (results, "tell_evaluations"),
+        (setup, "explain_setup"),
+        (paddle_save, "save_whole_checkpoints"),
+        (paddleclas_config, "hand_over"),
+        (paddleclas_download, "refuse_archives"),
     ]:
         monkeypatch.setattr(module, name, lambda *args: None)
+    for name in ("ppcls", "ppcls.utils"):  # the trainer, which is not on the path here
+        stand_in = types.ModuleType(name)
+        stand_in.save_load = None
+        monkeypatch.setitem(sys.modules, name, stand_in)
     monkeypatch.setattr(main.logging, "raiseExceptions", True)
-    start = main.argparse.Namespace(epoch=0, best_metric=None)
-    main._prepare_engine("eval", start)
-    assert not installed
-    main._prepare_engine("train", start)
-    assert installed
+    for mode, wanted in (("eval", []), ("train", [True])):
+        handed = Handover(mode, "", {}, "", allow_non_finite_loss=True, verbose=True)
+        main._prepare_engine(handed, None)
+        assert installed == wanted

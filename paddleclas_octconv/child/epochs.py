@@ -95,7 +95,7 @@ def _agree_on(epoch: int) -> None:
         return
     gathered: list = []
     distributed.all_gather(gathered, paddle.to_tensor([epoch], dtype="int64"))
-    epochs = [int(each) for each in gathered]
+    epochs = [int(each.item()) for each in gathered]
     if len(set(epochs)) > 1:
         raise OctConvError(
             f"the processes would go on from different epochs ({epochs}, by rank): "
