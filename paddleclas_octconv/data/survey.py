@@ -136,13 +136,12 @@ def _problem_of(content: bytes) -> str | None:
         decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:  # such as more pixels than OpenCV takes
         return error.err
-    if decoded is None:
-        return "no image that OpenCV reads"
+    # Of these some releases of OpenCV decode a part, others nothing.
     if content.startswith(JPEG_START) and JPEG_END not in content[-_TAIL:]:
         return "truncated"
     if content.startswith(PNG_START) and PNG_END not in content[-_TAIL:]:
         return "truncated"
-    return None
+    return "no image that OpenCV reads" if decoded is None else None
 
 
 def _wrong_label(split: Split, line: Line) -> str | None:
