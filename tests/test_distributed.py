@@ -156,4 +156,4 @@ def test_synchronous_batch_norms_on_cpus_are_left_out(fetched_trainer, tiny_conf
     options = ("-o", "Arch.use_sync_bn=True")
     result = run_cli("train", "-c", tiny_config, *options, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert result.stderr.count("Arch.use_sync_bn") == 1
+    assert result.stderr.count("warning: Arch.use_sync_bn") == 1
