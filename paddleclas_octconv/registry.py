@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from paddle import nn
 
 COPIES = ("ppcls", "paddleclas.ppcls")
-_OF_OCTAVES = ("alpha", "conv_bias")  # options that vanilla networks lack
+_OF_OCTAVES = ("alpha", "conv_bias", "small_images")  # options that vanilla networks lack
 _CLASSES = ("num_classes", "n_classes", "nb_classes", "classes", "num_class", "class_number")
 # Keys of Arch that PaddleClas's exporter reads there, and its own networks ignore.
 _NOT_FOR_THE_NETWORK = ("infer_add_softmax",)
@@ -66,12 +66,13 @@ def twin_of(name: str, options: Mapping[str, Any]) -> tuple[str | None, dict[str
         options: the other keys of ``Arch``.
 
     Returns:
-        None and no options where PaddleClas has none, or it is no network of this package.
+        None and no options where PaddleClas has none, as with ``small_images``, or it is no
+        network of this package.
     """
     if name == OCTAVE:
         return vanilla_of(options)
     twin = CATALOGUE[name].twin if name in CATALOGUE else None
-    if twin is None:
+    if twin is None or options.get("small_images"):
         return None, {}
     return twin, {key: value for key, value in options.items() if key not in _OF_OCTAVES}
 

@@ -26,17 +26,17 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np, paddle
 from backbones import few_blocks, images, zoo
-from paddleclas_octconv.deploy import network
+from paddleclas_octconv.deploy import inference_form
 
 x = images(1, 3, 32, 32)
 for name in sys.argv[3:]:
     depth = {option: [1, 1, 1, 1] for option in few_blocks(name)} if "Oct" in name else {}
     net = getattr(zoo, name)(class_num=10, **depth)
-    network.re_parameterize(net)
+    inference_form.re_parameterize(net)
     with paddle.no_grad():
         expected = paddle.nn.functional.softmax(net(x)).numpy()
     folder = f"{sys.argv[2]}/{name}"
-    network.save(net, folder, [3, 32, 32])
+    inference_form.save(net, folder, [3, 32, 32])
     exported = paddle.jit.load(f"{folder}/inference")
     exported.eval()
     print("exported", name, float(np.abs(exported(x).numpy() - expected).max()))

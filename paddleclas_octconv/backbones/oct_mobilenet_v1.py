@@ -68,6 +68,7 @@ class OctMobileNet(OctBackbone):
         alpha: share of low-frequency channels that the first ten blocks return, or of each of
             the four stages they belong to.
         conv_bias: whether the convolutions of the stem and inside the octave layers have a bias.
+        small_images: whether the stem's stride is 1, the usual one for images of 32x32, and not 2.
         class_num, return_patterns, return_stages: as in PaddleClas's MobileNetV1.
 
     Shape:
@@ -81,13 +82,17 @@ class OctMobileNet(OctBackbone):
         scale: float = 1.0,
         alpha: float | list[float] = 0.5,
         conv_bias: bool = False,
+        small_images: bool = False,
         class_num: int = 1000,
         return_patterns=None,
         return_stages=None,
     ) -> None:
         super().__init__(class_num)
         num_channels = Channels(int(32 * scale))
-        self.conv = ConvBNLayer(3, num_channels.total, 3, stride=2, act="relu", conv_bias=conv_bias)
+        stride = 1 if small_images else 2
+        self.conv = ConvBNLayer(
+            3, num_channels.total, 3, stride=stride, act="relu", conv_bias=conv_bias
+        )
 
         stage_alphas = self.stage_alphas(alpha)
         alphas = [a for a, depth in zip(stage_alphas, STAGE_DEPTH) for _ in range(depth)]

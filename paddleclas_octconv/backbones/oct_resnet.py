@@ -85,6 +85,9 @@ class OctResNet(OctBackbone):
         reduction_ratio: channels to the width of the squeeze; None for no SE layers.
         alpha: share of low-frequency channels in the first three stages, or in each of the four.
         conv_bias: whether the convolutions of the stem and inside the octave layers have a bias.
+        small_images: whether the stem is a 3x3 convolution of stride 1 with no pooling behind it, the
+            usual one for images of 32x32 (as in section 4.2 of arXiv:1512.03385), in place of
+            ``stride_list[:2]``.
         stem_act, class_num, lr_mult_list, stride_list, data_format, input_image_channel,
             return_patterns, return_stages: as in PaddleClas's ResNet.
 
@@ -100,6 +103,7 @@ class OctResNet(OctBackbone):
         reduction_ratio: int | None = None,
         alpha: float | list[float] = 0.5,
         conv_bias: bool = False,
+        small_images: bool = False,
         stem_act: str | None = "relu",
         class_num: int = 1000,
         lr_mult_list=(1.0, 1.0, 1.0, 1.0, 1.0),
@@ -122,15 +126,17 @@ class OctResNet(OctBackbone):
             ConvBNLayer(
                 input_image_channel,
                 64,
-                7,
-                stride=stride_list[0],
+                3 if small_images else 7,
+                stride=1 if small_images else stride_list[0],
                 act=stem_act,
                 lr_mult=lr_mult_list[0],
                 **options,
             )
         )
-        self.max_pool = nn.MaxPool2D(
-            kernel_size=3, stride=stride_list[1], padding=1, data_format=data_format
+        self.max_pool = (
+            nn.Identity()
+            if small_images
+            else nn.MaxPool2D(3, stride=stride_list[1], padding=1, data_format=data_format)
         )
 
         blocks = []

@@ -130,6 +130,7 @@ _RULES: dict[str, _Rule] = {
     "Arch.name": _Rule(_is_path, "the name of a network"),
     "Arch.class_num": _or_null(_whole(1, MOST_CLASSES)),
     "Arch.conv_bias": _FLAG,
+    "Arch.small_images": _FLAG,
     "Arch.use_sync_bn": _or_null(_FLAG),
     "Optimizer.lr.learning_rate": _number(0),
     "Optimizer.lr.warmup_epoch": _number(0),
