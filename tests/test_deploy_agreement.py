@@ -120,3 +120,16 @@ def test_samples_of_a_config_are_preprocessed(tiny_config):
     assert -1 <= found.min() < found.max() <= 1
     config["DataLoader"]["Eval"]["dataset"]["cls_label_path"] = "nowhere"
     assert images.samples(config, 5) is None
+
+
+@pytest.mark.parametrize("wrong, refused", [(6e-8, False), (1e-5, True)])
+def test_rounding_that_a_network_blows_up_is_no_error_of_the_conversion(wrong, refused):
+    def steep(factor):
+        return lambda batch: [np.sin(300 * factor * batch[:, 0, 0, :10].astype("float64"))]
+
+    assert agreement.difference(steep(1), steep(1 + wrong), agreement.inputs(SHAPE)).relative > 1e-4
+    if refused:
+        with pytest.raises(OctConvError, match="differs from Paddle Inference by .*, more than"):
+            agreement.demand("x", steep(1), steep(1 + wrong), SHAPE)
+    else:
+        agreement.demand("x", steep(1), steep(1 + wrong), SHAPE)

@@ -19,7 +19,11 @@ KINDS = list(
         for name, entry in reversed([*CATALOGUE.items()])
     }.values()
 )
-THEIRS = "SE_ResNet18_vd"  # PaddleClas's own, with squeeze and excitation
+THEIRS = (
+    "SE_ResNet18_vd",  # PaddleClas's own, with squeeze and excitation
+    "Octave:PPHGNetV2_B0",  # parameters times a pair
+    "Octave:GhostNet_x0_5",
+)
 # In a process for each format, as the exporter runs: the flag is read when Paddle is imported.
 EXPORT = """
 import sys
@@ -30,8 +34,12 @@ from paddleclas_octconv.deploy import inference_form
 
 x = images(1, 3, 32, 32)
 for name in sys.argv[3:]:
-    depth = {option: [1, 1, 1, 1] for option in few_blocks(name)} if "Oct" in name else {}
-    net = getattr(zoo, name)(class_num=10, **depth)
+    kind, _, backbone = name.partition(":")
+    options = {"backbone": {"name": backbone}} if backbone else {}
+    if "Oct" in name and not backbone:
+        options = {option: [1, 1, 1, 1] for option in few_blocks(name)}
+    net = getattr(zoo, kind)(class_num=10, **options)
+    net.eval()
     inference_form.re_parameterize(net)
     with paddle.no_grad():
         expected = paddle.nn.functional.softmax(net(x)).numpy()
@@ -46,7 +54,7 @@ for name in sys.argv[3:]:
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_network_is_exported(form, tmp_path):
     flags = {"FLAGS_enable_pir_api": FORMATS[form]} if len(FORMATS) > 1 else {}
-    names = [*KINDS, THEIRS]
+    names = [*KINDS, *THEIRS]
     done = run_python("-c", EXPORT, sys.path[0], tmp_path, *names, timeout=600, **flags)
     rows = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("exported ")]
     assert [name for name, _ in rows] == names, done.stderr

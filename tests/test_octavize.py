@@ -19,6 +19,8 @@ from paddleclas.ppcls.utils import ema
 
 from paddleclas_octconv import octavize
 from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.deploy import inference_form
+from paddleclas_octconv.deploy.predictor import create_predictor
 from paddleclas_octconv.layers import OctConv2D
 from paddleclas_octconv.octavizer.convert import OctavizedBatchNorm2D, OctavizedConv2D
 from paddleclas_octconv.weights.match import load_into, match_weights
@@ -325,6 +327,30 @@ def test_exports(size, tmp_path):
     loaded = paddle.jit.load(str(tmp_path / "model"))
     loaded.eval()
     np.testing.assert_allclose(loaded(x).numpy(), expected, rtol=1e-4, atol=1e-5)
+
+
+class Pooled(nn.Sequential):
+    """Pools a low map of 7x7 as the shortcuts of PaddleClas's ResNet_vd do."""
+
+    def __init__(self):
+        super().__init__(
+            nn.Conv2D(3, 8, 3, padding=1),
+            nn.Conv2D(8, 8, 3, padding=1),
+            nn.AvgPool2D(2, 2, padding="SAME", ceil_mode=True),
+            nn.Conv2D(8, 8, 3, padding=1),
+            nn.AdaptiveAvgPool2D(1),
+            nn.Flatten(),
+        )
+
+
+def test_paddle_inference_runs_pools_of_odd_low_maps(tmp_path):
+    network = octavize(Pooled(), input_size=14)
+    network.eval()
+    x = images(1, 3, 14, 14)
+    expected = paddle.nn.functional.softmax(network(x)).numpy()
+    inference_form.save(network, tmp_path, [3, 14, 14])
+    found = create_predictor(tmp_path, engine="paddle").outputs(x.numpy())[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_trains_under_to_static():

@@ -12,6 +12,7 @@ from typing import Any, Iterable, Iterator
 import numpy as np
 import paddle
 from paddle import Tensor
+from paddle.base.framework import Parameter
 
 from ..layers.octave import DataFormat, pool2, up2_to
 from .layout import Layout
@@ -134,8 +135,10 @@ def make(
     kind = type(high)
     if kind not in _classes:
         # While a program is built, tensors are of another kind, which does not hand `x + pair`
-        # over to the pair unless the pair is of that kind as well.
-        _classes[kind] = Pair if issubclass(kind, Tensor) else type("Pair", (Pair, kind), {})
+        # over to the pair unless the pair is of that kind as well; in programs of the old kind
+        # (pdmodel) a parameter's is one below a tensor's.
+        parent = Parameter if issubclass(Parameter, kind) else kind
+        _classes[kind] = Pair if issubclass(kind, Tensor) else type("Pair", (Pair, parent), {})
     cls: Any = _classes[kind]
     pair = cls.__new__(cls)
     for name, value in (

@@ -577,7 +577,9 @@ def _pool(function: Function, arguments: Arguments) -> Any:
     low = x.low
     if list(kernel) == list(stride) == [2, 2] and padding == 0 and not arguments["ceil_mode"]:
         low = _crop(low, high, x.data_format)  # what belongs to the rows that are dropped
-    low = _again(function, {**arguments, "ceil_mode": True}, low)
+    # "SAME" rounds up by itself; with both, oneDNN has no pooling for odd sizes.
+    rounds_up = not isinstance(padding, str)
+    low = _again(function, {**arguments, "ceil_mode": rounds_up}, low)
     return x.like(high, fit(low, high, x.data_format))
 
 
