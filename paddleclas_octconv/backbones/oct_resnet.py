@@ -85,9 +85,8 @@ class OctResNet(OctBackbone):
         reduction_ratio: channels to the width of the squeeze; None for no SE layers.
         alpha: share of low-frequency channels in the first three stages, or in each of the four.
         conv_bias: whether the convolutions of the stem and inside the octave layers have a bias.
-        small_images: whether the stem is a 3x3 convolution of stride 1 with no pooling behind it, the
-            usual one for images of 32x32 (as in section 4.2 of arXiv:1512.03385), in place of
-            ``stride_list[:2]``.
+        small_images: whether the stem is a 3x3 convolution of stride 1 without pooling behind it,
+            whatever ``stride_list`` says: the usual one for images of 32x32.
         stem_act, class_num, lr_mult_list, stride_list, data_format, input_image_channel,
             return_patterns, return_stages: as in PaddleClas's ResNet.
 
