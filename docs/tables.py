@@ -6,7 +6,7 @@ compare`` first: ``results/NAME.json``, without weights and images, and its curv
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; it is made of the JSON files
 that ``paddleclas benchmark --json`` (``benchmarks/``) and ``paddleclas compare`` (``results/``)
-wrote. A test holds pages and data together.
+wrote, and of what the paper's authors published. A test holds pages and data together.
 """
 
 from __future__ import annotations
@@ -118,16 +118,86 @@ def engines(root: Path) -> str:
 
 
 def gains(root: Path) -> str:
-    """What README promises: one image in OpenVINO, over the twin."""
+    """What README promises: accuracy, and one image in OpenVINO, over the twin."""
+    return _gains(root, _GAINS)
+
+
+def gains_ch(root: Path) -> str:
+    """The same in Chinese."""
+    return _gains(root, _GAINS_CH)
+
+
+# The words of that table.
+_GAINS = {
+    "header": ("", "ImageNet top-1", "multiply-adds"),
+    "top1": "{:.1f}%",
+    "beside": "{} (vanilla {}; {} at alpha 0.25)",
+    "fewer": "{:.0%} fewer",
+    "speed": "speed, {}",
+    "faster": "**{:.2f}x** ({:.1f} to {:.1f} ms)",
+}
+_GAINS_CH = {
+    "header": ("", "ImageNet top-1", "乘加次数"),
+    "top1": "{:.1f}%",
+    "beside": "{}（原网络 {}；alpha 为 0.25 时 {}）",
+    "fewer": "减少 {:.0%}",
+    "speed": "速度，{}",
+    "faster": "**{:.2f} 倍**（{:.1f} → {:.1f} ms）",
+}
+
+
+def _gains(root: Path, words: dict) -> str:
     rows = [r for r in _rows(root, "engines") if (r["engine"], r["batch_size"]) == ("openvino", 1)]
     formats = list(dict.fromkeys(row["precision"] for row in rows))
     lines = []
     for label in dict.fromkeys(row["label"] for row in rows if row["vs"]):
         mine = {row["precision"]: row for row in rows if row["label"] == label}
-        promised = next(iter(mine.values()))["promised"]
-        cells = [_speed_up(mine.get(precision), rows) for precision in formats]
-        lines.append([label, f"{promised:.2f}x fewer", *cells])
-    return _table(["", "multiply-adds", *(_PRECISIONS[each] for each in formats)], lines)
+        fewer = 1 - 1 / next(iter(mine.values()))["promised"]
+        cells = [_speed_up(mine.get(each), rows, words["faster"]) for each in formats]
+        lines.append([label, _top1(root, label, words), words["fewer"].format(fewer), *cells])
+    speeds = (words["speed"].format(_PRECISIONS[each]) for each in formats)
+    return _table([*words["header"], *speeds], lines)
+
+
+def _top1(root: Path, network: str, words: dict) -> str:
+    """Accuracy at alpha 0.5 as published; beside it, where published, the vanilla one and 0.25."""
+    for name in (network, network.replace("Oct", "OctPre", 1)):
+        found = _published_top1(root, name)
+        if 0.5 not in found:
+            continue
+        half, *others = (
+            words["top1"].format(found[each]) for each in (0.5, 0, 0.25) if each in found
+        )
+        return words["beside"].format(half, *others) if len(others) == 2 else half
+    return ""
+
+
+def alphas(root: Path) -> str:
+    """Accuracy by alpha, as the paper's authors published it."""
+    columns = (0, 0.125, 0.25, 0.5, 0.75)
+    lines = []
+    for network in _vanilla_top1(root):
+        found = _published_top1(root, network)
+        best = max(found.values())
+        cells = (f"{found[each]:.1f}" if each in found else "–" for each in columns)
+        lines.append(
+            [network, *(f"**{cell}**" if cell == f"{best:.1f}" else cell for cell in cells)]
+        )
+    return _table(["network", "vanilla", *map(str, columns[1:])], lines)
+
+
+def _published_top1(root: Path, network: str) -> dict[float, float]:
+    """Top-1 in percent by alpha; 0 is the vanilla network, where the authors trained that too."""
+    from paddleclas_octconv.weights.published import CHECKPOINTS
+
+    found = {each.alpha: each.top1 for each in CHECKPOINTS if each.network == network}
+    vanilla = _vanilla_top1(root)
+    return {0: vanilla[network], **found} if network in vanilla else found
+
+
+def _vanilla_top1(root: Path) -> dict[str, float]:
+    file = root / "results" / "published.json"
+    return json.loads(file.read_text(encoding="utf-8"))["vanilla"] if file.is_file() else {}
 
 
 def costs(root: Path) -> str:
@@ -320,7 +390,7 @@ def _plain(row: dict) -> str:
     return row["label"].replace(" (plain)", "")
 
 
-def _speed_up(row: dict | None, rows: Rows) -> str:
+def _speed_up(row: dict | None, rows: Rows, words: str = _GAINS["faster"]) -> str:
     """``1.63x (72.4 to 44.5 ms)``"""
     if row is None:
         return ""
@@ -330,7 +400,7 @@ def _speed_up(row: dict | None, rows: Rows) -> str:
         for other in rows
         if other["label"] == row["vs"] and all(other[key] == row[key] for key in keys)
     )
-    return f"**{row['speed_up']:.2f}x** ({twin['median_ms']:.1f} to {row['median_ms']:.1f} ms)"
+    return words.format(row["speed_up"], twin["median_ms"], row["median_ms"])
 
 
 def _format(engine: str, precision: str) -> str:
@@ -418,8 +488,20 @@ def octavize(root: Path) -> str:
 TABLES: dict[str, Callable[[Path], Any]] = {
     table.__name__: table
     for table in (
-        *(provenance, rule, gains, engines, costs, sizes, threads, forms, kernels, training),
-        *(published, finetune, comparisons, verdict, octavize),
+        *(
+            provenance,
+            rule,
+            gains,
+            gains_ch,
+            engines,
+            costs,
+            sizes,
+            threads,
+            forms,
+            kernels,
+            training,
+        ),
+        *(published, alphas, finetune, comparisons, verdict, octavize),
     )
 }
 

@@ -86,6 +86,22 @@ def test_the_tables_show_the_ratios_and_the_times(root):
     )
 
 
+def test_readme_shows_what_is_gained_in_both_languages(root):
+    assert "| OctNet |  | 42% fewer | **1.50x** (30.0 to 20.0 ms) |" in tables.gains(root)
+    assert "| OctNet |  | 减少 42% | **1.50 倍**（30.0 → 20.0 ms） |" in tables.gains_ch(root)
+
+
+def test_accuracy_is_that_of_what_is_published(tmp_path):
+    (tmp_path / "results").mkdir()
+    file = tmp_path / "results" / "published.json"
+    file.write_text(json.dumps({"vanilla": {"OctPreResNet50": 70.5, "OctDenseNet121": 99.9}}))
+    assert "| OctPreResNet50 | 70.5 | **78.2** | 78.0 | 77.4 | 76.7 |" in tables.alphas(tmp_path)
+    assert "| OctDenseNet121 | **99.9** | 76.1 | 75.9 | – | – |" in tables.alphas(tmp_path)
+    shown = tables._top1(tmp_path, "OctResNet50", tables._GAINS)
+    assert shown == "77.4% (vanilla 70.5%; 78.0% at alpha 0.25)"
+    assert tables._top1(tmp_path, "OctMobileNetV1", tables._GAINS_CH) == "72.5%"
+
+
 def test_a_busy_machine_is_not_passed_over(root):
     assert "busy" not in tables.provenance(root)
     file = root / "benchmarks" / "engines.json"
