@@ -485,23 +485,16 @@ def octavize(root: Path) -> str:
     return f"{text}\n\n{more} of {len(rows)} have more than half of their multiply-adds octave."
 
 
+def worth(root: Path) -> str:
+    """Speed-up of octavised networks over the vanilla ones, by engine."""
+    return _ratios(_rows(root, "octavize/speed"), by="engine")
+
+
 TABLES: dict[str, Callable[[Path], Any]] = {
     table.__name__: table
     for table in (
-        *(
-            provenance,
-            rule,
-            gains,
-            gains_ch,
-            engines,
-            costs,
-            sizes,
-            threads,
-            forms,
-            kernels,
-            training,
-        ),
-        *(published, alphas, finetune, comparisons, verdict, octavize),
+        *(provenance, rule, gains, gains_ch, engines, costs, sizes, threads, forms, kernels),
+        *(training, published, alphas, finetune, comparisons, verdict, octavize, worth),
     )
 }
 
