@@ -36,7 +36,8 @@ demo: $(VENV)/bin/python
 	paddleclas eval -c $(CONFIG)
 	paddleclas export -c $(CONFIG)
 	paddleclas --inference_model_dir=$(MODEL) --infer_imgs=$(IMAGE)
-	paddleclas infer -c $(CONFIG) -o Infer.infer_imgs=$(IMAGE)
+	paddleclas infer -c $(CONFIG) --images $(IMAGE)
+	@echo 'To use the paddleclas command in this shell: . $(VENV)/bin/activate'
 
 test: $(VENV)/bin/python
 	pip install -e '.[cpu,onnx,openvino,int8,slim,test]'
