@@ -9,14 +9,22 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from . import fonts
+
 # Of the networks of a group, the octave ones first; legible to the colour-blind.
 _COLORS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-_DPI = 120
+_DPI = 160
+_NAMES = ("label", "predicted")  # of classes, in a mistake
 
 
 def draw_all(results: dict[str, Any], folder: Path) -> dict[str, str]:
     """Draw every plot into a folder; returns their captions by file name."""
     folder.mkdir(parents=True, exist_ok=True)
+    with fonts.for_any_script():
+        return _draw_all(results, folder)
+
+
+def _draw_all(results: dict[str, Any], folder: Path) -> dict[str, str]:
     captions: dict[str, str] = {}
 
     def draw(name: str, caption: str, plot: Callable[..., Figure], *arguments: Any) -> None:
@@ -25,18 +33,27 @@ def draw_all(results: dict[str, Any], folder: Path) -> dict[str, str]:
         captions[name] = caption
 
     models = results["models"]
+    drawn = dict(zip((model["model"] for model in models), _drawable(models)))
     for group in dict.fromkeys(model["group"] for model in models):
-        members = [model for model in models if model["group"] == group]
-        names = " and ".join(model["model"] for model in members)
-        draw(f"accuracy-{group}.png", f"Accuracy of {names}", accuracy, members)
-        draw(f"training-{group}.png", f"Losses and learning rate of {names}", training, members)
+        members = [model["model"] for model in models if model["group"] == group]
+        names = " and ".join(members)
+        shown = [drawn[name] for name in members]
+        draw(f"accuracy-{group}.png", f"Accuracy of {names}", accuracy, shown)
+        draw(f"loss-{group}.png", f"Losses of {names}", loss, shown)
+        draw(f"learning-rate-{group}.png", f"Learning rate of {names}", learning_rate, shown)
+    points = list(drawn.values())
     if any(model["multiply_adds"] for model in models):
-        caption = "Accuracy against multiply-adds and against latency"
-        draw("accuracy-cost.png", caption, cost, models)
-    for model in models:
-        name = model["model"]
+        label = "multiply-adds of one image, in millions"
+        caption = "Accuracy against multiply-adds"
+        draw("accuracy-multiply-adds.png", caption, cost, points, label, _mega_adds)
+    engines = [model["latency"].get("engine", "paddle") for model in models if model["latency"]]
+    if engines:
+        label = f"latency of one image, in ms ({engines[0]})"
+        draw("accuracy-latency.png", "Accuracy against latency", cost, points, label, _milliseconds)
+    for (name, model), original in zip(drawn.items(), models):
         if len(model["classes"]) <= 30:
-            draw(f"confusion-{name}.png", f"Confusion matrix of {name}", confusion, model)
+            caption = f"Confusion matrix of {name}{_numbered(original['classes'])}"
+            draw(f"confusion-{name}.png", caption, confusion, model)
         if model["mistakes"]:
             image_root = Path(results["image_root"])
             caption = f"What {name} mistakes most confidently"
@@ -44,10 +61,39 @@ def draw_all(results: dict[str, Any], folder: Path) -> dict[str, str]:
     return captions
 
 
+def _numbered(classes: Sequence[str]) -> str:
+    """Which classes stand in a plot with a number for a name, in words."""
+    drawn = fonts.drawable(classes, "class")
+    said = [f"{shown} is {name}" for name, shown in drawn.items() if shown != name]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _drawable(models: Sequence[dict]) -> list[dict]:
+    """The models with names of networks and classes that the fonts can write."""
+    networks = fonts.drawable([model["model"] for model in models], "network")
+    found = []
+    for model in models:
+        classes = fonts.drawable(model["classes"], "class")
+        shown = [
+            {**mistake, **{key: classes.get(mistake[key], mistake[key]) for key in _NAMES}}
+            for mistake in model["mistakes"]
+        ]
+        twin = str(model.get("twin_model"))
+        found.append(
+            {
+                **model,
+                "model": networks[model["model"]],
+                "twin_model": networks.get(twin, model.get("twin_model")),
+                "classes": [classes[name] for name in model["classes"]],
+                "mistakes": shown,
+            }
+        )
+    return found
+
+
 def accuracy(models: Sequence[dict]) -> Figure:
     """Training and evaluation accuracy against the epoch, of several networks in one plot."""
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = _panel()
     for model, color in zip(models, _cycle()):
         for key, style, what in (
             ("eval_accuracy", "o-", "evaluation"),
@@ -59,45 +105,43 @@ def accuracy(models: Sequence[dict]) -> Figure:
     return figure
 
 
-def training(models: Sequence[dict]) -> Figure:
-    """Training and evaluation loss, and the learning rate, against the epoch."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    loss, rate = figure.subplots(1, 2)
+def loss(models: Sequence[dict]) -> Figure:
+    """Training and evaluation loss against the epoch."""
+    figure, axes = _panel()
+    for model, color in zip(models, _cycle()):
+        _line(axes, model, "eval_loss", "o-", color, f"{model['model']}, evaluation")
+        _line(axes, model, "train_loss", ":", color, f"{model['model']}, training")
+    _finish(axes, "epoch", "loss")
+    axes.legend(fontsize=9)
+    return figure
+
+
+def learning_rate(models: Sequence[dict]) -> Figure:
+    """The learning rate against the epoch."""
+    figure, axes = _panel()
     for number, (model, color) in enumerate(zip(models, _cycle())):
-        _line(loss, model, "eval_loss", "o-", color, f"{model['model']}, evaluation")
-        _line(loss, model, "train_loss", ":", color, f"{model['model']}, training")
         points = np.array(model["runs"][0]["curves"]["learning_rate"])
         if len(points):
             # The same schedule lies on the other one: dashes let both be seen.
             style = "-" if number == 0 else "--"
-            rate.plot(points[:, 0], points[:, 1], style, color=color, label=model["model"])
-    _finish(loss, "epoch", "loss")
-    _finish(rate, "epoch", "learning rate")
-    rate.set_ylim(bottom=0)
-    loss.legend(fontsize=9)
-    rate.legend(fontsize=9)
+            axes.plot(points[:, 0], points[:, 1], style, color=color, label=model["model"])
+    _finish(axes, "epoch", "learning rate")
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=9)
     return figure
 
 
-def cost(models: Sequence[dict]) -> Figure:
-    """Accuracy against multiply-adds and, where it was measured, against latency."""
-    latencies = [model["latency"] for model in models if model["latency"]]
-    panels: list[tuple[str, Callable[[dict], float | None]]] = [
-        ("multiply-adds of one image, in millions", _mega_adds)
-    ]
-    if latencies:
-        engine = latencies[0].get("engine", "paddle")
-        panels.append((f"latency of one image, in ms ({engine})", _milliseconds))
-    figure = Figure(figsize=(6.2 * len(panels), 4.5), layout="constrained")
-    for axes, (label, of) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels):
-        _cost(axes, models, label, of)
-    return figure
+def cost(models: Sequence[dict], label: str, of: Callable[[dict], float | None]) -> Figure:
+    """Accuracy against what one image costs, in multiply-adds or in milliseconds.
 
+    A point a network, octave ones round; a line leads from each through its octave forms.
 
-def _cost(
-    axes: Any, models: Sequence[dict], label: str, of: Callable[[dict], float | None]
-) -> None:
-    """A point a network, octave ones round; a line leads from each through its octave forms."""
+    Args:
+        models: of the results.
+        label: what the cost is.
+        of: the cost of a network; None where it is not known.
+    """
+    figure, axes = _panel()
     points = {
         model["model"]: (of(model), model["eval_accuracy"]["mean"])
         for model in models
@@ -125,6 +169,7 @@ def _cost(
     axes.margins(x=0.15, y=0.15)
     axes.legend(fontsize=9)
     _finish(axes, label, "evaluation accuracy", epochs=False)
+    return figure
 
 
 def _mega_adds(model: dict) -> float | None:
@@ -180,6 +225,12 @@ def mistakes(model: dict, image_root: Path) -> Figure:
         )
         axes.set_title(title, fontsize=9)
     return figure
+
+
+def _panel() -> tuple[Figure, Any]:
+    """A figure of one plot, whose letters can still be read on a telephone."""
+    figure = Figure(figsize=(5.2, 3.5), layout="constrained")
+    return figure, figure.subplots()
 
 
 def _line(axes, model: dict, key: str, style: str, color: str, label: str) -> None:

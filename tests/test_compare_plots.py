@@ -1,0 +1,67 @@
+"""The plots of a report can be read: names in any script, and no more than one plot an image."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+from matplotlib import font_manager
+from PIL import Image
+
+from paddleclas_octconv.compare import fonts, plots
+
+CLASSES = ["小 猫", "big dog", "飞机"]
+
+
+def results(folder) -> dict:
+    Image.new("RGB", (8, 8)).save(folder / "图.png")
+    curves = {
+        "train_accuracy": [[1, 0.5], [2, 0.6]],
+        "eval_accuracy": [[1, 0.4], [2, 0.5]],
+        "train_loss": [[1, 2.0], [2, 1.0]],
+        "eval_loss": [[1, 2.0], [2, 1.0]],
+        "learning_rate": [[0.0, 0.1], [1.5, 0.0]],
+    }
+    mistake = {"image": "图.png", "label": "小 猫", "predicted": "飞机", "confidence": 0.9}
+
+    def model(name: str, twin: str | None) -> dict:
+        return {
+            **{"model": name, "group": "网", "twin_model": twin, "multiply_adds": 10**6},
+            **{"runs": [{"curves": curves}], "latency": {"median_ms": 2.0, "engine": "paddle"}},
+            **{"eval_accuracy": {"mean": 0.5, "spread": 0.0}, "classes": CLASSES},
+            **{"confusion": [[1, 0, 0], [0, 2, 0], [1, 0, 0]], "mistakes": [mistake]},
+        }
+
+    return {"image_root": str(folder), "models": [model("八度", "网"), model("网", None)]}
+
+
+@pytest.fixture
+def only_matplotlibs_own_fonts(monkeypatch):
+    own = [font for font in font_manager.fontManager.ttflist if font.name == "DejaVu Sans"]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", own)
+
+
+def test_names_that_no_font_has_are_numbers(only_matplotlibs_own_fonts):
+    drawn = fonts.drawable(["小 猫", "Žluťoučký kůň", "飞机"], "class")
+    assert list(drawn.values()) == ["class 0", "Žluťoučký kůň", "class 2"]
+
+
+def test_every_name_can_be_drawn(tmp_path, only_matplotlibs_own_fonts):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a glyph that is missing
+        captions = plots.draw_all(results(tmp_path), tmp_path / "plots")
+    assert sorted(captions) == sorted(path.name for path in (tmp_path / "plots").iterdir())
+    assert captions["confusion-网.png"] == (
+        "Confusion matrix of 网 (class 0 is 小 猫, class 2 is 飞机)"
+    )
+
+
+def test_each_image_is_one_plot(tmp_path):
+    captions = plots.draw_all(results(tmp_path), tmp_path / "plots")
+    for name in captions:
+        with Image.open(tmp_path / "plots" / name) as image:
+            assert image.width < 1.7 * image.height or name.startswith("mistakes"), name
+    for name in ("loss-网.png", "learning-rate-网.png"):
+        assert name in captions
+    for name in ("accuracy-multiply-adds.png", "accuracy-latency.png"):
+        assert name in captions
