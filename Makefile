@@ -27,7 +27,9 @@ help:
 	@echo 'make clean   remove what the other targets made'
 
 $(VENV)/bin/python:
-	@[ -n '$(PYTHON)' ] || { echo 'Python 3.8 to 3.13 is needed: make PYTHON=/path/to/python' >&2; exit 2; }
+	@[ -n '$(PYTHON)' ] && '$(PYTHON)' -c \
+	'import sys; sys.exit(not (3, 8) <= sys.version_info[:2] <= (3, 13))' || \
+	{ echo 'Python 3.8 to 3.13 is needed: make PYTHON=/path/to/python' >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
 demo: $(VENV)/bin/python

@@ -7,10 +7,15 @@ and the configs, which live at the top of the repository, are installed as
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
+
+# An old pip asks for the requirements of a Python that is out of range, and fails over them.
+if not (3, 8) <= sys.version_info[:2] <= (3, 13):
+    sys.exit(f"paddleclas-octconv needs Python 3.8 to 3.13; this is {sys.version.split()[0]}")
 
 HOOK = "paddleclas_octconv/paddleclas_octconv.pth"
 
