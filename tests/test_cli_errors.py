@@ -82,6 +82,7 @@ def test_help_names_every_command(run):
         assert (code, err) == (0, "")
         for command in COMMANDS:
             assert f"\n  {command}" in out
+    assert max(map(len, out.splitlines())) < 80
     assert run("--version")[1].startswith(f"paddleclas-octconv {__version__} (")
 
 
@@ -110,6 +111,7 @@ def test_configs_lists_what_is_shipped(run):
         (["eval", "--checkpoint", "x"], "did you mean --weights?"),
         (["infer", "--infer_imgs", "x"], "did you mean --images?"),
         (["export", "--output-dir", "x"], "did you mean --output?"),
+        (["prepare", "digits", "--output", "x"], "did you mean --root?"),
         (["train", "now"], "unexpected argument 'now'"),
         (["train", "--epochs", "²"], "'²' should be a whole number from 1"),
         (["train", "--epochs", "9" * 5000], "should be a whole number from 1"),
@@ -119,6 +121,7 @@ def test_configs_lists_what_is_shipped(run):
     ],
 )
 def test_a_wrong_option_is_answered_with_the_right_one(run, argv, told):
-    code, out, err = run(argv[0], "-c", "Digits/OctMobileNetV1", *argv[1:])
+    config = [] if argv[0] == "prepare" else ["-c", "Digits/OctMobileNetV1"]
+    code, out, err = run(*argv, *config)
     assert (code, out) == (2, "")
     assert told in err and err.count("\n") == 1

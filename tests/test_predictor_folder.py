@@ -11,6 +11,7 @@ predictor = pytest.importorskip("paddleclas.paddleclas")
 
 from paddleclas_octconv.common.errors import OctConvError  # noqa: E402
 from paddleclas_octconv.deploy import metadata  # noqa: E402
+from paddleclas_octconv.patches import paddleclas_predictor  # noqa: E402
 
 OURS = {"exporter": f"{metadata.EXPORTER} 0"}
 STEPS = [
@@ -83,3 +84,21 @@ def test_labels_that_are_guessed_are_told(tmp_path, capsys):
     (tmp_path / "labels").write_text("0 a\n")
     init_config(str(tmp_path), class_id_map_file=str(tmp_path / "labels"))
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("kind", [Exception, predictor.InputModelError])
+def test_what_it_is_wrongly_given_is_told_in_one_line(kind, capsys):
+    def main():
+        raise kind("not found any img file\nin nix")
+
+    main.__module__ = predictor.__name__
+    assert paddleclas_predictor._main(main) == 2
+    assert capsys.readouterr().err == "paddleclas: error: not found any img file in nix\n"
+
+
+def test_an_error_that_is_none_of_its_own_is_not_hidden():
+    def main():
+        raise IndexError
+
+    with pytest.raises(IndexError):
+        paddleclas_predictor._main(main)

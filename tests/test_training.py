@@ -154,9 +154,9 @@ def test_the_image_that_fails_is_named():
         infer("broken.png")
     assert setup._image_of(error.value) == "broken.png"
     assert setup._image_of(ValueError()) is None
-    with pytest.raises(OctConvError, match="broken.png cannot be read"), setup._naming_the_image(
-        None
-    ):
+    with pytest.raises(
+        OctConvError, match="broken.png: cannot be read as an image$"
+    ), setup._naming_the_image(None):
         infer("broken.png")
 
 
@@ -173,11 +173,14 @@ def test_the_config_goes_into_the_file_alone(monkeypatch, tmp_path, capsys):
     quiet.log_in_the_file_alone("train", "cpu")
     engine.print_config("the config")
     logger.warning("is based on 4 gpus. But the number of gpu is 1")
+    logger.info('Export succeeded! It has been saved in ".export-xyz/pir".')
     logger.info("Epoch 1")
     file.close()
     assert capsys.readouterr().out == "Epoch 1\n"
-    lines = (tmp_path / "log").read_text().splitlines()
-    assert lines == ["the config", "is based on 4 gpus. But the number of gpu is 1", "Epoch 1"]
+    advice, exported = "is based on 4 gpus. But the number of gpu is 1", "Export succeeded! "
+    config, *lines = (tmp_path / "log").read_text().splitlines()
+    assert (config, lines[0], lines[2]) == ("the config", advice, "Epoch 1")
+    assert lines[1].startswith(exported)
 
 
 def test_a_whole_training(fetched_trainer, tiny_config, tmp_path):

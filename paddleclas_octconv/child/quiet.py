@@ -15,6 +15,8 @@ _THREADS = ("WARNING: OMP_NUM_THREADS set to", "PLEASE USE OMP_NUM_THREADS WISEL
 # PaddleClas's advice on the learning rate, which on a CPU speaks of GPUs that are not there.
 _GPUS = "gpus. But the number of gpu is"
 _TRAIN_WITH = "train with paddle"  # whatever the mode
+# Of a folder that is gone when the command names the one that it has become.
+_EXPORTED = "Export succeeded!"
 _FOUND = "[{'"  # what it finds in images, as Python writes it; the command prints a table
 
 
@@ -44,7 +46,7 @@ def log_in_the_file_alone(mode: str, device: str) -> None:
 
     def is_told(record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if message.startswith(_FOUND):
+        if message.startswith((_FOUND, _EXPORTED)):
             return False
         if device != "gpu" and _GPUS in message:
             return False

@@ -38,10 +38,16 @@ def _naming_the_image(engine: Any) -> Iterator[None]:
         image = _image_of(error)
         if traceback_wanted() or image is None:
             raise
-        raise OctConvError(
-            f"Infer.infer_imgs: {image} cannot be read, or transformed: "
-            f"{type(error).__name__}: {one_line(error)[:_LENGTH]}"
-        ) from None
+        raise OctConvError(f"Infer.infer_imgs: {image}: {_wrong_with(image, error)}") from None
+
+
+def _wrong_with(image: str, error: Exception) -> str:
+    """What kept PaddleClas from predicting an image."""
+    import cv2
+
+    if cv2.imread(image) is None:  # PaddleClas goes on with what is none
+        return "cannot be read as an image"
+    return f"cannot be transformed: {type(error).__name__}: {one_line(error)[:_LENGTH]}"
 
 
 def _image_of(error: BaseException) -> str | None:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import shutil
 import sys
+import textwrap
+import warnings
 from typing import NoReturn, Sequence
 
 from .. import __version__
@@ -107,6 +110,7 @@ def _run(command: str, argv: list[str]) -> int:
         os.getcwd()
     except OSError:
         raise OctConvError("the current folder is no longer there: change to another") from None
+    warnings.filterwarnings("ignore", message="No ccache found")  # of Paddle; no concern here
     evaluate_names_and_numbers()  # some commands build networks of a config in this process
     return module.run(args)
 
@@ -119,6 +123,7 @@ _ALIASES = {
     "--image-size": ("--img-size", "--imgsz", "--size", "--resolution", "--input-size"),
     "--output": ("--output-dir", "--save-dir", "--out", "--work-dir", "--project", "--log"),
     "--weights": ("--checkpoint", "--model", "--pretrained", "--pretrained-model", "--params"),
+    "--root": ("--output", "--output-dir", "--out", "--save-dir", "--dir"),
     "--images": ("--image", "--infer-imgs", "--input", "--source", "--img", "--data"),
     "--arch": ("--model", "--network", "--backbone"),
     "--gpus": ("--gpu", "--devices", "--gpu-ids"),
@@ -151,11 +156,14 @@ def _version() -> str:
 def _help() -> str:
     from .predictor_options import predictor_options
 
-    commands = [
-        f"  {name:<17}{importlib.import_module(path).HELP}" for name, path in COMMANDS.items()
-    ]
+    width = max(60, shutil.get_terminal_size().columns - 1)
+    commands: list[str] = []
+    for name, path in COMMANDS.items():
+        meaning = importlib.import_module(path).HELP
+        first, further = f"  {name:<17}", " " * 19
+        commands += textwrap.wrap(meaning, width, initial_indent=first, subsequent_indent=further)
     lines = ["usage: paddleclas COMMAND …  (each COMMAND has --help)", "", "commands:", *commands]
-    options = predictor_options()
+    options = predictor_options(width)
     if options:
         lines += ["", "without a COMMAND, PaddleClas's predictor, with its options:", *options]
     return "\n".join(lines)

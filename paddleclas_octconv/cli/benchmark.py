@@ -385,7 +385,7 @@ def _text(
     for name in ("network", "engine"):
         text.align[name] = "l"
     if narrow:
-        text.vertical_char, text.padding_width = " ", 0
+        text.vertical_char, text.junction_char, text.padding_width = " ", " ", 0
         text.max_width["network"] = 20
     for row in table:
         text.add_row([columns[name](row) for name in filled])

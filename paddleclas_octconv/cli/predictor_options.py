@@ -11,8 +11,12 @@ from pathlib import Path
 _COLUMN = 26
 
 
-def predictor_options() -> list[str]:
-    """Lines of help, one or more an option; none where PaddleClas is not installed."""
+def predictor_options(width: int = 80) -> list[str]:
+    """Lines of help, one or more an option; none where PaddleClas is not installed.
+
+    Args:
+        width: that no line exceeds.
+    """
     spec = PathFinder.find_spec("paddleclas", sys.path)
     if spec is None or spec.origin is None:
         return []
@@ -29,9 +33,12 @@ def predictor_options() -> list[str]:
         help_text = keywords.get("help")
         meaning = help_text.value if isinstance(help_text, ast.Constant) else ""
         name = "  " + ", ".join(map(str, names))
-        wrapped = textwrap.wrap(" ".join(str(meaning).split()), 100 - _COLUMN) or [""]
-        first = f"{name:<{_COLUMN}}{wrapped[0]}" if len(name) < _COLUMN else f"{name} {wrapped[0]}"
-        lines += [first.rstrip(), *(" " * _COLUMN + line for line in wrapped[1:])]
+        wrapped = textwrap.wrap(" ".join(str(meaning).split()), width - _COLUMN) or [""]
+        if len(name) >= _COLUMN:
+            lines.append(name)
+            name = ""
+        indents = [f"{name:<{_COLUMN}}", *[" " * _COLUMN] * len(wrapped)]
+        lines += [(indent + line).rstrip() for indent, line in zip(indents, wrapped)]
     return lines
 
 

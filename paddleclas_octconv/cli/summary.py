@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import warnings
 from typing import Any
 
 from ..common.errors import OctConvError
@@ -27,7 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table."""
-    warnings.filterwarnings("ignore", message="No ccache found")  # of no concern here
     import paddle
 
     from ..visualize import trained

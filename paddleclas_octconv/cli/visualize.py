@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +48,6 @@ def run(args: argparse.Namespace) -> int:
         height = width = args.image_size
     image_pixels = _read(args.image, height, width)
 
-    warnings.filterwarnings("ignore", message="No ccache found")  # of no concern here
     import paddle
 
     from ..visualize import architecture, branches, trained

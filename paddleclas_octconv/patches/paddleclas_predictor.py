@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from ..common.errors import OctConvError
-from ..common.say import say, say_error
+from ..common.errors import OctConvError, traceback_wanted
+from ..common.say import one_line, say, say_error
 from ..deploy import metadata
 from ..deploy.predictor import check_files, keep_intermediate_tensors, model_files
 from .patch import PREDICTOR, Patch
@@ -76,6 +76,13 @@ def _main(main):
         return main()
     except OctConvError as error:
         say_error(error)
+        return 2
+    except Exception as error:
+        # What PaddleClas says of a folder, a name or an image that is none.
+        told = type(error) is Exception or type(error).__module__ == main.__module__
+        if traceback_wanted() or not told:
+            raise
+        say_error(one_line(error))
         return 2
 
 
