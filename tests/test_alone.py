@@ -99,3 +99,10 @@ def test_lock_is_held_again_after_its_file_is_gone(tmp_path):
     with hold(lock), hold(tmp_path / "other"):
         assert lock.exists()
     assert not lock.exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc, where no file can be made")
+@pytest.mark.timeout(20)
+def test_lock_whose_file_cannot_be_made_is_told_not_waited_for():
+    with pytest.raises(OSError), hold(Path("/proc/paddleclas.lock")):
+        raise AssertionError

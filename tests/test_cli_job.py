@@ -198,3 +198,26 @@ def test_transforms_that_miss_image_shape_are_refused(fetched_trainer, tiny_conf
     ops = "DataLoader.Eval.dataset.transform_ops.1={'ResizeImage': {'size': 64}}"
     with pytest.raises(OctConvError, match="Global.image_shape: .*--image-size sets both"):
         job.prepare("train", parse("-c", tiny_config, "-o", ops))
+
+
+@pytest.mark.parametrize(
+    "override, option, key",
+    [
+        ("Global.epochs=2", ("--epochs", "3"), "Global.epochs"),
+        ("Global.image_shape=[3,8,8]", ("--image-size", "16"), "Global.image_shape.1"),
+        ("DataLoader.Eval.sampler.batch_size=4", ("--batch-size", "8"),
+         "DataLoader.Eval.sampler.batch_size"),
+        ("Global.output_dir=a", ("--output", "b"), "Global.output_dir"),
+    ],
+)  # fmt: skip
+def test_an_option_that_contradicts_an_override_is_refused(
+    override, option, key, fetched_trainer, tiny_config, parse
+):
+    with pytest.raises(OctConvError, match=f"^-o {key}=.*: an option sets it to .*give one"):
+        job.prepare("train", parse("-c", tiny_config, "-o", override, *option))
+
+
+def test_an_option_that_agrees_with_an_override_is_not(fetched_trainer, tiny_config, parse):
+    arguments = ("-o", "Global.epochs=2", "-o", "Global.save_interval=9", "--epochs", "2")
+    task = job.prepare("train", parse("-c", tiny_config, *arguments))
+    assert task.config["Global"]["epochs"] == task.config["Global"]["save_interval"] == 2

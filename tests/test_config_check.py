@@ -60,6 +60,10 @@ def test_each_missing_key_is_named(config, mode):
         ("Arch.pretrained", "no/such", "no such file: no/such.pdparams"),
         ("Global.pretrained_model", "no/such.pdparams", "no such file: no/such.pdparams"),
         ("Global.pretrained_model", 3, "3 should be the path of a .pdparams file"),
+        ("Global.pretrained_model", True, "True should be the path of a .pdparams file"),
+        ("Global.checkpoints", True, "True should be the path of a .pdparams file"),
+        ("DataLoader.Train.dataset.transform_ops", [], "[] should be a list of one or more"),
+        ("DataLoader.Eval.dataset.transform_ops", None, "None should be a list of"),
         ("Global.checkpoints", "no/such", "no such file: no/such.pdparams"),
         ("DataLoader.Train.dataset.image_root", "no/such", "no/such: no such folder"),
         ("DataLoader.Train.dataset.cls_label_path", "no/such.txt", "no/such.txt: no such file"),
@@ -289,3 +293,19 @@ def test_what_is_no_file_is_told_and_not_waited_for(config, make, tiny_data):
         parent, _, last = key.rpartition(".")
         check.get(broken, parent)[last] = "special"
         assert messages(broken, mode).startswith(f"{key}: special: is a ")
+
+
+@pytest.mark.parametrize(
+    "optimizer, told",
+    [
+        ([], "Optimizer: [] should be a list of one or more"),
+        ([1, 2], "Optimizer.0: 1 should be one 'Name: {options}'"),
+        ([None], "Optimizer.0: None should be one"),
+        ([{"Adam": 3}], "Optimizer.0.Adam: 3 should be options"),
+        ([{"Adam": {"scope": "all", "lr": {}}}], "Optimizer.0.Adam.lr.learning_rate: missing"),
+        ({"name": "Adam", "lr": {}}, "Optimizer.lr.learning_rate: missing from the config"),
+    ],
+)
+def test_wrong_optimizer_is_named_with_its_key(config, optimizer, told):
+    config["Optimizer"] = optimizer
+    assert messages(config, "train").startswith(told)

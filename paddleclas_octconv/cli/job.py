@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 from ..backbones.catalogue import CATALOGUE
 from ..checkpoints.outputs import best_weights
 from ..common.errors import OctConvError
 from ..common.say import say
 from ..config import check, find_config, load_config
-from ..config.dotted import get
+from ..config.dotted import get, leaves
 from ..config.image_size import check_image_shape
-from ..config.recipe import apply
+from ..config.recipe import apply, follows_epochs
 from ..config.vocabulary import ALLOW_OPTION
 from ..run import job as jobs
 from ..run import launch
@@ -75,7 +75,9 @@ def prepare(mode: str, args: argparse.Namespace) -> jobs.Job:
     recipe = recipe_of(args)
     if recipe.weights is not None:
         recipe.weights = _weights(config, recipe.weights)
+    before = dict(_overridden(config, args.override))
     apply(config, recipe)
+    _refuse_contradictions(before, dict(_overridden(config, args.override)))
     _check_image_shape(config, path)
     return jobs.prepare(
         mode,
@@ -88,6 +90,28 @@ def prepare(mode: str, args: argparse.Namespace) -> jobs.Job:
         trust_weights=args.trust_weights,
         verbose=args.verbose,
     )
+
+
+def _overridden(config: dict[str, Any], overrides: list[str]) -> Iterator[tuple[str, Any]]:
+    """The values at the keys of ``-o``, lists and sections with all they hold."""
+    for override in overrides:
+        key = override.partition("=")[0].strip()
+        for leaf, value in leaves(config):
+            if leaf == key or leaf.startswith(f"{key}."):
+                yield leaf, value
+
+
+def _refuse_contradictions(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """See that no option sets what ``-o`` has set to something else.
+
+    Raises:
+        OctConvError: naming the key and both values.
+    """
+    for key, value in before.items():
+        if value != after.get(key, value) and not follows_epochs(key):
+            raise OctConvError(
+                f"-o {key}={value}: an option sets it to {after[key]}; give one of the two"
+            )
 
 
 def _weights(config: dict[str, Any], path: str) -> str:

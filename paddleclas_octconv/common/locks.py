@@ -27,6 +27,8 @@ def hold(path: Path, timeout: float = -1) -> Iterator[None]:
     """
     deadline = None if timeout < 0 else time.monotonic() + timeout
     while True:
+        # FileLock would try again and again where no file can be made, such as in /proc.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o666))
         left = -1 if deadline is None else max(0.0, deadline - time.monotonic())
         lock = FileLock(str(path))
         try:

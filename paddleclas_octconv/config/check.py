@@ -113,7 +113,8 @@ def _check_weights(config: dict, mode: str) -> None:
         suffixes["Global.checkpoints"] = (".pdparams", ".pdopt", ".pdstates")
     for key, needed in suffixes.items():
         weights = get(config, key)
-        if weights in (None, True, False) or _is_vanilla(config, key, weights):
+        flags = (True, False) if key == "Arch.pretrained" else ()
+        if weights is None or weights in flags or _is_vanilla(config, key, weights):
             continue
         if not isinstance(weights, str):
             raise OctConvError(f"{key}: {weights!r} should be the path of a .pdparams file")

@@ -12,6 +12,8 @@ from .image_size import set_image_size
 
 # Options of schedulers that count epochs.
 _IN_EPOCHS = ("decay_epochs", "milestones", "step_size", "warmup_epoch")
+# Those of training that are cut where there are fewer epochs.
+_INTERVALS = ("save_interval", "eval_interval", "start_eval_epoch")
 _RATES = ("learning_rate", "max_learning_rate")
 
 
@@ -77,6 +79,11 @@ def apply(config: dict[str, Any], recipe: Recipe) -> None:
                 node[last] = value
 
 
+def follows_epochs(key: str) -> bool:
+    """Whether a value is one that is fitted to the number of epochs, wherever it comes from."""
+    return any(name in (*_INTERVALS, *_IN_EPOCHS) for name in key.split("."))
+
+
 def _unshared(node: Any) -> Any:
     """A copy in which what an alias of the YAML had stand in two places is there twice."""
     if isinstance(node, dict):
@@ -88,7 +95,7 @@ def _set_epochs(config: dict, epochs: int) -> None:
     general = _section(config, "Global")
     before = general.get("epochs")
     general["epochs"] = epochs
-    for name in ("save_interval", "eval_interval", "start_eval_epoch"):
+    for name in _INTERVALS:
         if type(general.get(name)) is int and general[name] > epochs:
             general[name] = epochs
     if type(before) is not int or before < 1 or before == epochs:

@@ -176,7 +176,7 @@ _OF_A_DATA_SET: dict[str, _Rule] = {
         _Rule(lambda value: isinstance(value, str) and bool(value), "text between quotes")
     ),
     "dataset.relabel": _FLAG,
-    "dataset.transform_ops": _or_null(_ITEMS),
+    "dataset.transform_ops": _ITEMS,
     "dataset.batch_transform_ops": _or_null(_ITEMS),
     "sampler": _SECTION,
     "sampler.batch_size": _COUNT,
@@ -231,6 +231,7 @@ def check_values(config: dict[str, Any]) -> None:
             continue
         for pattern, rule in _OF_A_DATA_SET.items():
             _check(config, f"DataLoader.{part}.{pattern}", rule)
+        _check(config, f"DataLoader.{part}.dataset.transform_ops", _FILLED)
         for name in section[0][1]["dataset"]:
             if str(name).startswith(("transform_ops", "batch_transform_ops")):
                 _check_items(config, f"DataLoader.{part}.dataset.{name}", _check_transform)
@@ -241,6 +242,7 @@ def check_values(config: dict[str, Any]) -> None:
     for pattern in ("Loss.Train", "Loss.Eval"):
         _check(config, pattern, _or_null(_FILLED))
     _check(config, "Metric.Eval", _FILLED)
+    _check_optimizer(config)
     _check_items(config, "Infer.transforms", _check_transform)
 
 
@@ -248,6 +250,18 @@ def _check(config: dict, pattern: str, rule: _Rule) -> None:
     for key, value in _find(config, pattern):
         if not rule.test(value):
             raise OctConvError(f"{key}: {shown(value)} should be {rule.right}")
+
+
+def _check_optimizer(config: dict) -> None:
+    """Check that there is one, and a learning rate for each."""
+    optimizer = config.get("Optimizer")
+    if isinstance(optimizer, list):
+        _check(config, "Optimizer", _FILLED)
+        _check_items(config, "Optimizer")
+    pattern = "Optimizer.*.*.lr" if isinstance(optimizer, list) else "Optimizer.lr"
+    for key, schedule in _find(config, pattern):
+        if isinstance(schedule, dict) and not {"name", "learning_rate"} & set(schedule):
+            raise OctConvError(f"{key}.learning_rate: missing from the config")
 
 
 def _check_items(
