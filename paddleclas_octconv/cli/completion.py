@@ -15,10 +15,11 @@ HELP = "print the script that completes commands in bash, zsh or tcsh"
 SHELLS = ("bash", "zsh", "tcsh")
 # Options that name a shipped config or a file, and those that name a backbone.
 _CONFIGS, _NAMES = ("config", "configs"), ("arch", "name", "networks", "vs")
+# The last shtab for Python 3.8 calls these with IFS set to a line's end, which is none of a list's.
 _PREAMBLE = {
     "bash": """
-_paddleclas_configs() {{ compgen -W "{configs}" -- "$1"; compgen -f -- "$1"; }}
-_paddleclas_networks() {{ compgen -W "{networks}" -- "$1"; }}
+_paddleclas_configs() {{ local IFS=" "; compgen -W "{configs}" -- "$1"; compgen -f -- "$1"; }}
+_paddleclas_networks() {{ local IFS=" "; compgen -W "{networks}" -- "$1"; }}
 """,
     "zsh": """
 _paddleclas_configs() {{ _alternative 'configs:config:({configs})' 'files:file:_files' }}

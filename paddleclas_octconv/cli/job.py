@@ -119,7 +119,12 @@ def _weights(config: dict[str, Any], path: str) -> str:
     name = get(config, "Arch.name")
     if name is None or not os.path.isdir(path):
         return path
-    return str(best_weights({"Global": {"output_dir": path}, "Arch": {"name": name}}))
+    try:
+        return str(best_weights({"Global": {"output_dir": path}, "Arch": {"name": name}}))
+    except OctConvError:
+        raise OctConvError(
+            f"--weights {path}: holds no best_model.pdparams or latest.pdparams of {name}"
+        ) from None
 
 
 def _check_image_shape(config: dict[str, Any], path: Path) -> None:

@@ -47,6 +47,13 @@ def pixels(text: str) -> int:
     return value
 
 
+def path(text: str) -> str:
+    """The value of an option that is a file or folder: of a shell's empty variable, nothing."""
+    if not text.strip() or "\0" in text:
+        raise argparse.ArgumentTypeError(f"{shown(text)} should be a path")
+    return text
+
+
 def alpha(text: str) -> float | list[float]:
     """The value of ``--alpha``: ``0.5``, or ``0.5,0.5,0.25,0`` for each stage."""
     try:
@@ -76,14 +83,14 @@ _RECIPE: dict[str, tuple[Callable[[str], Any], str, str]] = {
     "image_size": (pixels, "PIXELS", "side of the input: in all transforms and image_shape"),
     "lr": (rate, "RATE", "learning rate, the highest of the schedule"),
     "device": (str, "NAME", "cpu, gpu, …"),
-    "output": (str, "DIR", "folder of the training: weights and logs (Global.output_dir)"),
-    "inference": (str, "DIR", "folder to export into (Global.save_inference_dir)"),
+    "output": (path, "DIR", "folder of the training: weights and logs (Global.output_dir)"),
+    "inference": (path, "DIR", "folder to export into (Global.save_inference_dir)"),
     "weights": (
-        str,
+        path,
         "PATH",
         "a .pdparams file, or the folder of a training (default: the config's own)",
     ),
-    "images": (str, "PATH", "an image, or a folder of them (default: the config's)"),
+    "images": (path, "PATH", "an image, or a folder of them (default: the config's)"),
     "topk": (positive, "N", "classes to name for each image"),
 }
 
