@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
-import json
-import os
-from pathlib import Path
 
 import numpy as np
 import paddle
@@ -465,35 +461,3 @@ def test_a_network_that_cannot_be_octavised_is_unchanged():
     octavize(network)
     with pytest.raises(OctConvError, match="is an octave network already"):
         octavize(network)
-
-
-# All of PaddleClas's networks
-
-_path = Path(__file__).parents[1] / "benchmarks" / "octavize" / "coverage.py"
-_spec = importlib.util.spec_from_file_location("octavize_coverage", _path)
-coverage = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(coverage)
-FAMILIES = coverage.families()
-
-
-# One network of each family; the environment asks for every one, some 250.
-SHARE = slice(None) if os.environ.get("OCTCONV_ALL_NETWORKS") == "1" else slice(1)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "name, family", [(name, family) for family, names in FAMILIES.items() for name in names[SHARE]]
-)
-def test_every_network_runs_forward_and_backward_and_is_exported(name, family):
-    with paddle.utils.unique_name.guard():
-        found = coverage.attempt(name, family)
-    assert found["octave"] > 0 and found["without_gradient"] == 0
-    assert found["export_difference"] < max(1e-4, 10 * found["rounding"])
-
-
-def test_four_of_five_families_are_octave_for_the_most_part():
-    rows = json.loads(coverage.DATA.read_text(encoding="utf-8"))
-    stand = {row["family"]: row for row in rows}
-    assert set(stand) == set(FAMILIES)
-    assert not any("error" in row for row in rows)
-    assert sum(row["share"] > 0.5 for row in stand.values()) >= 0.8 * len(stand)
