@@ -242,6 +242,11 @@ def test_alpha_and_what_it_starts_from_stand_in_the_config(pets, capsys):
         config = load_config(Path("my_pets.yaml"))
         assert (config["Arch"]["alpha"], config["Arch"]["pretrained"]) == (0.25, value)
         assert config["Optimizer"]["lr"]["learning_rate"] == rate
+    Path("my_pets.yaml").unlink()
+    for nothing in ("no/such", "", "pets"):
+        assert prepare("--source", pets, *options, nothing) == 2
+        assert f"--pretrained {nothing!r}: " in capsys.readouterr().err
+        assert not Path("my_pets.yaml").exists()
     assert prepare("--source", pets, "--arch", "ResNet50", "--alpha", "0.5") == 2
     assert "--alpha: ResNet50 is no octave network" in capsys.readouterr().err
     assert prepare("--source", pets, "--alpha", "1.5") == 2

@@ -13,12 +13,13 @@ from ..backbones.catalogue import CATALOGUE
 from ..common import machine
 from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
-from ..common.files import write_atomically, writing
+from ..common.files import why_no_file, write_atomically, writing
 from ..common.suggest import suggest
 from ..config.template import OwnData, own_config
 from ..data import list_files, survey
 from ..data.own_images import EXPECTED
 from ..data.subsets import write_subset
+from ..weights import VANILLA
 from .options import alpha, pixels, positive
 
 HELP = "make your own images ready to train on (folder), or write digits or cifar10"
@@ -151,6 +152,7 @@ def _prepare_own(args: argparse.Namespace) -> int:
         raise OctConvError(f"{option}: does not go with 'prepare {OWN}'")
     arch = args.arch or _ARCH
     _check_arch(arch)
+    _check_pretrained(arch, args.pretrained)
     if args.alpha is not None:
         if arch not in CATALOGUE:
             raise OctConvError(f"--alpha: {arch} is no octave network")
@@ -243,6 +245,20 @@ def _check_arch(arch: str) -> None:
     if arch not in names:
         near = suggest(arch, [*CATALOGUE, *names])
         raise OctConvError(f"--arch {arch}: PaddleClas has no such network{near}")
+
+
+def _check_pretrained(arch: str, pretrained: str | None) -> None:
+    named = arch in CATALOGUE and pretrained == CATALOGUE[arch].twin
+    if pretrained in (None, "True", "False", VANILLA) or named:
+        return
+    if pretrained.startswith(("http://", "https://")):
+        return
+    weights = pretrained if pretrained.endswith(".pdparams") else f"{pretrained}.pdparams"
+    wrong = why_no_file(weights)
+    if wrong:
+        raise OctConvError(
+            f"--pretrained {pretrained!r}: {wrong}: {weights} (or True, False, {VANILLA})"
+        )
 
 
 def _options(
