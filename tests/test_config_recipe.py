@@ -90,6 +90,8 @@ def test_epochs_take_the_schedule_with_them():
     assert (short["Global"]["save_interval"], short["Global"]["start_eval_epoch"]) == (9, 9)
     shorter = changed(config, epochs=3)
     assert shorter["Optimizer"]["lr"]["warmup_epoch"] == 1
+    # PaddleClas would warn of one that takes all epochs.
+    assert changed(config, epochs=1)["Optimizer"]["lr"]["warmup_epoch"] == 0
     assert shorter["Global"]["eval_interval"] == 3
     check_keys(shorter, "train")
 

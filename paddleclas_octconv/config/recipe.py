@@ -107,6 +107,8 @@ def _set_epochs(config: dict, epochs: int) -> None:
                 schedule[name] = [_scaled(item, epochs / before) for item in value]
             elif is_number(value) and (name != "warmup_epoch" or value >= epochs):
                 schedule[name] = _scaled(value, epochs / before)
+                if name == "warmup_epoch":  # which ends before the training does
+                    schedule[name] = min(schedule[name], epochs - 1)
 
 
 def _scaled(value: Any, factor: float) -> float:
