@@ -485,6 +485,29 @@ def octavize(root: Path) -> str:
     return f"{text}\n\n{more} of {len(rows)} have more than half of their multiply-adds octave."
 
 
+def precisions(root: Path) -> str:
+    """Top-1 of trained networks in every precision of OpenVINO, on the same images."""
+    files = sorted((root / "results").glob("precisions-*.json"))
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    rows = [r for data in found for r in data["networks"] if r["engine"] == "openvino"]
+    formats = list(dict.fromkeys(row["precision"] for row in rows))
+    lines = []
+    for label in dict.fromkeys(row["label"] for row in rows):
+        mine = {row["precision"]: row for row in rows if row["label"] == label}
+        top1 = {precision: 100 * row["top1"] for precision, row in mine.items()}
+        cells = (f"{top1[precision]:.2f} %" for precision in formats)
+        images = f"{mine['fp32']['images']:,}"
+        lines.append([Path(label).name, images, *cells, f"{top1['fp32'] - top1['int8']:.2f}"])
+    names = (_PRECISIONS[precision] for precision in formats)
+    table = _table(["", "images", *names, "points that INT8 loses"], lines)
+    commands = (
+        f"- [`{file.name}`](../results/{file.name}): {data['machine']['date']}, "
+        f"`{data['machine']['command']}`"
+        for file, data in zip(files, found)
+    )
+    return "\n".join([table, "", *commands])
+
+
 def worth(root: Path) -> str:
     """Speed-up of octavised networks over the vanilla ones, by engine."""
     return _ratios(_rows(root, "octavize/speed"), by="engine")
@@ -494,7 +517,7 @@ TABLES: dict[str, Callable[[Path], Any]] = {
     table.__name__: table
     for table in (
         *(provenance, rule, gains, gains_ch, engines, costs, sizes, threads, forms, kernels),
-        *(training, published, alphas, finetune, comparisons, verdict, octavize, worth),
+        *(training, published, alphas, finetune, comparisons, verdict, octavize, worth, precisions),
     )
 }
 
