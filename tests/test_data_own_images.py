@@ -252,6 +252,27 @@ def test_alpha_and_what_it_starts_from_stand_in_the_config(pets, capsys):
     assert prepare("--source", pets, "--alpha", "1.5") == 2
 
 
+def test_a_network_octavised_stands_in_the_config(pets, capsys):
+    options = ["--pretrained", "True", "--alpha", "0.25", "--image-size", "64"]
+    assert prepare("--source", pets, "--arch", "Octave:ResNet18_vd", *options) == 0
+    config = load_config(Path("my_pets.yaml"))
+    assert config["Arch"] == {
+        "name": "Octave",
+        "class_num": 2,
+        "backbone": {"name": "ResNet18_vd", "pretrained": True},
+        "alpha": 0.25,
+        "input_size": 64,
+    }
+    assert config["Optimizer"]["lr"]["learning_rate"] == 0.0003
+    for arch, said in (
+        ("Octave", "--arch Octave: of which network? Such as Octave:ResNet50_vd"),
+        ("Octave:ResNet18_v", "did you mean ResNet18_vd"),
+        ("ResNet18:alpha=0.5", "should be a network, or Octave:NETWORK"),
+    ):
+        assert prepare("--source", pets, "--arch", arch) == 2
+        assert said in capsys.readouterr().err
+
+
 def test_images_are_copied_when_that_is_asked_for(pets):
     assert prepare("--source", pets, "--copy", "--name", "mine", "--config", "x/c.yaml") == 0
     shutil.rmtree(pets)

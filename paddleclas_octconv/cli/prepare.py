@@ -19,6 +19,7 @@ from ..config.template import OwnData, own_config
 from ..data import list_files, survey
 from ..data.own_images import EXPECTED
 from ..data.subsets import write_subset
+from ..octavizer.options import OCTAVE
 from ..weights import VANILLA
 from .options import alpha, pixels, positive
 
@@ -69,7 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     own = parser.add_argument_group("own images", f"options of 'prepare {OWN}'")
     own.add_argument("--name", help="of the data set (default: that of the source)")
-    own.add_argument("--arch", metavar="NAME", help=f"the network of the config (default: {_ARCH})")
+    own.add_argument(
+        "--arch",
+        metavar="NAME",
+        help=f"the network of the config, or Octave:NETWORK (default: {_ARCH})",
+    )
     own.add_argument(
         "--alpha", type=alpha, help="its share of low-frequency channels (default: its own)"
     )
@@ -150,11 +155,11 @@ def _prepare_own(args: argparse.Namespace) -> int:
     if args.partial or args.subset:
         option = "--partial" if args.partial else "--subset"
         raise OctConvError(f"{option}: does not go with 'prepare {OWN}'")
-    arch = args.arch or _ARCH
-    _check_arch(arch)
+    arch, _, backbone = (args.arch or _ARCH).partition(":")
+    _check_arch(arch, backbone)
     _check_pretrained(arch, args.pretrained)
     if args.alpha is not None:
-        if arch not in CATALOGUE:
+        if arch not in CATALOGUE and arch != OCTAVE:
             raise OctConvError(f"--alpha: {arch} is no octave network")
         try:
             check_alpha(args.alpha, stages=None)
@@ -188,6 +193,7 @@ def _prepare_own(args: argparse.Namespace) -> int:
     if "test" in counts:
         print(f"{target / own.TEST_LIST}: {counts['test']:,} more, to test with")
     _print_left_out(images.left_out, None if args.all else SHOWN)
+    image_size = args.image_size or _IMAGE_SIZE
     text = own_config(
         OwnData(
             name=name,
@@ -201,9 +207,9 @@ def _prepare_own(args: argparse.Namespace) -> int:
             delimiter=own.DELIMITER,
         ),
         arch,
-        args.image_size or _IMAGE_SIZE,
+        image_size,
         "gpu" if machine.has_gpu() else "cpu",
-        _options(arch, args.alpha, args.pretrained),
+        _options(arch, backbone, args.alpha, args.pretrained, image_size),
     )
     _write_config(config, text, given=args.config is not None)
     return 0
@@ -235,16 +241,21 @@ def _print_left_out(left_out: list[str], shown: int | None) -> None:
             print(f"  … and {len(left_out) - shown} more (--all names them)")
 
 
-def _check_arch(arch: str) -> None:
-    if arch in CATALOGUE:
+def _check_arch(arch: str, backbone: str) -> None:
+    if arch in CATALOGUE and not backbone:
         return
     from ..trainer.locate import locate
     from ..trainer.source import source_of
 
+    given = f"{arch}:{backbone}" if backbone else arch
+    if arch == OCTAVE and not backbone:
+        raise OctConvError(f"--arch {arch}: of which network? Such as {OCTAVE}:ResNet50_vd")
+    if backbone and arch != OCTAVE:
+        raise OctConvError(f"--arch {given}: should be a network, or {OCTAVE}:NETWORK")
     names = source_of(locate().root).spelled("ppcls.arch.backbone")
-    if arch not in names:
-        near = suggest(arch, [*CATALOGUE, *names])
-        raise OctConvError(f"--arch {arch}: PaddleClas has no such network{near}")
+    if (backbone or arch) not in names:
+        near = suggest(backbone or arch, names if backbone else [*CATALOGUE, *names])
+        raise OctConvError(f"--arch {given}: PaddleClas has no such network{near}")
 
 
 def _check_pretrained(arch: str, pretrained: str | None) -> None:
@@ -262,14 +273,27 @@ def _check_pretrained(arch: str, pretrained: str | None) -> None:
 
 
 def _options(
-    arch: str, alpha: float | list[float] | None, pretrained: str | None
+    arch: str,
+    backbone: str,
+    alpha: float | list[float] | None,
+    pretrained: str | None,
+    image_size: int,
 ) -> dict[str, Any]:
     """What stands under ``Arch`` besides the name and the number of classes."""
+    start: str | bool | None = pretrained
+    start = {"True": True, "False": False, None: False}.get(pretrained, start)
+    if backbone:  # whose own weights are the vanilla ones
+        start = True if start == VANILLA else start
+        return {
+            "backbone": {"name": backbone, "pretrained": start},
+            "alpha": 0.5 if alpha is None else alpha,
+            "input_size": image_size,
+        }
     options: dict[str, Any] = {}
     if arch in CATALOGUE:
         given = alpha if alpha is not None else CATALOGUE[arch].options.get("alpha", 0.5)
         options["alpha"] = given
-    options["pretrained"] = {"True": True, "False": False, None: False}.get(pretrained, pretrained)
+    options["pretrained"] = start
     return options
 
 

@@ -47,7 +47,8 @@ def own_config(data: OwnData, arch: str, image_size: int, device: str, options: 
         arch: the name of the network.
         image_size: side of its input, in pixels.
         device: "cpu" or "gpu".
-        options: of the network, such as ``{"alpha": 0.5, "pretrained": False}``.
+        options: of the network, such as ``{"alpha": 0.5, "pretrained": False}``; of ``Octave`` with
+            a mapping as ``backbone``, which holds its ``pretrained``.
     """
     # At least four steps an epoch, and never a batch that fills no half.
     batch_size = max(2, min(_MOST_BATCH, data.train_images // 4))
@@ -72,7 +73,12 @@ def own_config(data: OwnData, arch: str, image_size: int, device: str, options: 
     ]
     topk = [1] if data.class_num < 3 else [1, min(5, data.class_num - 1)]
     arch_lines = "".join(f"  {name}: {_value(value)}\n" for name, value in options.items())
-    starts_trained = bool(options.get("pretrained"))
+    start = options.get("backbone", options).get("pretrained")
+    starts = (
+        "pretrained: True is PaddleClas's ImageNet weights; or a .pdparams file"
+        if "backbone" in options
+        else "True: the authors' ImageNet weights; vanilla: the twin's; or a .pdparams file"
+    )
     workers = 4 if device == "gpu" else 2
 
     def loader(name: str, path: str, ops: list[str], shuffle: bool) -> str:
@@ -117,7 +123,7 @@ Global:
 Arch:
   name: {arch}
   class_num: {data.class_num}
-{arch_lines}  # True: the authors' ImageNet weights; vanilla: the twin's; or a .pdparams file
+{arch_lines}  # {starts}
 
 Loss:
   Train:
@@ -133,7 +139,7 @@ Optimizer:
   weight_decay: 0.05
   lr:
     name: Cosine
-    learning_rate: {0.0003 if starts_trained else 0.001}
+    learning_rate: {0.0003 if start else 0.001}
     warmup_epoch: 2
 
 DataLoader:
