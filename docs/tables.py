@@ -58,17 +58,19 @@ def pages() -> list[Path]:
 
 def provenance(root: Path) -> str:
     """Where the figures of the benchmarks come from: machine, software, date and commands."""
-    lines = []
-    for file in sorted((root / "benchmarks").glob("*.json")):
-        data = json.loads(file.read_text(encoding="utf-8"))
-        machine = data["machine"]
-        versions = ", ".join(f"{name} {value}" for name, value in machine["versions"].items())
-        lines.append(
-            f"- [`{file.name}`](../benchmarks/{file.name}): {machine['date']}, "
-            f"{machine['processor'].strip()}, {machine['cores']} cores, "
-            f"{_busy(machine)}Python {machine['python']}, {versions}; `{machine['command']}`"
-        )
-    return "\n".join(lines) or MISSING
+    files = sorted((root / "benchmarks").glob("*.json"))
+    return "\n".join(_source(root, file) for file in files) or MISSING
+
+
+def _source(root: Path, file: Path) -> str:
+    """Where the figures of a file come from, as an item of a list."""
+    machine = json.loads(file.read_text(encoding="utf-8"))["machine"]
+    versions = ", ".join(f"{name} {value}" for name, value in machine["versions"].items())
+    return (
+        f"- [`{file.name}`](../{file.relative_to(root).as_posix()}): {machine['date']}, "
+        f"{machine['processor'].strip()}, {machine['cores']} cores, "
+        f"{_busy(machine)}Python {machine['python']}, {versions}; `{machine['command']}`"
+    )
 
 
 def _busy(machine: dict) -> str:
@@ -130,7 +132,6 @@ def gains_ch(root: Path) -> str:
 # The words of that table.
 _GAINS = {
     "header": ("", "ImageNet top-1", "multiply-adds"),
-    "top1": "{:.1f}%",
     "beside": "{} (vanilla {}; {} at alpha 0.25)",
     "fewer": "{:.0%} fewer",
     "speed": "speed, {}",
@@ -138,7 +139,6 @@ _GAINS = {
 }
 _GAINS_CH = {
     "header": ("", "ImageNet top-1", "乘加次数"),
-    "top1": "{:.1f}%",
     "beside": "{}（原网络 {}；alpha 为 0.25 时 {}）",
     "fewer": "减少 {:.0%}",
     "speed": "速度，{}",
@@ -165,9 +165,7 @@ def _top1(root: Path, network: str, words: dict) -> str:
         found = _published_top1(root, name)
         if 0.5 not in found:
             continue
-        half, *others = (
-            words["top1"].format(found[each]) for each in (0.5, 0, 0.25) if each in found
-        )
+        half, *others = (f"{found[each]:.1f}%" for each in (0.5, 0, 0.25) if each in found)
         return words["beside"].format(half, *others) if len(others) == 2 else half
     return ""
 
@@ -488,8 +486,8 @@ def octavize(root: Path) -> str:
 def precisions(root: Path) -> str:
     """Top-1 of trained networks in every precision of OpenVINO, on the same images."""
     files = sorted((root / "results").glob("precisions-*.json"))
-    found = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    rows = [r for data in found for r in data["networks"] if r["engine"] == "openvino"]
+    found = (json.loads(file.read_text(encoding="utf-8"))["networks"] for file in files)
+    rows = [row for rows in found for row in rows if row["engine"] == "openvino"]
     formats = list(dict.fromkeys(row["precision"] for row in rows))
     lines = []
     for label in dict.fromkeys(row["label"] for row in rows):
@@ -500,17 +498,13 @@ def precisions(root: Path) -> str:
         lines.append([Path(label).name, images, *cells, f"{top1['fp32'] - top1['int8']:.2f}"])
     names = (_PRECISIONS[precision] for precision in formats)
     table = _table(["", "images", *names, "points that INT8 loses"], lines)
-    commands = (
-        f"- [`{file.name}`](../results/{file.name}): {data['machine']['date']}, "
-        f"`{data['machine']['command']}`"
-        for file, data in zip(files, found)
-    )
-    return "\n".join([table, "", *commands])
+    return "\n".join([table, "", *(_source(root, file) for file in files)])
 
 
 def worth(root: Path) -> str:
     """Speed-up of octavised networks over the vanilla ones, by engine."""
-    return _ratios(_rows(root, "octavize/speed"), by="engine")
+    table = _ratios(_rows(root, "octavize/speed"), by="engine")
+    return f"{table}\n\n{_source(root, root / 'benchmarks' / 'octavize' / 'speed.json')}"
 
 
 TABLES: dict[str, Callable[[Path], Any]] = {

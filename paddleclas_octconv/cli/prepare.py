@@ -280,8 +280,7 @@ def _options(
     image_size: int,
 ) -> dict[str, Any]:
     """What stands under ``Arch`` besides the name and the number of classes."""
-    start: str | bool | None = pretrained
-    start = {"True": True, "False": False, None: False}.get(pretrained, start)
+    start: Any = {"True": True, "False": False, None: False}.get(pretrained, pretrained)
     if backbone:  # whose own weights are the vanilla ones
         start = True if start == VANILLA else start
         return {

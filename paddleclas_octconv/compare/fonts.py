@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import Iterator, Sequence
 
 # Beside matplotlib's own DejaVu Sans, which has no Chinese, Japanese or Korean.
@@ -34,7 +35,7 @@ def drawable(names: Sequence[str], kind: str) -> dict[str, str]:
         kind: what they are of; where no font has all letters of a name, "<kind> <its index>" is
             drawn.
     """
-    known = _letters()
+    known = _letters(tuple(_installed()))
     return {
         name: name if all(ord(letter) in known for letter in name) else f"{kind} {index}"
         for index, name in enumerate(names)
@@ -48,11 +49,12 @@ def _installed() -> list[str]:
     return [_OWN, *(name for name in _FAMILIES if name in there)]
 
 
-def _letters() -> set[int]:
-    """The code points that the fonts have together."""
+@functools.lru_cache(maxsize=None)
+def _letters(families: tuple[str, ...]) -> frozenset[int]:
+    """The code points that the fonts have together; read once, for every plot asks."""
     from matplotlib import font_manager, ft2font
 
     known: set[int] = set()
-    for family in _installed():
+    for family in families:
         known.update(ft2font.FT2Font(font_manager.findfont(family)).get_charmap())
-    return known
+    return frozenset(known)
