@@ -166,3 +166,21 @@ assert paddleclas.inner.name == "paddleclas" and paddleclas.__spec__.origin == p
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_environment_without_pip_is_told_how_to_get_it(cache, index, tmp_path):
+    """As uv makes them: Paddle and all else is there, pip is not."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    packages = next((tmp_path / "venv").rglob("site-packages"))
+    paths = [path for path in sys.path if path.endswith("site-packages")]
+    for path in paths:  # all of this environment's packages but pip
+        for package in Path(path).iterdir():
+            if not package.name.startswith("pip") and not (packages / package.name).exists():
+                (packages / package.name).symlink_to(package)
+    (packages / "here.pth").write_text(str(Path(fetch.__file__).parents[2]))
+    code = "from paddleclas_octconv.trainer import fetch; fetch.trainer_root()"
+    result = subprocess.run(
+        [packages.parents[2] / "bin" / "python", "-c", code], capture_output=True, text=True
+    )
+    assert "this environment has no pip" in result.stderr
+    assert "uv pip install pip" in result.stderr

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -147,11 +148,15 @@ def _download(wheel: Wheel, target: Path) -> None:
         )
         downloaded = Path(folder) / wheel.name
         if pip.returncode or not downloaded.is_file():
-            reason = pip.stderr.strip().splitlines()
+            said = pip.stderr.strip().splitlines()
+            reason, mend = said[-1] if said else "no reason given", "run this again"
+            if find_spec("pip") is None:  # as in environments that uv makes
+                reason = "this environment has no pip"
+                mend = "install pip here (python -m ensurepip, or uv pip install pip)"
             raise OctConvError(
-                f"{wheel.what} is not here yet and pip cannot download it "
-                f"({reason[-1] if reason else 'no reason given'}): with a network, run this "
-                f"again; without, copy {wheel.name} to {target.parent}, or {wheel.instead}"
+                f"{wheel.what} is not here yet and pip cannot download it ({reason}): with a "
+                f"network, {mend}; without, copy {wheel.name} to {target.parent}, or "
+                f"{wheel.instead}"
             )
         if digest(downloaded) != wheel.sha256:
             raise OctConvError(
