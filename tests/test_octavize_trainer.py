@@ -6,7 +6,7 @@ import json
 
 import pytest
 import yaml
-from conftest import CLASS_NUM, error_line, run_cli
+from conftest import CLASS_NUM, error_line, run_cli, run_python
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +65,16 @@ def test_models_and_summary_know_it(config):
     done = run_cli("summary", "-c", config)
     assert done.returncode == 0, done.stderr
     assert "OctavizedConv2D" in done.stdout
+
+
+def test_unmodified_tools_of_a_checkout_train_statically_and_export(checkout, config, tmp_path):
+    """``tools/train.py`` and ``tools/export_model.py``: nothing but the hook tells them of us."""
+    override = ("-o", "Global.to_static=True")
+    done = run_python(checkout / "tools" / "train.py", "-c", config, *override, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (weights,) = (tmp_path / "output").rglob("best_model.pdparams")
+    tool = checkout / "tools" / "export_model.py"
+    override = ("-o", f"Global.pretrained_model={weights.with_suffix('')}")
+    done = run_python(tool, "-c", config, *override, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "inference" / "inference.pdiparams").is_file()
