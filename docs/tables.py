@@ -493,7 +493,8 @@ def precisions(root: Path) -> str:
     for label in dict.fromkeys(row["label"] for row in rows):
         mine = {row["precision"]: row for row in rows if row["label"] == label}
         top1 = {precision: 100 * row["top1"] for precision, row in mine.items()}
-        cells = (f"{top1[precision]:.2f} %" for precision in formats)
+        # A processor without bfloat16 leaves its column empty.
+        cells = (f"{top1[form]:.2f} %" if form in top1 else "" for form in formats)
         images = f"{mine['fp32']['images']:,}"
         lines.append([Path(label).name, images, *cells, f"{top1['fp32'] - top1['int8']:.2f}"])
     names = (_PRECISIONS[precision] for precision in formats)

@@ -6,5 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 paddleclas compare CIFAR10/Octave/ResNet18_vd.yaml CIFAR10/Octave/PPLCNet_x1_0.yaml \
-    --alphas 0,0.5 --seeds 1,2,3 --epochs "${EPOCHS:-10}" --image-size "${SIZE:-32}" \
-    --subset "${SUBSET:-10000}" --eval-subset "${EVAL:-2000}" --output "${OUTPUT:-output/octavize}" "$@"
+    --alphas 0,0.5 --seeds 1,2,3 --epochs "${EPOCHS:-5}" --image-size "${SIZE:-32}" \
+    --subset "${SUBSET:-5000}" --eval-subset "${EVAL:-5000}" --jobs 2 \
+    --output "${OUTPUT:-output/octavize}" -o Global.device=cpu \
+    -o "Global.eval_interval=${EPOCHS:-5}" "$@"

@@ -39,7 +39,8 @@ def quantize(folder: Path, images: Iterable[np.ndarray], count: int) -> None:
         nncf.set_log_level(logging.ERROR)
         # The whole range that was seen: NNCF's own choice, the mean of the images' ranges, cuts
         # off what branches that are summed need. On the digits, it changed the class of 1.3 % of
-        # the images, this one of 0.7 %, and logits by 34 % and 10 %.
+        # the images, this one of 0.7 %, and logits by 34 % and 10 %; of an OctResNet50 on CIFAR-10
+        # 7.4 % and 2.6 %, and NNCF's histogram 3.8 %.
         parameters = nncf.AdvancedQuantizationParameters(
             activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
         )
