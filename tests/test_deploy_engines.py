@@ -12,6 +12,7 @@ import yaml
 from conftest import error_line, run_python
 
 from paddleclas_octconv import cli, registry
+from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.config import check
 from paddleclas_octconv.deploy import (
@@ -69,6 +70,33 @@ def test_every_engine_computes_the_same_in_float32(folder, engine):
     assert found.relative < 1e-5
     assert run(given, IMAGES).shape == (3, 4)
     assert len(outputs(given, IMAGES)) == 1
+
+
+@pytest.mark.parametrize("threads, cut", [(1, [3, 3, 1]), (2, [3, 3, 1]), (4, [7])])
+def test_a_batch_beyond_the_cache_runs_in_pieces_and_stays_in_order(
+    folder, threads, cut, monkeypatch
+):
+    given = create_predictor(folder, engine="openvino", threads=threads)
+    batch = np.random.RandomState(1).randn(7, 3, 32, 32).astype("float32") * np.arange(1, 8)[
+        :, None, None, None
+    ].astype("float32")
+    wanted = [run(given, batch[place : place + 1])[0] for place in range(7)]
+    np.testing.assert_allclose(run(given, batch), wanted, rtol=1e-5)
+
+    largest = given._most[3, 32, 32]
+    cache = machine.last_level_cache()
+    if cache is None:
+        pytest.skip("the system does not say how large the cache is")
+    # So small a cache that three images a thread fit into it; four threads would have three pieces.
+    monkeypatch.setattr(machine, "last_level_cache", lambda: cache * 3 // largest)
+    given._most.clear()
+    assert [len(piece) for piece in given._pieces(batch)] == cut
+    np.testing.assert_allclose(run(given, batch), wanted, rtol=1e-5)
+    # An image alone is computed by all threads, and a batch is whole where the cache is unknown.
+    assert len(given._pieces(batch[:1])) == 1
+    monkeypatch.setattr(machine, "last_level_cache", lambda: None)
+    given._most.clear()
+    assert len(given._pieces(batch)) == 1
 
 
 def test_bfloat16_is_not_taken_for_float32(folder):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 _CPUINFO = Path("/proc/cpuinfo")
+_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 _ENGINES = ("onnxruntime", "openvino", "nncf")
 IDLE = 0.2  # CPUs at work, up to which a machine can be measured on
 _PADDLES = ("paddlepaddle", "paddlepaddle-gpu")
@@ -47,6 +48,15 @@ def cpu_count() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def last_level_cache() -> int | None:
+    """Bytes of the largest cache of the CPU (L3, mostly); None where the system does not say."""
+    sizes = []
+    for file in _CACHES.glob("index*/size"):
+        with contextlib.suppress(OSError, ValueError):
+            sizes.append(int(file.read_text(encoding="ascii").strip().rstrip("K")) * 1024)
+    return max(sizes, default=None)
 
 
 def load() -> float:
