@@ -90,6 +90,33 @@ def test_what_it_costs_is_said_too():
     )
 
 
+def octavised(alpha: float) -> dict:
+    entry = model(f"ResNet18-alpha{alpha:g}", 0.6, twin="ResNet18")
+    entry["arch"] = {"name": "Octave", "backbone": {"name": "ResNet18"}, "alpha": alpha}
+    return entry
+
+
+def test_an_octavised_network_is_compared_with_itself_at_alpha_0():
+    entries = [octavised(0.0), octavised(0.5), model("Net", 0.6), octavised(0.25)]
+    entries[2]["arch"]["name"] = "Net"
+    _pair(entries)
+    twins = {entry["model"]: entry["twin_model"] for entry in entries}
+    assert twins == {
+        "ResNet18-alpha0": None,
+        "ResNet18-alpha0.5": "ResNet18-alpha0",
+        "ResNet18-alpha0.25": "ResNet18-alpha0",
+        "Net": None,
+    }
+    assert [entry["group"] for entry in entries] == ["ResNet18-alpha0"] * 3 + ["Net"]
+
+
+def test_an_octavised_network_is_rather_compared_with_the_vanilla_one():
+    entries = [octavised(0.0), octavised(0.5), model("ResNet18", 0.6)]
+    entries[2]["arch"]["name"] = "ResNet18"
+    _pair(entries)
+    assert [entry["twin_model"] for entry in entries] == ["ResNet18", "ResNet18", None]
+
+
 def test_every_alpha_is_compared_with_the_twin_and_others_stand_alone():
     entries = [
         model("OctNet-alpha0.25", 0.6, twin="Net"),

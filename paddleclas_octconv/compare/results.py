@@ -20,6 +20,7 @@ from ..common.worker import Worker
 from ..deploy.metadata import label_list
 from ..deploy.metadata import read as read_export
 from ..measure.operations import Operations
+from ..octavizer.options import OCTAVE
 from . import curves, latency, published
 from .plan import Run, load_runs, read_manifest
 from .runs import PREDICTIONS, is_done, read_state
@@ -166,9 +167,15 @@ def _predictions(run: Run) -> dict[str, Any]:
 
 def _pair(entries: list[dict]) -> None:
     """Name each octave network's twin, and the group that each model is plotted in: a twin's."""
-    vanilla = {entry["arch"]["name"]: entry for entry in reversed(entries) if not entry["twin"]}
+    vanilla: dict[str, dict] = {}
+    for entry in entries:
+        name = _vanilla_name(entry)
+        if name and (name not in vanilla or not entry["twin"]):  # rather itself than at alpha 0
+            vanilla[name] = entry
     for entry in entries:
         twin = vanilla.get(entry.pop("twin"))
+        if twin is entry:
+            twin = None
         entry["twin_model"] = twin and twin["model"]
         if twin is not None:
             entry["group"] = twin["group"] = twin["model"]
@@ -177,6 +184,17 @@ def _pair(entries: list[dict]) -> None:
         entry["group"] = alone[0]["model"] if len(alone) > 1 else entry["model"]
     order = [entry["group"] for entry in entries]
     entries.sort(key=lambda entry: order.index(entry["group"]))
+
+
+def _vanilla_name(entry: dict) -> str | None:
+    """The vanilla network that a model is; None of an octave one.
+
+    An octavised network at alpha 0 is the one that it was made of, to the bit.
+    """
+    arch = entry["arch"]
+    if arch["name"] == OCTAVE and arch.get("alpha") in (0, [0]):
+        return entry["twin"]
+    return None if entry["twin"] else arch["name"]
 
 
 def significant(value: float, digits: int = 3) -> str:
