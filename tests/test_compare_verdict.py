@@ -110,6 +110,21 @@ def test_an_octavised_network_is_compared_with_itself_at_alpha_0():
     assert [entry["group"] for entry in entries] == ["ResNet18-alpha0"] * 3 + ["Net"]
 
 
+def test_networks_for_small_images_are_compared_with_alpha_0_of_their_own():
+    """PaddleClas has no twin of theirs; ppcls_configs/CIFAR10/small."""
+    archs = [
+        {"name": "OctMobileNetV1", "alpha": 0.5, "small_images": True},
+        {"name": "OctMobileNetV1", "alpha": 0.0, "small_images": True},
+        {"name": "OctMobileNetV1", "alpha": 0.0},
+        {"name": "OctResNet50", "alpha": 0.5, "small_images": True},
+    ]
+    entries = [{**model(f"net{i}", 0.6), "arch": arch} for i, arch in enumerate(archs)]
+    _pair(entries)
+    assert {e["model"]: e["twin_model"] for e in entries} == {
+        **{"net0": "net1", "net1": None, "net2": None, "net3": None}
+    }
+
+
 def test_an_octavised_network_is_rather_compared_with_the_vanilla_one():
     entries = [octavised(0.0), octavised(0.5), model("ResNet18", 0.6)]
     entries[2]["arch"]["name"] = "ResNet18"

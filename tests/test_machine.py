@@ -43,3 +43,13 @@ def test_only_runs_on_a_cpu_are_told_and_the_user_comes_first(
     if user:
         monkeypatch.setenv("MKL_DEBUG_CPU_TYPE", user)
     assert launch.environment("gpu", {}).get("MKL_DEBUG_CPU_TYPE") == kind
+
+
+def test_the_last_cache_is_the_largest_that_the_system_tells_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "_CACHES", tmp_path)
+    assert machine.last_level_cache() is None
+    for index, size in enumerate(["48K\n", "2048K\n", "32768K\n", "unknown\n"]):
+        folder = tmp_path / f"index{index}"
+        folder.mkdir()
+        (folder / "size").write_text(size)
+    assert machine.last_level_cache() == 32 * 2**20

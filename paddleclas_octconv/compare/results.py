@@ -20,10 +20,10 @@ from ..common.worker import Worker
 from ..deploy.metadata import label_list
 from ..deploy.metadata import read as read_export
 from ..measure.operations import Operations
-from ..octavizer.options import OCTAVE
 from . import curves, latency, published
 from .plan import Run, load_runs, read_manifest
 from .runs import PREDICTIONS, is_done, read_state
+from .variants import is_octave
 from .verdict import verdicts
 
 _IPS = re.compile(r"\[Train\]\[Epoch.*\bips: ([0-9.]+)")
@@ -166,14 +166,15 @@ def _predictions(run: Run) -> dict[str, Any]:
 
 
 def _pair(entries: list[dict]) -> None:
-    """Name each octave network's twin, and the group that each model is plotted in: a twin's."""
-    vanilla: dict[str, dict] = {}
+    """Name each octave network's twin, and the group that each model is plotted in: a twin's.
+
+    The twin is the vanilla network or, where it is not compared, the octave one at alpha 0, which
+    has no low frequencies.
+    """
+    vanilla = {e["arch"]["name"]: e for e in reversed(entries) if not is_octave(e["arch"])}
+    bare = {_without_alpha(e["arch"]): e for e in entries if e["arch"].get("alpha") == 0}
     for entry in entries:
-        name = _vanilla_name(entry)
-        if name and (name not in vanilla or not entry["twin"]):  # rather itself than at alpha 0
-            vanilla[name] = entry
-    for entry in entries:
-        twin = vanilla.get(entry.pop("twin"))
+        twin = vanilla.get(entry.pop("twin")) or bare.get(_without_alpha(entry["arch"]))
         if twin is entry:
             twin = None
         entry["twin_model"] = twin and twin["model"]
@@ -186,15 +187,8 @@ def _pair(entries: list[dict]) -> None:
     entries.sort(key=lambda entry: order.index(entry["group"]))
 
 
-def _vanilla_name(entry: dict) -> str | None:
-    """The vanilla network that a model is; None of an octave one.
-
-    An octavised network at alpha 0 is the one that it was made of, to the bit.
-    """
-    arch = entry["arch"]
-    if arch["name"] == OCTAVE and arch.get("alpha") in (0, [0]):
-        return entry["twin"]
-    return None if entry["twin"] else arch["name"]
+def _without_alpha(arch: dict) -> str:
+    return json.dumps({key: arch[key] for key in sorted(arch) if key != "alpha"}, sort_keys=True)
 
 
 def significant(value: float, digits: int = 3) -> str:

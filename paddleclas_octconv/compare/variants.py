@@ -31,11 +31,11 @@ def with_alphas(configs: Configs, alphas: Sequence[float]) -> dict[str, dict[str
             check_alpha(alpha)
     except OctConvError as error:
         raise OctConvError(f"--alphas: {error}") from None
-    if not any(is_octave(config) for config in configs.values()):
+    if not any(is_octave(config["Arch"]) for config in configs.values()):
         raise OctConvError(f"--alphas: none of {', '.join(configs)} is an octave network")
     found: dict[str, dict[str, Any]] = {}
     for name, config in configs.items():
-        if not is_octave(config):
+        if not is_octave(config["Arch"]):
             found[name] = dict(config)
             continue
         for alpha in alphas:
@@ -69,6 +69,6 @@ def with_others(configs: Configs, names: Sequence[str]) -> dict[str, dict[str, A
     return found
 
 
-def is_octave(config: Mapping[str, Any]) -> bool:
-    """Whether a config is of an octave network."""
-    return config["Arch"].get("name") in (*CATALOGUE, OCTAVE)
+def is_octave(arch: Mapping[str, Any]) -> bool:
+    """Whether an ``Arch`` is of an octave network."""
+    return arch.get("name") in (*CATALOGUE, OCTAVE)
