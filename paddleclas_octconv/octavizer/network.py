@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any, Sequence, cast
 
 import paddle
@@ -74,9 +74,11 @@ def octavize(
     plan = make_plan(network, options)
     carry_out(network, plan)
     cls: Any = type(network)
-    one_argument = _takes_one_argument(cls.forward)
-    root = OctavizedNetwork if one_argument else OctavizedNetworkOfMany
     members = {"octave_forward": cls.forward, "__module__": cls.__module__, "__doc__": cls.__doc__}
+    root: type[OctavizedNetwork] = OctavizedNetwork
+    if not _takes_one_argument(cls.forward):
+        root = OctavizedNetworkOfMany
+        members["forward"] = _as_called(root.forward, cls.forward)
     network.__class__ = type(cls)(cls.__name__, (root, cls), members)
     own = {"arch_name": name, "octave_report": report_on(name, plan, options)}
     vars(network).update(own)
@@ -146,6 +148,13 @@ def call_natively(network: Any, args: tuple, kwargs: dict) -> Any:
 
 
 paddle.jit.not_to_static(without_pairs)
+
+
+def _as_called(function: Any, like: Any) -> Any:
+    """A copy of a function that says it takes what another does: to_static asks."""
+    copied = FunctionType(function.__code__, function.__globals__, function.__name__)
+    copied.__signature__ = inspect.signature(like)  # type: ignore[attr-defined]
+    return copied
 
 
 def _takes_one_argument(forward: Any) -> bool:

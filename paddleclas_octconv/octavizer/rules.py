@@ -99,7 +99,10 @@ def call(name: str, function: Function, args: tuple, kwargs: dict) -> Any:
     """
     told().used((args, kwargs))
     in_place = name.endswith("_") and not name.endswith("__")
-    rule = RULES.get(name.rstrip("_") if in_place else name)
+    if in_place:
+        name = name.rstrip("_")
+        function = _not_in_place(name, function)
+    rule = RULES.get(name)
     try:
         if rule is None:
             raise Unknown("has no octave form")
@@ -111,6 +114,14 @@ def call(name: str, function: Function, args: tuple, kwargs: dict) -> Any:
     if in_place and isinstance(args[0], Pair):
         return args[0].become(result)
     return result
+
+
+def _not_in_place(name: str, function: Function) -> Function:
+    """What gives the values that a function gives in place: other maps may share the branches."""
+    for module in (F, paddle):
+        if hasattr(module, name):
+            return getattr(module, name)
+    return _of_tensors(name) if hasattr(Tensor, name) else function
 
 
 _TENSORS = (Tensor, paddle.static.Variable, getattr(getattr(paddle, "pir", None), "Value", Tensor))
@@ -459,8 +470,11 @@ def _setitem(function: Function, arguments: Arguments) -> None:
             x.become(concat(paddle.concat, {"x": pieces, "axis": 1}) if pieces[1:] else value)
             return
     told().joined("__setitem__", "by such an index")
-    whole = join(x)
-    whole[index] = without_pairs(value)
+    whole, value = join(x), without_pairs(value)
+    if paddle.in_dynamic_mode():
+        whole[index] = value
+    else:  # to_static rewrites such a line in what it traces, which this is not
+        whole = paddle.static.setitem(whole, index, value)
     x.become(whole)
 
 
@@ -647,6 +661,19 @@ def _shape(function: Function, arguments: Arguments) -> Tensor:
     return paddle.concat([before, channels, after])
 
 
+# They call functions that they are given, which may make pairs of plain tensors.
+CALLERS = frozenset({"recompute"})
+
+
+@_rule("recompute")
+def _recompute(function: Function, arguments: Arguments) -> Any:
+    """Computed once and kept: what Paddle would compute again must take and give tensors."""
+    kept = {"use_reentrant", "preserve_rng_state"}
+    arguments = {key: value for key, value in arguments.items() if key not in kept}
+    called, *args = [arguments.pop(key) for key in list(arguments) if key.isdigit()]
+    return called(*args, **arguments)
+
+
 @_rule("is_tensor")
 def _is_tensor(function: Function, arguments: Arguments) -> bool:
     return True
@@ -670,11 +697,18 @@ def _sides(size: Any) -> tuple:
 # The operators and methods of tensors, on pairs
 
 
-def _method(name: str) -> Function:
+def _of_tensors(name: str) -> Function:
+    """A method of tensors, as a function."""
+
     def function(x: Any, *args: Any, **kwargs: Any) -> Any:
         return getattr(x, name)(*args, **kwargs)
 
     function.takes_anything = True  # type: ignore[attr-defined]
+    return function
+
+
+def _method(name: str) -> Function:
+    function = _of_tensors(name)
 
     def method(self: Pair, *args: Any, **kwargs: Any) -> Any:
         return call(name, function, (self, *args), kwargs)

@@ -20,7 +20,7 @@ import paddle
 from paddle import nn
 
 from . import rules
-from .rules import call, holds_pair, without_pairs
+from .rules import CALLERS, call, holds_pair, without_pairs
 
 # Functions of these packages are given plain values alone.
 _FOREIGN = frozenset(
@@ -94,7 +94,10 @@ def rebind(function: types.FunctionType) -> types.FunctionType:
     )
     # Known before its names are looked up: functions call each other.
     _functions[function] = _functions[bound] = bound
-    for name in _names(function.__code__):
+    names = _names(function.__code__)
+    if hasattr(function, "__wrapped__"):  # to_static decorates it again, by the decorator's name
+        names = (name for name in list(function.__globals__) if not name.startswith("__"))
+    for name in names:
         if name in function.__globals__:
             namespace[name] = stand_in(function.__globals__[name])
     if function.__globals__.get(function.__name__) is function:
@@ -139,8 +142,14 @@ def converted_class(cls: type) -> type:
     if issubclass(cls, Converted):
         return cls
     if cls not in _converted:
-        _converted[cls] = _derive(cls, (Converted, rebound_class(cls)))
+        # To_static writes `super(self.__class__, self)` for `super()`.
+        members = {"__class__": property(lambda layer: cls, _set_class)}
+        _converted[cls] = _derive(cls, (Converted, rebound_class(cls)), members)
     return _converted[cls]
+
+
+def _set_class(layer: nn.Layer, cls: type) -> None:
+    vars(object)["__class__"].__set__(layer, cls)
 
 
 def _derive(cls: type, bases: tuple, members: dict | None = None) -> type:
@@ -148,7 +157,8 @@ def _derive(cls: type, bases: tuple, members: dict | None = None) -> type:
     return type(cls)(cls.__name__, bases, {**(members or {}), **names})
 
 
-Undo = List[Tuple[nn.Layer, type, Dict[str, Any]]]
+Undo = List[Tuple[nn.Layer, type, Dict[str, Any], Dict[str, Dict[int, Callable]]]]
+_HOOKS = ("_forward_pre_hooks", "_forward_post_hooks")
 
 
 def rebind_layer(layer: nn.Layer) -> Undo:
@@ -162,17 +172,22 @@ def rebind_layer(layer: nn.Layer) -> Undo:
             for name, value in vars(child).items()
             if name not in _ATTRIBUTES and not isinstance(value, (nn.Layer, type))
         }
-        undo.append((child, type(child), own))
+        hooks = {name: dict(vars(child)[name]) for name in _HOOKS}
+        undo.append((child, type(child), own, hooks))
         child.__class__ = converted_class(type(child))
         vars(child).update({name: stand_in(value) for name, value in own.items()})
+        for name in _HOOKS:
+            vars(child)[name].update({key: stand_in(hook) for key, hook in hooks[name].items()})
     return undo
 
 
 def restore(undo: Undo) -> None:
     """Make layers again what they were before ``rebind_layer``."""
-    for layer, cls, attributes in undo:
+    for layer, cls, attributes, hooks in undo:
         layer.__class__ = cls
         vars(layer).update(attributes)
+        for name in _HOOKS:
+            vars(layer)[name].update(hooks[name])
 
 
 def is_ours(layer: nn.Layer) -> bool:
@@ -240,7 +255,7 @@ def _paddle_function(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def stand_in_function(*args: Any, **kwargs: Any) -> Any:
-        if holds_pair(args) or holds_pair(kwargs):
+        if holds_pair(args) or holds_pair(kwargs) or name in CALLERS:
             return call(name, function, args, kwargs)
         return function(*args, **kwargs)
 
