@@ -128,17 +128,26 @@ def test_a_constant_image_gives_what_the_vanilla_network_gives(style):
         np.testing.assert_allclose(found.numpy(), wanted.numpy(), rtol=1e-4, atol=1e-6)
 
 
+def export(network: nn.Layer, path: str):
+    """The program that Paddle makes of a network."""
+    network.eval()
+    spec = paddle.static.InputSpec([None, 3, SIZE, SIZE])
+    paddle.jit.save(paddle.jit.to_static(network, input_spec=[spec]), path)
+    return paddle.jit.load(path)
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_a_program_computes_the_same(style, tmp_path):
+    try:
+        export(make(style), str(tmp_path / "vanilla"))
+    except Exception as error:  # Paddle 2.6 takes no super()
+        pytest.skip(f"Paddle makes no program of the vanilla network: {type(error).__name__}")
     network = octavize(make(style), input_size=SIZE)
     network.eval()
     x = paddle.rand([2, 3, SIZE, SIZE])
-    wanted = network(x).numpy()
-    spec = paddle.static.InputSpec([None, 3, SIZE, SIZE])
-    program = paddle.jit.to_static(network, input_spec=[spec])
-    paddle.jit.save(program, str(tmp_path / "model"))
-    found = paddle.jit.load(str(tmp_path / "model"))(x).numpy()
-    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
+    wanted = network(x)
+    found = export(network, str(tmp_path / "model"))(x)
+    np.testing.assert_allclose(found.numpy(), wanted.numpy(), rtol=1e-4, atol=1e-6)
 
 
 def test_hooks_of_a_network_that_cannot_be_octavised_stay_its_own():
