@@ -383,7 +383,7 @@ def test_a_hostile_description_runs_nothing(copy, op, said, tiny_data, monkeypat
 
 
 def test_a_loss_above_the_limit_is_refused(copy, tiny_config, monkeypatch):
-    def ruin(folder, images, count):
+    def ruin(folder, images, count, ranges):
         """Say it is quantised, and give what is likely for unlikely."""
         assert len(list(images)) == count == 5
         model = openvino.Core().read_model(str(folder / "openvino" / "model.xml"))
@@ -405,6 +405,41 @@ def test_a_loss_above_the_limit_is_refused(copy, tiny_config, monkeypatch):
         add.add(copy, ["openvino"], data, lambda items, *_: items, 2.5)
     (result,) = add.add(copy, ["openvino"], data, lambda items, *_: items, 100)
     assert (result.top1_fp32, result.top1_int8, result.drop) == (100, 0, 100)
+
+
+@pytest.mark.parametrize("better", ["mean", "all"])
+def test_the_ranges_that_come_nearest_to_float_are_kept(copy, tiny_config, monkeypatch, better):
+    import openvino
+
+    def pretend(folder, images, count, ranges):
+        """A float model as the better one, and one that gives the same for all as the other."""
+        assert len(list(images)) == count
+        model = openvino.Core().read_model(str(folder / "openvino" / "model.xml"))
+        if ranges != better:
+            scores = model.outputs[0].get_node().input_value(0)
+            none = openvino.opset13.multiply(scores, np.float32(0))
+            model = openvino.Model([none], model.get_parameters())
+        openvino.save_model(
+            model, str(folder / "openvino" / "model-int8.xml"), compress_to_fp16=False
+        )
+
+    monkeypatch.setattr(add.QUANTIZERS["openvino"], "quantize", pretend)
+    data = add.data_of(yaml.safe_load(tiny_config.read_text()), 5)
+    add.add(copy, ["openvino"], data, lambda items, *_: items, 100)
+    wanted, given = (
+        create_predictor(copy, engine="openvino", precision=precision)(IMAGES)
+        for precision in ("fp32", "int8")
+    )
+    np.testing.assert_allclose(given, wanted, rtol=1e-5)
+
+
+def test_images_are_taken_from_all_classes_of_a_list_that_takes_turns():
+    paths = [f"{index}.jpg" for index in range(1000)]
+    listed = images.Listed(paths, [index % 10 for index in range(1000)])
+    for count in (20, 50, 100):
+        assert len(set(listed.spread(count).labels)) > 7
+    assert listed.spread(50) == listed.spread(50)
+    assert listed.spread(1000) is listed
 
 
 @pytest.mark.parametrize(

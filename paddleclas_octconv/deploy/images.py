@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import random
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 
@@ -87,10 +88,13 @@ class Listed(NamedTuple):
     labels: list[int]
 
     def spread(self, count: int) -> Listed:
-        """At most so many of them, from all over the list."""
+        """At most so many of them, from all over the list, always the same ones.
+
+        By chance, since lists take turns with their classes: every so many-th would be of a few.
+        """
         if count >= len(self.paths):
             return self
-        chosen = [index * len(self.paths) // count for index in range(count)]
+        chosen = sorted(random.Random(0).sample(range(len(self.paths)), count))
         return Listed([self.paths[i] for i in chosen], [self.labels[i] for i in chosen])
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Iterable
 
 from ...common.errors import OctConvError
 from ..engines.onnx_runtime import FILES
+from .ranges import Ranges
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,13 +20,17 @@ ENGINE = "onnxruntime"
 PACKAGES = ("onnx", "onnxruntime")
 
 
-def quantize(folder: Path, images: Iterable[np.ndarray], count: int) -> None:
+def quantize(
+    folder: Path, images: Iterable[np.ndarray], count: int, ranges: Ranges = "mean"
+) -> None:
     """Write the INT8 model of an exported folder that holds the float one.
 
     Args:
         folder: the exported folder.
         images: preprocessed images (1, C, H, W) to calibrate on; gone through once.
         count: how many they are.
+        ranges: of the numbers in a feature map: the mean of the images' ranges, or all that was
+            seen.
 
     Raises:
         OctConvError: ONNX Runtime's tool cannot quantise the model.
@@ -51,6 +56,7 @@ def quantize(folder: Path, images: Iterable[np.ndarray], count: int) -> None:
                 activation_type=quantization.QuantType.QUInt8,
                 weight_type=quantization.QuantType.QInt8,
                 calibrate_method=quantization.CalibrationMethod.MinMax,
+                extra_options={"CalibMovingAverage": ranges == "mean"},
                 # 256 probabilities would make the classes of unsure images the same.
                 nodes_to_exclude=[
                     node.name for node in model.graph.node if node.op_type == "Softmax"
