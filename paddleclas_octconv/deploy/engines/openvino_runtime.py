@@ -72,8 +72,8 @@ class OpenVINOPredictor(Predictor):
     one network for any.
 
     A batch whose feature maps leave the processor's cache runs in pieces that stay in it, each on a
-    thread of its own. What an octave network does besides convolutions (pooling, upsampling, sums)
-    moves whole maps and computes little, so it gains more by this than its twin.
+    thread of its own: what an octave network does besides convolutions (pooling, upsampling, sums)
+    moves whole maps and computes little.
 
     Args:
         core, network: ``openvino.Core`` and a model that it has read.
