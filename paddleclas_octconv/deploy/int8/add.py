@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from ...common import machine
 from ...common.errors import OctConvError
 from ...common.say import say
 from ..engines import ENGINES
-from ..images import Listed, Preprocess, listed, preprocess_of
+from ..images import Listed, Preprocess, batches, listed, preprocess_of
 from ..predictor import create_predictor
 from . import CALIBRATION_IMAGES, MAX_DROP, quantize_onnx, quantize_openvino
-from .accuracy import Progress, top1
+from .accuracy import BATCH, Progress, top1
 from .ranges import RANGES
+
+if TYPE_CHECKING:
+    import numpy as np
 
 OPTION = "--int8"
 QUANTIZERS = {tool.ENGINE: tool for tool in (quantize_openvino, quantize_onnx)}
@@ -141,13 +144,15 @@ def _quantize(folder: Path, engine: str, data: Data, progress: Progress) -> None
 
     That is judged by the images that it is calibrated on: those of the evaluation stay unseen.
     """
+    wanted = _probabilities(folder, engine, "fp32", data)
     kept: tuple[float, dict[Path, bytes]] | None = None
     for ranges in RANGES:
         count = len(data.training.paths)
         images = _read(data.training.paths, data.preprocess)
         shown = progress(images, f"calibration, {engine}, {ranges} of the ranges", count)
         QUANTIZERS[engine].quantize(folder, shown, count, ranges)
-        distance = _distance(folder, engine, data)
+        given = _probabilities(folder, engine, "int8", data)
+        distance = float(abs(given - wanted).sum(axis=1).mean())
         if kept is None or distance < kept[0]:
             model = ENGINES[engine].find(folder, "int8")
             files = {model, model.with_suffix(".bin")} if model else set()
@@ -157,16 +162,15 @@ def _quantize(folder: Path, engine: str, data: Data, progress: Progress) -> None
         file.write_bytes(content)
 
 
-def _distance(folder: Path, engine: str, data: Data) -> float:
-    """How far the INT8 model's probabilities are from the float one's, in the mean."""
+def _probabilities(folder: Path, engine: str, precision: str, data: Data) -> np.ndarray:
+    """What a model gives for the images that INT8 is calibrated on, (images, classes)."""
     import numpy as np
 
-    wanted, given = (
-        create_predictor(folder, engine=engine, precision=precision, threads=machine.cpu_count())
-        for precision in ("fp32", "int8")
+    predictor = create_predictor(
+        folder, engine=engine, precision=precision, threads=machine.cpu_count()
     )
-    images = _read(data.training.paths, data.preprocess)
-    return float(np.mean([np.abs(given(image) - wanted(image)).sum() for image in images]))
+    read = batches(data.training.paths, data.preprocess, BATCH)
+    return np.concatenate([predictor(images) for _, images in read])
 
 
 def _read(paths: Iterable[Path], preprocess: Preprocess) -> Iterator[Any]:
