@@ -106,6 +106,24 @@ def test_large_maps_small_batches_and_mixed_precision_are_left_to_paddle(install
     assert installed
 
 
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_a_bias_is_added_to_paddles_own_convolution_too(installed, monkeypatch, groups):
+    layer = nn.Conv2D(4, 8, 3, stride=2, padding=(1, 2), dilation=2, groups=groups)
+    layer.bias.set_value(paddle.arange(8, dtype="float32"))
+    image = np.random.RandomState(0).standard_normal([2, 4, 40, 33]).astype("float32")
+    expected = _results(PADDLE_FORWARD, layer, image, None)
+    calls = []
+    add = paddle.Tensor.__add__
+    monkeypatch.setattr(
+        paddle.Tensor, "__add__", lambda x, y: calls.append(list(y.shape)) or add(x, y)
+    )
+    found = _results(nn.Conv2D.forward, layer, image, expected[1])
+    assert calls == [[8, 1, 1]] and not installed
+    for one, other in zip(found, expected):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3)
+
+
 def test_static_graphs_hold_paddles_convolution(installed, tmp_path):
     net = nn.Sequential(nn.Conv2D(4, 4, 3, padding=1), nn.ReLU())
     x = paddle.ones([2, 4, 2, 2])
