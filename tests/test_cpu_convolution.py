@@ -124,6 +124,22 @@ def test_a_bias_is_added_to_paddles_own_convolution_too(installed, monkeypatch, 
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("groups", [1, 4])
+@pytest.mark.parametrize("frozen", ["the kernel", "what comes before"])
+def test_what_is_frozen_has_no_gradient(installed, groups, frozen):
+    layer = nn.Conv2D(4, 4, 3, padding=1, groups=groups)
+    expected = _results(PADDLE_FORWARD, layer, np.ones([2, 4, 2, 2], "float32"), None)
+    layer.weight.clear_gradient(False)
+    x = paddle.ones([2, 4, 2, 2])
+    x.stop_gradient = frozen != "the kernel"
+    layer.weight.stop_gradient = frozen == "the kernel"
+    layer(x).backward(paddle.to_tensor(expected[1]))
+    assert installed
+    kept, found = (x, expected[2]) if frozen == "the kernel" else (layer.weight, expected[3])
+    assert (layer.weight if kept is x else x).grad is None
+    np.testing.assert_allclose(kept.grad.numpy(), found, rtol=1e-4, atol=1e-5)
+
+
 def test_static_graphs_hold_paddles_convolution(installed, tmp_path):
     net = nn.Sequential(nn.Conv2D(4, 4, 3, padding=1), nn.ReLU())
     x = paddle.ones([2, 4, 2, 2])

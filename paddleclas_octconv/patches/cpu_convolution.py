@@ -98,22 +98,25 @@ class _Dense(PyLayer):
         rows = _rows(x)
         kernel = _swap(_met_kernel(weight, geometry).flatten(2)).flatten(1)  # (O, taps * C)
         ctx.save_for_backward(rows, kernel)
-        ctx.key, ctx.needs_dx = key, not x.stop_gradient
+        ctx.key = key
+        ctx.needs_dx, ctx.needs_dw = not x.stop_gradient, not weight.stop_gradient
         ctx.x_shape, ctx.weight_shape = x.shape, weight.shape
         y = paddle.matmul(_gather(rows, x.shape[0], key), kernel, transpose_y=True)
         return _maps(y, x.shape[0], geometry.output)
 
     @staticmethod
-    def backward(ctx, dy: Tensor) -> tuple[Tensor | None, Tensor]:
+    def backward(ctx, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
         rows, kernel = ctx.saved_tensor()
         n, channels, *size = ctx.x_shape
         dy = _rows(dy)
-        dkernel = paddle.matmul(dy, _gather(rows, n, ctx.key), transpose_x=True)
-        dkernel = _swap(dkernel.reshape([dy.shape[1], -1, channels]))
-        dx = None
+        dx = dw = None
         if ctx.needs_dx:
             dx = _maps(_scatter(paddle.matmul(dy, kernel), n, ctx.key), n, size)
-        return dx, _whole_kernel(dkernel, ctx.weight_shape, _geometry(*ctx.key))
+        if ctx.needs_dw:
+            dkernel = paddle.matmul(dy, _gather(rows, n, ctx.key), transpose_x=True)
+            dkernel = _swap(dkernel.reshape([dy.shape[1], -1, channels]))
+            dw = _whole_kernel(dkernel, ctx.weight_shape, _geometry(*ctx.key))
+        return dx, dw
 
 
 class _Depthwise(PyLayer):
@@ -127,22 +130,25 @@ class _Depthwise(PyLayer):
         matrices = paddle.matmul(kernel, _places(key))
         matrices = matrices.reshape([maps.shape[0], maps.shape[2], -1])
         ctx.save_for_backward(maps, matrices)
-        ctx.key, ctx.needs_dx = key, not x.stop_gradient
+        ctx.key = key
+        ctx.needs_dx, ctx.needs_dw = not x.stop_gradient, not weight.stop_gradient
         ctx.x_shape, ctx.weight_shape = x.shape, weight.shape
         y = _transpose(paddle.matmul(maps, matrices), [1, 0, 2])
         return y.reshape([*x.shape[:2], *geometry.output])
 
     @staticmethod
-    def backward(ctx, dy: Tensor) -> tuple[Tensor | None, Tensor]:
+    def backward(ctx, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
         maps, matrices = ctx.saved_tensor()
         dy = _transpose(dy.flatten(2), [1, 0, 2])
-        dmatrices = paddle.matmul(maps, dy, transpose_x=True).flatten(1)
-        dkernel = paddle.matmul(dmatrices, _places(ctx.key), transpose_y=True).unsqueeze(1)
-        dx = None
+        dx = dw = None
         if ctx.needs_dx:
             dx = paddle.matmul(dy, matrices, transpose_y=True)
             dx = _transpose(dx, [1, 0, 2]).reshape(ctx.x_shape)
-        return dx, _whole_kernel(dkernel, ctx.weight_shape, _geometry(*ctx.key))
+        if ctx.needs_dw:
+            dmatrices = paddle.matmul(maps, dy, transpose_x=True).flatten(1)
+            dkernel = paddle.matmul(dmatrices, _places(ctx.key), transpose_y=True).unsqueeze(1)
+            dw = _whole_kernel(dkernel, ctx.weight_shape, _geometry(*ctx.key))
+        return dx, dw
 
 
 def _rows(x: Tensor) -> Tensor:
