@@ -296,6 +296,25 @@ def verdict(root: Path) -> str:
     return "\n".join(lines) or NOT_RUN
 
 
+def stems(root: Path) -> str:
+    """What a stem made for small images gains in the same time of training."""
+    lines = []
+    for file, results in _comparisons(root):
+        if not file.stem.endswith("-stem"):
+            continue
+        for model in results["models"]:
+            rate, seconds = (model[key]["mean"] for key in ("images_per_second", "train_seconds"))
+            stride = 1 if model["arch"].get("small_images") else 2
+            accuracy = model["eval_accuracy"]["mean"]
+            lines.append(
+                [f"{model['model']}, stem of stride {stride}", f"{rate:.0f} images/s"]
+                + [str(model["epochs"]), f"{seconds / 60:.1f} min", f"{accuracy:.4f}"]
+                + [f"[`{file.stem}`](../results/{file.name})"]
+            )
+    header = ["", "training speed", "epochs", "training time", "eval acc", "data"]
+    return _table(header, lines) if lines else NOT_RUN
+
+
 def _comparisons(root: Path) -> Iterable[tuple[Path, dict]]:
     """The files of ``paddleclas compare`` in ``results``, which holds others too."""
     for file in sorted((root / "results").glob("*.json")):
@@ -512,7 +531,8 @@ TABLES: dict[str, Callable[[Path], Any]] = {
     table.__name__: table
     for table in (
         *(provenance, rule, gains, gains_ch, engines, costs, sizes, threads, forms, kernels),
-        *(training, published, alphas, finetune, comparisons, verdict, octavize, worth, precisions),
+        *(training, published, alphas, finetune, comparisons, verdict, stems, octavize, worth),
+        precisions,
     )
 }
 

@@ -193,9 +193,27 @@ def test_the_results_of_a_comparison_are_kept_and_shown(tmp_path):
     assert "[`best-32`](../results/best-32.json)" in tables.verdict(tmp_path)
 
 
+def test_stems_are_compared_by_their_time_of_training(tmp_path):
+    (tmp_path / "results").mkdir()
+    for stem in (1, 2):
+        octave = model("OctNet", 0.6 / stem, twin="Net")
+        octave["arch"] = (
+            {"name": "OctNet", "small_images": True} if stem == 1 else {"name": "OctNet"}
+        )
+        text = json.dumps({"models": [octave], "verdicts": []})
+        (tmp_path / "results" / f"{stem}-stem.json").write_text(text)
+        (tmp_path / "results" / f"{stem}-other.json").write_text(text)
+    one, two = tables.stems(tmp_path).splitlines()[2:]
+    said = "| OctNet, stem of stride {0} | 40 images/s | 12 | 10.0 min | {1} | [`{0}-stem`]"
+    assert one.startswith(said.format(1, "0.6000"))
+    assert two.startswith(said.format(2, "0.3000"))
+
+
 def test_what_is_not_measured_says_so(tmp_path):
     for name in ("engines", "sizes", "costs", "rule", "provenance"):
         assert tables.TABLES[name](tmp_path) == tables.MISSING
+    for name in ("comparisons", "verdict", "stems"):
+        assert tables.TABLES[name](tmp_path) == tables.NOT_RUN
 
 
 def test_an_unknown_table_is_an_error():
