@@ -20,12 +20,13 @@ from typing import Any, Callable, Iterable, Sequence
 
 from paddleclas_octconv.common.machine import IDLE
 from paddleclas_octconv.compare import tables as comparison
+from paddleclas_octconv.compare.verdict import verdicts
 
 ROOT = Path(__file__).resolve().parent.parent
 MISSING = "_Not measured yet on an idle machine: `make benchmarks`._"
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NOT_RUN = "_Not run yet._"
-PLOTS = ("accuracy-*.png",)  # of a report: the curves, and accuracy against what it costs
+PLOTS = "accuracy-*.png"  # of a report: the curves, and accuracy against what it costs
 POINTS = 120  # of a learning rate's curve that are kept
 _ENGINES = {"paddle": "Paddle Inference", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 _PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "int8": "INT8"}
@@ -277,10 +278,10 @@ def comparisons(root: Path) -> str:
         names = ", ".join(model["model"] for model in results["models"])
         parts.append(f"### {file.stem}: {names}")
         parts.append(f"Data: [`results/{file.name}`](../results/{file.name}).")
-        parts += [f"> {verdict['text']}" for verdict in results["verdicts"]]
+        parts += [f"> {verdict['text']}" for verdict in verdicts(results["models"])]
         for table in (comparison.accuracy_table(results), comparison.cost_table(results)):
             parts += [_table(table.header, table.rows), table.note]
-        images = sorted((root / "docs" / "images").glob(f"{file.stem}-*.png"))
+        images = sorted((root / "docs" / "images").glob(f"{file.stem}-{PLOTS}"))
         parts += [f"![{image.stem}](images/{image.name})" for image in images]
         facts = (f"{name}: {_fact(name, value)}" for name, value in comparison.facts(results))
         parts.append("; ".join(facts) + ".")
@@ -291,7 +292,7 @@ def verdict(root: Path) -> str:
     """The verdicts of all comparisons, each with its file."""
     lines = []
     for file, results in _comparisons(root):
-        said = (each["text"] for each in results["verdicts"])
+        said = (each["text"] for each in verdicts(results["models"]))
         lines += [f"- {text} ([`{file.stem}`](../results/{file.name}))" for text in said]
     return "\n".join(lines) or NOT_RUN
 
@@ -342,9 +343,11 @@ def keep(folder: Path, name: str, root: Path = ROOT) -> None:
     # Points of curves and rows of matrices are lists of numbers: each on a line of its own.
     text = re.sub(r"\[\s+([-\d.e]+(?:,\s+[-\d.e]+)*)\s+\]", _on_a_line, text)
     (root / "results" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-    for pattern in PLOTS:
-        for plot in sorted((folder / "plots").glob(pattern)):
-            shutil.copy(plot, root / "docs" / "images" / f"{name}-{plot.name}")
+    images = root / "docs" / "images"
+    for stale in images.glob(f"{name}-{PLOTS}"):
+        stale.unlink()
+    for plot in sorted((folder / "plots").glob(PLOTS)):
+        shutil.copy(plot, images / f"{name}-{plot.name}")
 
 
 def _on_a_line(match: re.Match) -> str:

@@ -92,6 +92,21 @@ def test_the_time_for_all_is_that_of_jobs_side_by_side(runs, monkeypatch):
     assert view.left() == 190.0
 
 
+def test_the_pace_of_what_is_trained_does_not_change_afterwards(runs, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(display.time, "monotonic", lambda: now[0])
+    view = display.Display(runs, jobs=1)
+    view.look(runs[:1])
+    for epoch in range(1, 13):  # ten seconds each
+        now[0] += 10.0
+        log(runs[0], f"[Train][Epoch {epoch}/12][Avg]top1: 0.375, loss: 2.0")
+        view.look(runs[:1])
+    finish(runs[0])
+    now[0] += 1000.0
+    view.look(runs[1:2])
+    assert view._left(runs[1]) == pytest.approx(120.0)
+
+
 def test_each_job_has_its_share_of_the_threads(monkeypatch):
     monkeypatch.setattr(machine, "cpu_count", lambda: 8)
     assert [jobs.threads_of(count) for count in (1, 2, 3, 16)] == [8, 4, 2, 1]

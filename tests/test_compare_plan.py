@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from paddleclas_octconv.cli import main
+from paddleclas_octconv.cli import compare, main
+from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.compare import plan
 from paddleclas_octconv.compare.presets import MODELS, PRESETS, config_names
 from paddleclas_octconv.config import find_config
 from paddleclas_octconv.data.list_files import read_list
+from paddleclas_octconv.run import estimate
 
 
 @pytest.fixture
@@ -59,6 +61,7 @@ def test_every_preset_has_its_four_configs():
         (["--preset", "smal"], ["--preset smal", "small"]),
         (["--models", "OctResNet5"], ["--models OctResNet5", "OctResNet50"]),
         (["--seeds", "1,1"], ["--seeds", "1,1"]),
+        (["--seeds", "1,4294967296"], ["--seeds", "1,4294967296", "2**32"]),
         (["--epochs", "0"], ["--epochs", "'0'"]),
         (["--image-size", "x"], ["--image-size", "'x'"]),
         (["nowhere.yaml", "either.yaml"], ["nowhere.yaml"]),
@@ -126,6 +129,56 @@ def test_seeds_are_added_to_a_comparison(tmp_path, configs):
         plan.write(plan.make(plan.Options(configs=configs, seeds=seeds, output=tmp_path / "out")))
     names = [run.name for run in plan.load_runs(tmp_path / "out")]
     assert names == ["tiny-seed1", "twin-seed1", "tiny-seed2", "twin-seed2"]
+
+
+def test_a_seed_is_trained_once_however_it_is_asked_for(tmp_path, configs):
+    output = tmp_path / "out"
+    plan.write(plan.make(plan.Options(configs=configs, output=output)))
+    seed = plan.load_runs(output)[0].seed
+    again = plan.make(plan.Options(configs=configs, seeds=[seed, seed + 1], output=output))
+    names = ["tiny", f"tiny-seed{seed + 1}", "twin", f"twin-seed{seed + 1}"]
+    assert [run.name for run in again.runs] == names
+
+
+def test_a_folder_can_be_called_by_another_path_and_on_another_device(
+    tmp_path, configs, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    options = dict(configs=configs, subset=12, eval_subset=8)
+    plan.write(plan.make(plan.Options(**options, output=tmp_path / "out")))
+    overrides = ["Global.device=cpu"]
+    again = plan.make(plan.Options(**options, output=Path("out"), overrides=overrides))
+    assert [run.name for run in again.runs] == ["tiny", "twin"]
+
+
+def test_a_folder_whose_lists_were_drawn_from_other_images_is_refused(capsys, tmp_path, configs):
+    arguments = [*configs, "--subset", "12", "--output", str(tmp_path / "out")]
+    plan.write(plan.make(plan.Options(configs=configs, subset=12, output=tmp_path / "out")))
+    for config in configs:
+        content = yaml.safe_load(Path(config).read_text())
+        dataset = content["DataLoader"]["Train"]["dataset"]
+        backwards = reversed(Path(dataset["cls_label_path"]).read_text().splitlines())
+        dataset["cls_label_path"] = str(tmp_path / "backwards.txt")
+        (tmp_path / "backwards.txt").write_text("\n".join(backwards) + "\n")
+        Path(config).write_text(yaml.safe_dump(content))
+    line = refused(capsys, tmp_path, *arguments)
+    assert "train_12.txt was drawn from other images" in line
+
+
+def test_a_cpu_is_asked_about_before_the_first_training_alone(
+    capsys, tmp_path, configs, monkeypatch
+):
+    monkeypatch.setattr(machine, "has_gpu", lambda: False)
+    monkeypatch.setattr(estimate, "PATIENCE", 1e-9)
+    monkeypatch.setattr(compare, "run_all", lambda *arguments: [])
+    monkeypatch.setattr(compare, "_report", lambda *arguments: None)
+    arguments = [*configs, "--subset", "12", "--output", str(tmp_path / "out")]
+    assert "Global.device: Paddle sees no GPU here" in refused(capsys, tmp_path, *arguments)
+    assert main(["compare", *arguments, "-o", "Global.device=cpu"]) == 0
+    assert "Paddle sees no GPU" in refused(capsys, tmp_path, *arguments)
+    run = plan.load_runs(tmp_path / "out")[0]
+    (run.folder / "state.json").write_text('{"done": [], "segments": [{"first_epoch": 1}]}')
+    assert main(["compare", *arguments]) == 0
 
 
 def test_each_run_has_a_config_of_its_own(tmp_path, configs):
@@ -201,10 +254,6 @@ def test_no_step_left_is_an_error(tmp_path, configs):
         plan.make(options)
 
 
-def flat(config) -> dict:
-    return plan._flat(config)
-
-
 def test_each_octave_network_is_trained_with_each_alpha(tmp_path, configs):
     options = plan.Options(configs=configs, alphas=[0.25, 0.5], output=tmp_path / "output")
     planned = plan.make(options)
@@ -227,6 +276,7 @@ def test_networks_of_paddleclas_are_trained_beside(tmp_path, configs, fetched_tr
         (["--alphas", "x"], ["--alphas", "'x'"]),
         (["--beside", "MobileNetV1_x0_25"], ["--beside MobileNetV1_x0_25", "compared already"]),
         (["--beside", "PPLCNet_x1"], ["--beside PPLCNet_x1", "PPLCNet_x1_0"]),
+        (["--epochs", "2000000"], ["Global.epochs: 2000000", "1,000,000"]),
         (["--jobs", "0"], ["--jobs", "'0'"]),
         (["--engine", "openvin"], ["--engine", "openvin"]),
     ],

@@ -65,3 +65,23 @@ def test_each_image_is_one_plot(tmp_path):
         assert name in captions
     for name in ("accuracy-multiply-adds.png", "accuracy-latency.png"):
         assert name in captions
+
+
+def test_plots_of_what_was_compared_before_are_not_kept(tmp_path):
+    folder = tmp_path / "plots"
+    folder.mkdir()
+    (folder / "accuracy-OctNet.png").write_bytes(b"of the time before its twin was there")
+    captions = plots.draw_all(results(tmp_path), folder)
+    assert {path.name for path in folder.iterdir()} == set(captions)
+
+
+def test_more_networks_than_colours_can_be_told_apart(tmp_path):
+    (first, second) = results(tmp_path)["models"]
+    models = [{**first, "model": f"Oct{i}"} for i in range(12)] + [{**second, "model": "网"}]
+    figure = plots.cost(models, "cost", plots._mega_adds)
+    (axes,) = figure.axes
+    looks = [
+        (handle[0].get_color(), handle[0].get_marker())
+        for handle in axes.get_legend_handles_labels()[0]
+    ]
+    assert len(set(looks)) == len(looks) == 13

@@ -14,7 +14,8 @@ from conftest import run_cli
 from PIL import Image
 from runs import Run
 
-from paddleclas_octconv.compare import plan, runs
+from paddleclas_octconv.compare import latency, plan, runs
+from paddleclas_octconv.compare import results as results_of
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,31 @@ def test_a_signal_ends_the_comparison_not_the_run_alone(number, tmp_path, monkey
         runs.execute(run, None)
     assert runs.read_state(run)["done"] == []
     assert not (tmp_path / ".lock").exists()
+
+
+def test_the_time_of_a_killed_training_counts(tmp_path, monkeypatch):
+    """Killed, it could not write it down: it is that up to its last line."""
+    calls = []
+    monkeypatch.setattr(runs, "_job", lambda *args, **kwargs: None)
+    monkeypatch.setattr(runs.training, "train", lambda *args, **kwargs: calls.append(args) or 1)
+    config = {"Global": {"output_dir": str(tmp_path), "epochs": 1}, "Arch": {"name": "ResNet50"}}
+    run = plan.Run("a", "a", 1, config, tmp_path, 1, 1, 1)
+    (tmp_path / "train.log").write_text("[Train]")
+    os.utime(tmp_path / "train.log", (1500, 1500))
+    state = {"done": [], "seconds": {"train": 20.0}, "segments": [{"first_epoch": 1, "began": 1}]}
+    state.update(peak_memory=0, training_since=1000.0)
+    (tmp_path / "state.json").write_text(json.dumps(state))
+    with pytest.raises(runs.Failed):
+        runs.execute(run, None)
+    after = runs.read_state(run)
+    assert len(calls) == 1 and 520.0 <= after["seconds"]["train"] < 560.0
+    assert "training_since" not in after and "Python" in after["segments"][1]["machine"]
+
+
+def test_the_speed_of_training_is_that_of_all_processes(tmp_path):
+    (tmp_path / "train.log").write_text("[Train][Epoch 1/1][Iter: 0/1]ips: 40.0 samples/s\n")
+    run = plan.Run("a", "a", 1, {}, tmp_path, 1, 1, 1, world=2)
+    assert results_of._throughput(run) == 80.0
 
 
 def test_an_interrupted_run_says_so(interrupted):
@@ -131,6 +157,28 @@ def test_a_finished_run_is_not_repeated(folder, results):
     assert again.returncode == 0
     assert "finished before: oct, vanilla" in again.stderr
     assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_latencies_are_kept_where_they_can_still_be_true(folder, results, monkeypatch):
+    output = folder / "output"
+    kept = json.loads((output / "latency.json").read_text())
+    measured = []
+    monkeypatch.setattr(latency, "_measure", lambda *args: measured.append(args) or [])
+    members = [run for run in plan.load_runs(output) if run.name in kept["latencies"]]
+    try:
+        for change, count in (
+            ({"machine": latency.machine.in_words()}, 0),
+            ({"machine": "another, 64 cores"}, 1),
+            ({"latencies": {"oct": {"busy": True}}}, 2),
+        ):
+            for each in kept["latencies"].values():
+                each["busy"] = False
+            (output / "latency.json").write_text(json.dumps({**kept, **change}))
+            monkeypatch.setattr(latency.machine, "load", lambda: 0.0)
+            latency.of_exports(output, members, "paddle")
+            assert len(measured) == count
+    finally:
+        (output / "latency.json").write_text(json.dumps(kept))
 
 
 def test_a_failed_run_leaves_the_others(folder, results):

@@ -13,10 +13,15 @@ def runs(*accuracies: float, first_seed: int = 1) -> list[dict]:
     return [{"seed": first_seed + i, "eval_accuracy": value} for i, value in enumerate(accuracies)]
 
 
+def config(rate: float = 0.1) -> dict:
+    return {"Global": {"output_dir": "out/runs/a/output"}, "Optimizer": {"lr": rate}}
+
+
 def model(name: str, *accuracies: float, twin: str | None = None, ms: float | None = None) -> dict:
     return {
         "model": name,
         "arch": {"name": name},
+        "config": config(),
         "twin": twin,
         "twin_model": twin,
         "runs": runs(*accuracies),
@@ -56,6 +61,23 @@ def test_a_gain_that_seeds_turn_round_is_within_it():
     assert "within the spread of seeds (paired t-test, p = 0." in found["text"]
 
 
+def test_a_very_small_p_is_told_as_one():
+    gains = [0.1 + i * 1e-5 for i in range(4)]
+    found = verdict(tuple(0.5 + gain for gain in gains), (0.5,) * 4)
+    assert "(paired t-test, p < 0.001)" in found["text"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_gains_that_are_all_alike_leave_nothing_to_test():
+    # As VisualDL's float32 reads them back.
+    ours, theirs = (0.62, 0.55), (0.60000002384, 0.53)
+    found = verdict(ours, theirs)
+    assert found["p"] is None and not found["beyond_seeds"]
+    assert "0.0200 above Net" in found["text"]
+    assert "with each of 2 seeds alike, which leaves nothing to test." in found["text"]
+    assert "OctNet and Net reach the same" in verdict((0.5, 0.6), (0.5, 0.6))["text"]
+
+
 def test_the_test_is_the_paired_one():
     # Unpaired, these overlap entirely; seed by seed the first is always better.
     found = verdict((0.41, 0.61, 0.812, 0.31), (0.40, 0.60, 0.80, 0.30))
@@ -66,7 +88,7 @@ def test_the_test_is_the_paired_one():
 
 
 def test_two_seeds_say_little():
-    assert verdict((0.61, 0.52), (0.59, 0.50))["text"].count("of two seeds that says little") == 1
+    assert verdict((0.61, 0.53), (0.59, 0.50))["text"].count("of two seeds that says little") == 1
 
 
 def test_the_better_one_is_named_whichever_it_is():
@@ -88,6 +110,37 @@ def test_what_it_costs_is_said_too():
         "OctNet takes 62% of the multiply-adds and is 1.60 times as fast once exported "
         "(openvino, one image)."
     )
+
+
+def test_latencies_that_tell_nothing_are_told_so():
+    octave, vanilla = model("OctNet", 0.6, twin="Net", ms=7.9), model("Net", 0.6, ms=8.0)
+    (found,) = verdicts([octave, vanilla])
+    assert (
+        "and has a latency that cannot be told from its twin's once exported (openvino, one image)."
+    ) in found["text"]
+    octave["latency"].update(median_ms=4.0, busy=True)
+    (found,) = verdicts([octave, vanilla])
+    assert (
+        "2.00 times as fast once exported (openvino, one image, on a busy machine: a guide"
+        in (found["text"])
+    )
+
+
+def test_a_twin_is_one_of_the_same_recipe():
+    entries = [
+        {**model("a-OctNet", 0.6, twin="Net"), "arch": {"name": "OctNet"}},
+        {**model("a-Net", 0.6), "arch": {"name": "Net"}},
+        {**model("b-OctNet", 0.6, twin="Net"), "arch": {"name": "OctNet"}, "config": config(0.2)},
+        {**model("b-Net", 0.6), "arch": {"name": "Net"}, "config": config(0.2)},
+        {**model("c-OctNet", 0.6, twin="Net"), "arch": {"name": "OctNet"}, "config": config(0.3)},
+    ]
+    _pair(entries)
+    twins = {entry["model"]: (entry["twin_model"], entry["twin_differs"]) for entry in entries}
+    assert twins["a-OctNet"] == ("a-Net", []) and twins["b-OctNet"] == ("b-Net", [])
+    assert twins["c-OctNet"] == ("a-Net", ["Optimizer.lr"])
+    said = {found["octave"]: found["text"] for found in verdicts(entries)}
+    assert "They differ in Optimizer.lr, too." in said["c-OctNet"]
+    assert "They differ" not in said["b-OctNet"]
 
 
 def octavised(alpha: float) -> dict:
@@ -157,4 +210,12 @@ def test_in_the_terminal_it_takes_80_columns():
     ]
     text = in_terminal({"models": models, "verdicts": verdicts(models)})
     assert max(map(len, text.splitlines())) <= 80
+    assert "…" in text.splitlines()[1] and "is-long" in text.splitlines()[1]
     assert "0.6100 ± 0.0100" in text and "5.00 ms" in text and "10.0 min" in text
+
+
+def test_in_the_terminal_alphas_can_be_told_apart():
+    names = [f"OctMobileNetV1-alpha{alpha}" for alpha in (0.125, 0.25, 0.5)]
+    models = [model(name, 0.6, 0.62, 0.61, twin="Net", ms=5.0) for name in names]
+    lines = in_terminal({"models": models, "verdicts": []}).splitlines()[1:]
+    assert len({line.split()[0] for line in lines}) == 3

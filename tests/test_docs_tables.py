@@ -178,6 +178,8 @@ def test_the_results_of_a_comparison_are_kept_and_shown(tmp_path):
     (folder / "results.json").write_text(json.dumps(results))
     (folder / "plots" / "accuracy-Net.png").write_bytes(b"png")
     (folder / "plots" / "confusion-Net.png").write_bytes(b"png")
+    stale = tmp_path / "docs" / "images" / "best-32-accuracy-Other.png"
+    stale.write_bytes(b"png")
     tables.keep(folder, "best-32", tmp_path)
     kept = json.loads((tmp_path / "results" / "best-32.json").read_text())
     rates = kept["models"][0]["runs"][0]["curves"]["learning_rate"]

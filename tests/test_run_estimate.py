@@ -88,7 +88,7 @@ def test_with_a_gpu_nothing_is_said(config, monkeypatch):
 def test_compare_does_not_start_days_of_training_silently(config, capsys):
     assert main(["compare"]) == 2
     said = capsys.readouterr().err
-    assert "'paddleclas compare --preset small' fits" in said and said.count("\n") == 1
+    assert "--preset small has them" in said and said.count("\n") == 1
     assert not Path("output").exists()
 
 

@@ -13,7 +13,7 @@ from ..compare import plan
 from ..compare.display import Display
 from ..compare.jobs import run_all
 from ..compare.presets import PRESETS
-from ..compare.runs import is_done
+from ..compare.runs import read_state
 from ..deploy.engines import ENGINES
 from ..run import estimate, launch
 from .options import add_overrides, alpha, asks_for_cpu, pixels, positive
@@ -118,21 +118,25 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_cpu(args: argparse.Namespace, planned: plan.Plan) -> None:
-    """See that the trainings end before anybody has forgotten them.
+    """See that the trainings end before anybody has forgotten them; not once they have begun.
 
     Raises:
         OctConvError: they would take very long on this machine's CPU, and nobody has asked for it.
     """
-    if machine.has_gpu() or asks_for_cpu(args):
+    has_begun = any(read_state(run)["segments"] for run in planned.runs)
+    if machine.has_gpu() or asks_for_cpu(args) or has_begun:
         return
-    left = [run for run in planned.runs if not is_done(run)]
-    expected = [estimate.estimate(run.config) for run in left]
+    expected = [
+        estimate.estimate(run.config, {"Train": run.train_images, "Eval": run.eval_images})
+        for run in planned.runs
+    ]
     seconds = sum(each.seconds for each in expected if each)
     if seconds > estimate.PATIENCE:
         raise OctConvError(
             f"Global.device: Paddle sees no GPU here, and on {machine.cpu_count()} CPU cores this "
-            f"would take about {estimate.told(seconds)}: 'paddleclas compare --preset small' fits, "
-            "and -o Global.device=cpu starts it as it is"
+            f"would take about {estimate.told(seconds)}: fewer of --epochs, --seeds and --subset "
+            "and a smaller --image-size shorten it, --preset small has them for CIFAR-10, and "
+            "-o Global.device=cpu starts it as it is"
         )
 
 
@@ -148,9 +152,11 @@ def _report(folder: Path, engine: str) -> None:
 
 def _seeds(text: str) -> list[int]:
     seeds = [whole(seed) for seed in text.split(",")]
-    known = [seed for seed in seeds if seed is not None and seed >= 0]
+    known = [seed for seed in seeds if seed is not None and 0 <= seed < 2**32]
     if len(set(known)) < len(seeds):
-        raise argparse.ArgumentTypeError(f"{text!r} should be different whole numbers: 1,2,3")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} should be different whole numbers below 2**32: 1,2,3"
+        )
     return known
 
 

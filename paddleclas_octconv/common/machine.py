@@ -11,7 +11,7 @@ import shlex
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping
 
 _CPUINFO = Path("/proc/cpuinfo")
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -128,3 +128,11 @@ def describe() -> dict[str, Any]:
         "date": datetime.date.today().isoformat(),
         "command": shlex.join(["paddleclas", *sys.argv[1:]]),
     }
+
+
+def in_words(found: Mapping[str, Any] | None = None) -> str:
+    """A machine and its software in a line: of what ``describe`` has found, or of this one."""
+    found = found or describe()
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    cores = f"{found['processor'].strip()}, {found['cores']} cores"
+    return f"{cores}, Python {found['python']}, {versions}"

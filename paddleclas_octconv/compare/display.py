@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 from typing import Iterable, NamedTuple, Sequence
 
 from rich.console import Console, Group
@@ -16,11 +17,25 @@ from .progress import DONE, Follower, Progress
 from .runs import is_done
 
 
-class _Pace(NamedTuple):
-    """Where a training was when it was first seen at work: (seconds of a clock, epochs)."""
+class _Seen(NamedTuple):
+    """How far a training was: (seconds of a clock, epochs)."""
 
-    began: float
+    time: float
     epochs: float
+
+
+@dataclass
+class _Pace:
+    """Where a training was when it was first seen at work, and when it was last seen to go on."""
+
+    first: _Seen
+    last: _Seen
+
+    @property
+    def seconds_an_epoch(self) -> float | None:
+        """None where it has not gone on yet."""
+        trained = self.last.epochs - self.first.epochs
+        return (self.last.time - self.first.time) / trained if trained > 0 else None
 
 
 class Display:
@@ -66,7 +81,10 @@ class Display:
         now = time.monotonic()
         for run in working:
             progress = self._followers[run.name].look()
-            self._paces.setdefault(run.name, _Pace(now, progress.epochs))
+            seen = _Seen(now, progress.epochs)
+            pace = self._paces.setdefault(run.name, _Pace(seen, seen))
+            if progress.epochs > pace.last.epochs:
+                pace.last = seen
             if self._live is None:
                 self._say_epoch(run, progress)
         if self._live is not None:
@@ -121,11 +139,8 @@ class Display:
         return pace * max(0.0, run.epochs - self._progress(run).epochs)
 
     def _seconds_an_epoch(self, run: Run) -> float | None:
-        seen = self._paces.get(run.name)
-        if seen is None:
-            return None
-        trained = self._followers[run.name].progress.epochs - seen.epochs
-        return (time.monotonic() - seen.began) / trained if trained > 0 else None
+        pace = self._paces.get(run.name)
+        return pace.seconds_an_epoch if pace else None
 
     def _say_epoch(self, run: Run, progress: Progress) -> None:
         number = int(progress.epochs)

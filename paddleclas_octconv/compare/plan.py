@@ -6,6 +6,8 @@ import contextlib
 import copy
 import json
 import math
+import shlex
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple, Sequence
@@ -19,17 +21,15 @@ from ..common.suggest import suggest
 from ..config import check, find_config, load_config
 from ..config.recipe import Recipe, apply
 from ..config.vocabulary import check_vocabulary
-from ..data.list_files import DELIMITER, Entry, read_dataset, write_list
+from ..data.list_files import DELIMITER, Entry, list_text, read_dataset, write_list
 from ..data.subsets import stratified_subset
 from ..trainer.locate import locate
 from ..trainer.source import source_of
-from . import variants
+from . import differences, variants
 from .presets import PRESETS, config_names
 
 MANIFEST = "comparison.json"
-_LIST = "DataLoader.{}.dataset.cls_label_path"
 _BATCH = "DataLoader.Train.sampler.batch_size"
-_ROOT = "DataLoader.{}.dataset.image_root"
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Run:
     """One training: a config of its own, in a folder of its own.
 
     name: unique, such as "ResNet50" or "ResNet50-seed2"; model: the same for all seeds.
-    steps: optimizer steps an epoch.
+    steps: optimizer steps an epoch. world: processes that train, one on each GPU.
     """
 
     name: str
@@ -74,6 +74,7 @@ class Run:
     steps: int
     train_images: int
     eval_images: int
+    world: int = 1
 
     @property
     def config_file(self) -> Path:
@@ -129,11 +130,18 @@ def make(options: Options) -> Plan:
     _check_same_data(configs)
     plan = Plan(options, options.output, [], {})
     world = len(options.gpus.split(",")) if options.gpus else 1
+    if plan.output.exists() and not plan.output.is_dir():
+        raise OctConvError(f"--output {plan.output}: is a file; give a folder")
+    kept = {
+        (run["model"], run["seed"]): run_name
+        for run_name, run in (read_manifest(plan.output) or {"runs": {}})["runs"].items()
+    }
     for name, config in configs.items():
         changed = _changed(config, plan)
-        seeds = options.seeds or [int(changed["Global"].get("seed") or 0)]
-        for seed in seeds:
-            run_name = name if len(seeds) == 1 and not options.seeds else f"{name}-seed{seed}"
+        for seed in options.seeds or [int(changed["Global"].get("seed") or 0)]:
+            # A seed that was trained before is the same run, whichever way it was asked for.
+            new_name = f"{name}-seed{seed}" if options.seeds else name
+            run_name = kept.get((name, seed), new_name)
             plan.runs.append(_run(plan, run_name, name, seed, changed, world))
     _check_output(plan)
     return plan
@@ -166,8 +174,11 @@ def _write(plan: Plan) -> None:
             "steps": run.steps,
             "train_images": run.train_images,
             "eval_images": run.eval_images,
+            "world": run.world,
         }
     manifest["preset"] = plan.options.preset
+    command = shlex.join(["paddleclas", *sys.argv[1:]])
+    manifest["commands"] = list(dict.fromkeys([*manifest.get("commands", []), command]))
     text = json.dumps(manifest, indent=2) + "\n"
     write_atomically(plan.output / MANIFEST, text.encode())
 
@@ -197,6 +208,7 @@ def load_runs(folder: Path) -> list[Run]:
             kept["steps"],
             kept["train_images"],
             kept["eval_images"],
+            kept.get("world", 1),
         )
         for name, kept in manifest["runs"].items()
     ]
@@ -239,10 +251,9 @@ def _configs(options: Options) -> dict[str, Path]:
 
 
 def _check_same_data(configs: dict[str, dict]) -> None:
-    keys = [template.format(part) for part in ("Train", "Eval") for template in (_ROOT, _LIST)]
     first, *others = configs
     for other in others:
-        for key in keys:
+        for key in differences.DATA:
             here, there = check.get(configs[first], key), check.get(configs[other], key)
             if here != there:
                 raise OctConvError(
@@ -267,14 +278,14 @@ def _changed(config: dict, plan: Plan) -> dict:
 
 def _draw(config: dict, plan: Plan, part: str, size: int | None, option: str) -> int:
     """Let a part of the data be a stratified subset of it; the size of the whole."""
-    key = _LIST.format(part)
+    key = differences.LIST.format(part)
     dataset = config["DataLoader"][part]["dataset"]
     if not isinstance(dataset.get("cls_label_path"), str):
         raise OctConvError(f"{key}: {dataset.get('cls_label_path')!r} should be a list file")
     entries = read_dataset(dataset, key.rpartition(".")[0])
     if size is None:
         return len(entries)
-    target = plan.output / "lists" / f"{part.lower()}_{size}.txt"
+    target = plan.output / differences.LISTS / f"{part.lower()}_{size}.txt"
     if target not in plan.lists:
         try:
             drawn = stratified_subset(entries, size)
@@ -313,7 +324,10 @@ def _run(plan: Plan, run_name: str, model: str, seed: int, config: dict, world: 
         eval_interval=_divisor(general["epochs"], general.get("eval_interval", 1)),
         print_batch_step=_divisor(steps - 1, general["print_batch_step"]),
     )
-    return Run(run_name, model, seed, config, folder, steps, counts["Train"], counts["Eval"])
+    with _naming(model):
+        check.check_values(config)  # with the seed and epochs of the command line
+    images = counts["Train"], counts["Eval"]
+    return Run(run_name, model, seed, config, folder, steps, *images, world)
 
 
 def _divisor(number: int, most: int) -> int:
@@ -324,8 +338,6 @@ def _divisor(number: int, most: int) -> int:
 def _check_output(plan: Plan) -> None:
     """A folder belongs to one comparison, to which models and seeds can be added."""
     folder = plan.output
-    if folder.exists() and not folder.is_dir():
-        raise OctConvError(f"--output {folder}: is a file; give a folder")
     manifest = read_manifest(folder)
     if manifest is None:
         if folder.is_dir() and any(folder.iterdir()):
@@ -341,42 +353,19 @@ def _check_output(plan: Plan) -> None:
         )
     for kept in kept_runs:
         for run in plan.runs:
-            difference = _difference(kept.config, run.config, kept.model == run.model)
+            of = differences.of_one_model if kept.model == run.model else differences.of_data
+            difference = of(kept.config, run.config)
             if difference:
                 raise OctConvError(
                     f"--output {folder}: belongs to another comparison ({kept.name} has "
                     f"{difference}); give another folder"
                 )
-
-
-def _difference(kept: Any, new: Any, same_model: bool) -> str | None:
-    """The first key that tells two configs apart, and its values; None where none does.
-
-    Of different models, only the data has to be the same.
-    """
-    keys = [template.format(part) for part in ("Train", "Eval") for template in (_ROOT, _LIST)]
-    if same_model:
-        keys = sorted(set(_flat(kept)) | set(_flat(new)))
-        keys = [key for key in keys if key not in _OF_A_RUN]
-    for key in keys:
-        here, there = _flat(kept).get(key), _flat(new).get(key)
-        if here != there:
-            return f"{key} {here}, not {there}"
-    return None
-
-
-_OF_A_RUN = ("Global.seed", "Global.output_dir", "Global.save_inference_dir")
-
-
-def _flat(config: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(config, (dict, list)) or not config:
-        return {prefix: config}
-    items = config.items() if isinstance(config, dict) else enumerate(config)
-    return {
-        key: value
-        for name, part in items
-        for key, value in _flat(part, f"{prefix}.{name}" if prefix else str(name)).items()
-    }
+    for path, drawn in plan.lists.items():
+        if path.exists() and path.read_text(encoding="utf-8") != list_text(path, *drawn):
+            raise OctConvError(
+                f"--output {folder}: belongs to another comparison, whose {path.name} was drawn "
+                "from other images; give another folder"
+            )
 
 
 @contextlib.contextmanager

@@ -12,14 +12,18 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from . import fonts
 
 # Of the networks of a group, the octave ones first; legible to the colour-blind.
-_COLORS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_COLORS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c564b")
+# Of octave and of other networks, the first for so many networks as there are colours.
+_MARKERS = (("o", "s"), ("^", "D"), ("v", "P"), ("<", "X"))
 _DPI = 160
 _NAMES = ("label", "predicted")  # of classes, in a mistake
 
 
 def draw_all(results: dict[str, Any], folder: Path) -> dict[str, str]:
-    """Draw every plot into a folder; returns their captions by file name."""
+    """Draw every plot into a folder, in place of those there; returns captions by file name."""
     folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob("*.png"):
+        stale.unlink()
     with fonts.for_any_script():
         return _draw_all(results, folder)
 
@@ -134,7 +138,8 @@ def learning_rate(models: Sequence[dict]) -> Figure:
 def cost(models: Sequence[dict], label: str, of: Callable[[dict], float | None]) -> Figure:
     """Accuracy against what one image costs, in multiply-adds or in milliseconds.
 
-    A point a network, octave ones round; a line leads from each through its octave forms.
+    A point a network, octave ones round and others square, until the colours are used up; a line
+    leads from each through its octave forms.
 
     Args:
         models: of the results.
@@ -148,11 +153,12 @@ def cost(models: Sequence[dict], label: str, of: Callable[[dict], float | None])
         if of(model) is not None and model["eval_accuracy"]
     }
     known = [model for model in models if model["model"] in points]
-    for model, color in zip(known, _cycle()):
+    for number, (model, color) in enumerate(zip(known, _cycle())):
+        octave, other = _MARKERS[number // len(_COLORS) % len(_MARKERS)]
         axes.errorbar(
             *points[model["model"]],
             yerr=model["eval_accuracy"]["spread"],
-            fmt="o" if model.get("twin_model") else "s",
+            fmt=octave if model.get("twin_model") else other,
             color=color,
             capsize=4,
             zorder=3,

@@ -6,9 +6,7 @@ import datetime
 import json
 import math
 import re
-import shlex
 import statistics
-import sys
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
@@ -21,6 +19,7 @@ from ..deploy.metadata import label_list
 from ..deploy.metadata import read as read_export
 from ..measure.operations import Operations
 from . import curves, latency, published
+from .differences import of_recipes
 from .plan import Run, load_runs, read_manifest
 from .runs import PREDICTIONS, is_done, read_state
 from .variants import is_octave
@@ -53,14 +52,21 @@ def collect(folder: Path, engine: str = "paddle") -> dict[str, Any]:
         "preset": manifest.get("preset"),
         "verdicts": verdicts(entries),
         "machine": machine.describe(),
+        "trained_on": _trained_on(done),
         "date": datetime.date.today().isoformat(),
-        "command": shlex.join(["paddleclas", *sys.argv[1:]]),
+        "command": "; ".join(manifest.get("commands", [])),
         "image_root": runs[0].config["DataLoader"]["Eval"]["dataset"]["image_root"],
         "train_images": runs[0].train_images,
         "eval_images": runs[0].eval_images,
         "models": entries,
         "unfinished": [run.name for run in runs if run not in done],
     }
+
+
+def _trained_on(runs: Sequence[Run]) -> list[str]:
+    """The machines and software that the trainings ran on, each once, in words."""
+    segments = [segment for run in runs for segment in read_state(run)["segments"]]
+    return list(dict.fromkeys(s["machine"] for s in segments if "machine" in s))
 
 
 def spread(values: Iterable[float | None]) -> dict[str, float | int | None] | None:
@@ -83,6 +89,7 @@ def _model(name: str, runs: Sequence[Run], counted: dict, latency: dict | None) 
     return {
         "model": name,
         "arch": config["Arch"],
+        "config": config,
         "epochs": runs[0].epochs,
         "image_size": config["Global"]["image_shape"][-1],
         "batch_size": config["DataLoader"]["Train"]["sampler"]["batch_size"],
@@ -110,17 +117,20 @@ def _run(run: Run) -> dict[str, Any]:
         "best_eval_accuracy": max(evaluated.values(), default=None),
         "exported_accuracy": float(np.mean(predictions["labels"] == predictions["predicted"])),
         "images_per_second": _throughput(run),
-        "train_seconds": state["seconds"]["train"],
+        "train_seconds": state["seconds"].get("train"),
         "peak_memory": state["peak_memory"],
         "curves": read.as_dict(),
     }
 
 
 def _throughput(run: Run) -> float | None:
-    """Images a second while training, without evaluation: the median of what PaddleClas logs."""
+    """Images a second while training, without evaluation: the median of what PaddleClas logs.
+
+    It logs those of one process; each of the others trains as many.
+    """
     text = (run.folder / "train.log").read_text(encoding="utf-8", errors="replace")
     rates = [float(rate) for rate in _IPS.findall(text)]
-    return statistics.median(rates) if rates else None
+    return run.world * statistics.median(rates) if rates else None
 
 
 def _count(run: Run) -> dict[str, Any]:
@@ -169,15 +179,29 @@ def _pair(entries: list[dict]) -> None:
     """Name each octave network's twin, and the group that each model is plotted in: a twin's.
 
     The twin is the vanilla network or, where it is not compared, the octave one at alpha 0, which
-    has no low frequencies.
+    has no low frequencies. Of several, it is the one that was trained most alike; what tells the
+    two recipes apart is named.
     """
-    vanilla = {e["arch"]["name"]: e for e in reversed(entries) if not is_octave(e["arch"])}
-    bare = {_without_alpha(e["arch"]): e for e in entries if e["arch"].get("alpha") == 0}
+    configs = {entry["model"]: entry.pop("config") for entry in entries}
+    names = {entry["model"]: entry.pop("twin") for entry in entries}
     for entry in entries:
-        twin = vanilla.get(entry.pop("twin")) or bare.get(_without_alpha(entry["arch"]))
-        if twin is entry:
-            twin = None
+        others = [other for other in entries if other is not entry]
+        vanilla = [
+            other
+            for other in others
+            if not is_octave(other["arch"]) and other["arch"]["name"] == names[entry["model"]]
+        ]
+        bare = [
+            other
+            for other in others
+            if other["arch"].get("alpha") == 0 != entry["arch"].get("alpha")
+            and _without_alpha(other["arch"]) == _without_alpha(entry["arch"])
+        ]
+        config = configs[entry["model"]]
+        apart = [(of_recipes(config, configs[e["model"]]), e) for e in (vanilla or bare)]
+        differs, twin = min(apart, key=lambda found: len(found[0]), default=([], None))
         entry["twin_model"] = twin and twin["model"]
+        entry["twin_differs"] = differs
         if twin is not None:
             entry["group"] = twin["group"] = twin["model"]
     alone = [entry for entry in entries if "group" not in entry]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Callable
 
 from ..checkpoints import whole as checkpoints
-from ..common import start
+from ..common import machine, start
 from ..common.errors import OctConvError
 from ..common.files import write_atomically
 from ..common.locks import hold
@@ -90,6 +90,7 @@ def execute(run: Run, gpus: str | None) -> None:
 
 
 def _train(run: Run, gpus: str | None) -> None:
+    _count_killed(run)
     checkpoint, _ = checkpoints.newest(run.config)
     first_epoch = checkpoint.epoch + 1 if checkpoint else 1
     if first_epoch > run.epochs:
@@ -100,9 +101,25 @@ def _train(run: Run, gpus: str | None) -> None:
         return training.train(_job(run, "train", output, options=options), goes_on=True)
 
     state = read_state(run)
-    state["segments"].append({"first_epoch": first_epoch, "began": time.time()})
+    segment = {"first_epoch": first_epoch, "began": time.time(), "machine": machine.in_words()}
+    state["segments"].append(segment)
+    state["training_since"] = segment["began"]
     _write(run, state)
     _call(run, "train", train)
+
+
+def _count_killed(run: Run) -> None:
+    """Add the time of a training that was killed: up to the last line that it logged."""
+    state = read_state(run)
+    since = state.pop("training_since", None)
+    if since is not None:
+        last = (run.folder / "train.log").stat().st_mtime
+        _add_seconds(state, "train", max(0.0, last - since))
+        _write(run, state)
+
+
+def _add_seconds(state: dict, stage: str, seconds: float) -> None:
+    state["seconds"][stage] = state["seconds"].get(stage, 0.0) + seconds
 
 
 def _export(run: Run, output: IO[str]) -> int:
@@ -154,8 +171,8 @@ def _call(run: Run, stage: str, work: Callable[[Run, IO[str]], int]) -> None:
             state = read_state(run)
             if stage == "train":
                 state["peak_memory"] = max(state["peak_memory"], memory.bytes)
-            spent = time.monotonic() - began
-            state["seconds"][stage] = state["seconds"].get(stage, 0.0) + spent
+                state.pop("training_since", None)
+            _add_seconds(state, stage, time.monotonic() - began)
             if code and code not in _STOPPED:
                 state["failed"] = {"stage": stage, "code": code}
             _write(run, state)

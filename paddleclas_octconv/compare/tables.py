@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any, Callable, NamedTuple, Sequence
 
+from ..common import machine
 from .results import significant
 
 
@@ -107,6 +108,7 @@ def in_terminal(results: dict[str, Any]) -> str:
         )
     widths = [max(map(len, column)) for column in zip(header, *lines)]
     widths[0] = min(widths[0], max(12, 79 - sum(widths[1:]) - 2 * len(widths[1:])))
+    lines = [[_short(name, widths[0]), *others] for name, *others in lines]
     text = []
     for line in [header, *lines]:
         first, *others = (cell[:width].rjust(width) for cell, width in zip(line, widths))
@@ -115,17 +117,26 @@ def in_terminal(results: dict[str, Any]) -> str:
     return "\n".join([*text, *(["", *said] if said else [])])
 
 
+def _short(name: str, width: int) -> str:
+    """A name with both its ends, of which the last tells alphas apart."""
+    if len(name) <= width:
+        return name
+    end = (width - 1) * 2 // 3
+    return f"{name[: width - 1 - end]}…{name[-end:]}"
+
+
 def facts(results: dict[str, Any]) -> list[tuple[str, str]]:
     """What the figures depend on: (name, value)."""
-    machine = results["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    here = machine.in_words(results["machine"])
+    trained_on = results.get("trained_on", [])
+    elsewhere = [("Trained on", "; ".join(trained_on))] if {*trained_on} - {here} else []
     return [
         ("Data", results["image_root"]),
         ("Training images", f"{results['train_images']:,}"),
         ("Evaluation images", f"{results['eval_images']:,}"),
         ("Preset", results["preset"] or "none"),
-        ("Machine", f"{machine['processor']}, {machine['cores']} cores"),
-        ("Software", f"Python {machine['python']}, {versions}"),
+        ("Machine", here),
+        *elsewhere,
         ("Date", results["date"]),
         ("Command", results["command"]),
     ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from typing import Any, NamedTuple, Sequence
 
+ALIKE = 1e-6  # differences of accuracies that deviate by less are the same but for rounding
 LEVEL = 0.05  # a difference as large as this would come of seeds alone once in twenty comparisons
 
 
@@ -17,7 +17,7 @@ class Paired(NamedTuple):
         mean: of the first's accuracy less the second's.
         deviation: sample standard deviation of the differences; None for one seed.
         p: of Student's paired t-test: how likely so large a mean is if seeds alone make it; None
-            for one seed.
+            for one seed, and where the differences are all the same, which leaves nothing to test.
     """
 
     seeds: list[int]
@@ -52,12 +52,12 @@ def paired(first: Sequence[dict], second: Sequence[dict]) -> Paired | None:
     if len(seeds) == 1:
         return Paired(seeds, mean, None, None)
     deviation = statistics.stdev(differences)
-    if deviation == 0:  # the test divides by it
-        return Paired(seeds, mean, deviation, 1.0 if mean == 0 else 0.0)
+    if deviation < ALIKE:
+        return Paired(seeds, mean, 0.0, None)
     from scipy.stats import ttest_rel
 
     p = float(ttest_rel([ours[s] for s in seeds], [theirs[s] for s in seeds]).pvalue)
-    return Paired(seeds, mean, deviation, None if math.isnan(p) else p)
+    return Paired(seeds, mean, deviation, p)
 
 
 def verdicts(models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -89,26 +89,35 @@ def verdicts(models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _accuracy(model: dict, twin: dict, found: Paired) -> str:
     names = f"{model['model']} and {twin['model']}"
-    gap = f"{abs(found.mean):.4f}"
-    if found.mean == 0:
+    if abs(found.mean) < ALIKE:
         said = f"{names} reach the same evaluation accuracy"
     else:
         better, worse = (model, twin) if found.mean > 0 else (twin, model)
+        gap = f"{abs(found.mean):.4f}"
         said = f"{better['model']} is {gap} above {worse['model']} in evaluation accuracy"
+    return f"{said}{_seeds(found)}.{_recipes(model)}"
+
+
+def _seeds(found: Paired) -> str:
     count = len(found.seeds)
     if found.deviation is None:
-        return (
-            f"{said}, with one seed ({found.seeds[0]}): another seed may change that "
-            "(--seeds 1,2,3 tells)."
-        )
-    said += f", in the mean of {count} seeds (differences ± {found.deviation:.4f})"
+        seed = found.seeds[0]
+        return f", with one seed ({seed}): another seed may change that (--seeds 1,2,3 tells)"
     if found.p is None:
-        return f"{said}."
+        return f", with each of {count} seeds alike, which leaves nothing to test"
+    said = f", in the mean of {count} seeds (differences ± {found.deviation:.4f})"
+    test = f"(paired t-test, p {_p(found.p)})"
     if found.is_beyond_seeds:
-        said += f": more than the spread of seeds explains (paired t-test, p = {_p(found.p)})"
+        said += f": more than the spread of seeds explains {test}"
     else:
-        said += f": within the spread of seeds (paired t-test, p = {_p(found.p)})"
-    return said + ("; of two seeds that says little." if count == 2 else ".")
+        said += f": within the spread of seeds {test}"
+    return said + ("; of two seeds that says little" if count == 2 else "")
+
+
+def _recipes(model: dict) -> str:
+    """That more than the network differs."""
+    keys = model.get("twin_differs")
+    return f" They differ in {', '.join(keys)}, too." if keys else ""
 
 
 def _cost(model: dict, twin: dict) -> str:
@@ -117,11 +126,22 @@ def _cost(model: dict, twin: dict) -> str:
         share = model["multiply_adds"] / twin["multiply_adds"]
         parts.append(f"takes {share:.0%} of the multiply-adds")
     if model["latency"] and twin["latency"]:
-        ratio = twin["latency"]["median_ms"] / model["latency"]["median_ms"]
-        engine = model["latency"].get("engine", "paddle")
-        parts.append(f"is {ratio:.2f} times as fast once exported ({engine}, one image)")
+        parts.append(_speed(model["latency"], twin["latency"]))
     return f"{model['model']} {' and '.join(parts)}." if parts else ""
 
 
+def _speed(ours: dict, theirs: dict) -> str:
+    gap = abs(ours["median_ms"] - theirs["median_ms"])
+    within = gap < sum(latency["spread"] * latency["median_ms"] for latency in (ours, theirs))
+    ratio = theirs["median_ms"] / ours["median_ms"]
+    said = f"is {ratio:.2f} times as fast"
+    if within:
+        said = "has a latency that cannot be told from its twin's"
+    where = f"{ours.get('engine', 'paddle')}, one image"
+    if ours.get("busy") or theirs.get("busy"):
+        where += ", on a busy machine: a guide alone"
+    return f"{said} once exported ({where})"
+
+
 def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else "< 0.001"
+    return f"= {value:.3f}" if value >= 0.001 else "< 0.001"

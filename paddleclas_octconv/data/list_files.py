@@ -99,8 +99,13 @@ def read_dataset(dataset: Mapping[str, Any], key: str) -> list[Entry]:
     return read_list(path, f"{key}.cls_label_path:", dataset.get("delimiter") or DELIMITER)
 
 
-def write_list(path: Path, entries: Iterable[Entry], delimiter: str = DELIMITER) -> None:
-    """Write entries in the format ``ImageNetDataset`` reads.
+def list_text(path: Path, entries: Iterable[Entry], delimiter: str = DELIMITER) -> str:
+    """Entries in the format ``ImageNetDataset`` reads.
+
+    Args:
+        path: of the list, to be named in an error.
+        entries: of each image, its name and its label.
+        delimiter: what stands between them.
 
     Raises:
         OctConvError: the name of an image could not be read back.
@@ -111,7 +116,16 @@ def write_list(path: Path, entries: Iterable[Entry], delimiter: str = DELIMITER)
         if line.split(delimiter) != [name, str(label)] or name != name.strip() or "\n" in name:
             raise OctConvError(f"{path}: {name!r} cannot stand in a list with {delimiter!r}")
         lines.append(f"{line}\n")
-    path.write_text("".join(lines), encoding="utf-8")
+    return "".join(lines)
+
+
+def write_list(path: Path, entries: Iterable[Entry], delimiter: str = DELIMITER) -> None:
+    """Write entries in the format ``ImageNetDataset`` reads.
+
+    Raises:
+        OctConvError: the name of an image could not be read back.
+    """
+    path.write_text(list_text(path, entries, delimiter), encoding="utf-8")
 
 
 def write_label_map(path: Path, names: Sequence[str]) -> None:

@@ -42,11 +42,16 @@ class Estimate:
     memory: float
 
 
-def estimate(config: dict[str, Any]) -> Estimate | None:
-    """What training with a config takes on the CPU; None where its network is not known here."""
+def estimate(config: dict[str, Any], images: dict[str, int] | None = None) -> Estimate | None:
+    """What training with a config takes on the CPU; None where its network is not known here.
+
+    Args:
+        config: the whole config.
+        images: how many, by "Train" and "Eval"; None: as the config's lists say.
+    """
     counts, is_vanilla = _counts(get(config, "Arch.name"))
-    images = _images(config, "Train")
-    if counts is None or images is None:
+    count = images["Train"] if images else _images(config, "Train")
+    if counts is None or count is None:
         return None
     shape = get(config, "Global.image_shape")
     size = size_after(get(config, "DataLoader.Train.dataset.transform_ops")) or (shape or [])[1:]
@@ -56,15 +61,15 @@ def estimate(config: dict[str, Any]) -> Estimate | None:
     share = height * width / IMAGE_SIZE**2
     cost = (counts.vanilla_multiply_adds if is_vanilla else counts.multiply_adds) * share
     general = config["Global"]
-    passes = images * _PASSES * general["epochs"]
+    passes = count * _PASSES * general["epochs"]
     if general.get("eval_during_train"):
         evaluations = general["epochs"] // general["eval_interval"]
-        passes += (_images(config, "Eval") or 0) * evaluations
+        passes += (images["Eval"] if images else _images(config, "Eval") or 0) * evaluations
     batch_size = get(config, "DataLoader.Train.sampler.batch_size") or 1
     memory = (
         _PROCESS
         + counts.parameters * _BYTES_A_PARAMETER
-        + min(batch_size, images) * counts.elements * share * _BYTES_AN_ELEMENT
+        + min(batch_size, count) * counts.elements * share * _BYTES_AN_ELEMENT
     )
     return Estimate(passes * cost / (SPEED * machine.cpu_count()), memory)
 
