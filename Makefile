@@ -11,7 +11,8 @@ CONFIG := Digits/OctMobileNetV1.yaml
 MODEL := inference/Digits/OctMobileNetV1
 IMAGE := dataset/digits/val/3/0060.png
 
-export PATH := $(abspath $(VENV))/bin:$(PATH)
+# Of what installs into it; the measurements take the environment that is active.
+demo test lint: export PATH := $(abspath $(VENV))/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SHELL := /bin/bash
 
@@ -23,7 +24,7 @@ help:
 	@echo 'make test    install into $(VENV); run the tests (PYTEST_ARGS="-k export" chooses some)'
 	@echo 'make lint    check style, formatting and types'
 	@echo 'make benchmarks  measure the tables of docs/performance.md again, on an idle machine'
-	@echo 'make results  repeat the short comparison of docs/results.md: half an hour on two idle cores'
+	@echo 'make results  the small comparison with three seeds, into docs/results.md'
 	@echo 'make clean   remove what the other targets made'
 
 $(VENV)/bin/python:
@@ -61,4 +62,4 @@ results:
 	python docs/tables.py --keep output/results/small small
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info output inference log dataset/digits
+	rm -rf $(VENV) build dist *.egg-info output/Digits inference/Digits dataset/digits
