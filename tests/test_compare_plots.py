@@ -10,6 +10,7 @@ from PIL import Image
 
 from paddleclas_octconv.compare import fonts, plots
 
+LATENCY = {"median_ms": 2.0, "engine": "paddle", "spread": 0.1}
 CLASSES = ["小 猫", "big dog", "飞机"]
 
 
@@ -27,7 +28,7 @@ def results(folder) -> dict:
     def model(name: str, twin: str | None) -> dict:
         return {
             **{"model": name, "group": "网", "twin_model": twin, "multiply_adds": 10**6},
-            **{"runs": [{"curves": curves}], "latency": {"median_ms": 2.0, "engine": "paddle"}},
+            **{"runs": [{"curves": curves}], "latency": LATENCY},
             **{"eval_accuracy": {"mean": 0.5, "spread": 0.0}, "classes": CLASSES},
             **{"confusion": [[1, 0, 0], [0, 2, 0], [1, 0, 0]], "mistakes": [mistake]},
         }
@@ -85,3 +86,11 @@ def test_more_networks_than_colours_can_be_told_apart(tmp_path):
         for handle in axes.get_legend_handles_labels()[0]
     ]
     assert len(set(looks)) == len(looks) == 13
+
+
+def test_a_latency_is_drawn_with_its_spread(tmp_path):
+    models = results(tmp_path)["models"]
+    (axes,) = plots.cost(models, "ms", plots._milliseconds, plots._milliseconds_spread).axes
+    (line, _, (horizontal, *_)) = axes.containers[0]
+    (left, right) = horizontal.get_segments()[0][:, 0]
+    assert (left, right) == pytest.approx((1.8, 2.2))

@@ -53,7 +53,9 @@ def _draw_all(results: dict[str, Any], folder: Path) -> dict[str, str]:
     engines = [model["latency"].get("engine", "paddle") for model in models if model["latency"]]
     if engines:
         label = f"latency of one image, in ms ({engines[0]})"
-        draw("accuracy-latency.png", "Accuracy against latency", cost, points, label, _milliseconds)
+        caption = "Accuracy against latency; the bars are half the distance of the quartiles"
+        ways = (_milliseconds, _milliseconds_spread)
+        draw("accuracy-latency.png", caption, cost, points, label, *ways)
     for (name, model), original in zip(drawn.items(), models):
         if len(model["classes"]) <= 30:
             caption = f"Confusion matrix of {name}{_numbered(original['classes'])}"
@@ -135,7 +137,12 @@ def learning_rate(models: Sequence[dict]) -> Figure:
     return figure
 
 
-def cost(models: Sequence[dict], label: str, of: Callable[[dict], float | None]) -> Figure:
+def cost(
+    models: Sequence[dict],
+    label: str,
+    of: Callable[[dict], float | None],
+    spread: Callable[[dict], float] | None = None,
+) -> Figure:
     """Accuracy against what one image costs, in multiply-adds or in milliseconds.
 
     A point a network, octave ones round and others square, until the colours are used up; a line
@@ -145,6 +152,7 @@ def cost(models: Sequence[dict], label: str, of: Callable[[dict], float | None])
         models: of the results.
         label: what the cost is.
         of: the cost of a network; None where it is not known.
+        spread: what it is uncertain by.
     """
     figure, axes = _panel()
     points = {
@@ -157,6 +165,7 @@ def cost(models: Sequence[dict], label: str, of: Callable[[dict], float | None])
         octave, other = _MARKERS[number // len(_COLORS) % len(_MARKERS)]
         axes.errorbar(
             *points[model["model"]],
+            xerr=spread and spread(model),
             yerr=model["eval_accuracy"]["spread"],
             fmt=octave if model.get("twin_model") else other,
             color=color,
@@ -184,6 +193,10 @@ def _mega_adds(model: dict) -> float | None:
 
 def _milliseconds(model: dict) -> float | None:
     return model["latency"]["median_ms"] if model["latency"] else None
+
+
+def _milliseconds_spread(model: dict) -> float:
+    return model["latency"]["spread"] * model["latency"]["median_ms"]
 
 
 def confusion(model: dict) -> Figure:
