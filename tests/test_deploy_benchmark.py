@@ -86,6 +86,8 @@ def test_each_engine_is_measured_in_the_precisions_it_has():
         ("onnxruntime", "fp32"),
         ("onnxruntime", "int8"),
     ]
+    assert formats_of(["paddle"], ["fp32", "fp16"]) == [("paddle", "fp32")]
+    assert formats_of(["paddle"], ["fp16"], gpu=True) == [("paddle", "fp16")]
     with pytest.raises(OctConvError, match="'bf16': the engine onnxruntime has fp32"):
         formats_of(["onnxruntime"], ["bf16"])
     with pytest.raises(OctConvError, match="'int8': not measured with the engine paddle"):
@@ -137,6 +139,23 @@ def folders(tmp_path_factory):
 
 
 QUICK = ["--repeats", "2", "--warmup", "1"]
+
+
+class Attention(paddle.nn.Layer):
+    """A product of two feature maps, as a transformer has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = paddle.nn.Linear(3, 2)
+
+    def forward(self, x):
+        x = x.flatten(2)
+        return self.fc(paddle.matmul(x, x.transpose([0, 2, 1])).mean(2))
+
+
+def test_products_of_feature_maps_are_counted(tmp_path):
+    inference_form.save(Attention(), tmp_path, [3, 4, 4])
+    assert program.load(tmp_path).multiply_adds() == 3 * 3 * 16 + 3 * 2
 
 
 def test_exported_folders_are_compared_as_asked(folders, tiny_config, tmp_path, capsys):

@@ -4,6 +4,8 @@ import csv
 import json
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib.machinery import PathFinder
 
 import numpy as np
 import paddle
@@ -27,6 +29,7 @@ from paddleclas_octconv.deploy import (
 from paddleclas_octconv.deploy.engines import paddle_inference
 from paddleclas_octconv.deploy.int8 import add
 from paddleclas_octconv.deploy.predictor import create_predictor, outputs, run
+from paddleclas_octconv.measure import program
 
 IMAGES = np.random.RandomState(0).randn(3, 3, 32, 32).astype("float32")
 
@@ -97,6 +100,58 @@ def test_a_batch_beyond_the_cache_runs_in_pieces_and_stays_in_order(
     monkeypatch.setattr(machine, "last_level_cache", lambda: None)
     given._most.clear()
     assert len(given._pieces(batch)) == 1
+
+
+@pytest.mark.parametrize("engine", ["openvino", "paddle"])
+def test_threads_that_share_a_predictor_get_their_own_answers(folder, engine):
+    predictor = create_predictor(folder, engine=engine)
+    batches = [np.random.RandomState(i).randn(2, 3, 32, 32).astype("float32") for i in range(4)]
+    expected = [predictor(batch).copy() for batch in batches]
+
+    def ask(number: int) -> bool:
+        return all(
+            np.allclose(predictor(batches[number]), expected[number], atol=1e-5) for _ in range(50)
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(ask, range(4)))
+
+
+def test_a_folder_called_as_an_engine_is_none(tmp_path, monkeypatch):
+    """An export has a folder openvino/, which Python takes for a package."""
+    (tmp_path / "openvino").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setattr(sys, "meta_path", [PathFinder])
+    monkeypatch.delitem(sys.modules, "openvino", raising=False)
+    assert not engines.ENGINES["openvino"].is_installed()
+
+
+@pytest.mark.parametrize(
+    "section, said",
+    [
+        ({"PostProcess": {"Topk": {"topk": "5"}}}, "PostProcess.Topk.topk: '5' should be"),
+        ({"PostProcess": {"Topk": {"label_list": "a.txt"}}}, "label_list should be a list"),
+        ({"PostProcess": ["Topk"]}, "PostProcess: ['Topk'] should be a section"),
+        ({"Global": {"decode_image": True}}, "Global.decode_image: True should be a section"),
+    ],
+)
+def test_a_description_that_cannot_be_used_is_one_line(copy, section, said, tiny_data, capsys):
+    file = copy / "inference.yml"
+    described = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump({**described, **section}))
+    assert cli.main(["predict", str(copy), str(tiny_data)]) == 2
+    assert said in error_line(capsys.readouterr().err)
+
+
+@pytest.mark.skipif(not machine.paddle_writes_pir(), reason="Paddle 2 writes pdmodel alone")
+def test_a_folder_with_pdmodel_alone_is_counted_the_same(copy):
+    both = program.load(copy)
+    (copy / "inference.json").unlink()
+    old = program.load(copy)
+    assert (old.multiply_adds(), old.total_parameters) == (
+        both.multiply_adds(),
+        both.total_parameters,
+    )
 
 
 def test_bfloat16_is_not_taken_for_float32(folder):

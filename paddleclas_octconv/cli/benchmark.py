@@ -150,7 +150,7 @@ def run(args: argparse.Namespace) -> int:
         profile=args.profile,
     )
     engines = cases.engines_of(args.engine)
-    formats = cases.formats_of(engines, args.precision)
+    formats = cases.formats_of(engines, args.precision, gpu=args.device == "gpu")
     _check(args, settings, engines)
     labelled = _labelled(args) if args.data else None
     networks = [parse(text) for text in args.networks]

@@ -137,6 +137,7 @@ def _as_csv(predictions: Sequence) -> str:
 
 def _write(option: str, path: Path, text: str) -> None:
     try:
-        write_atomically(path, text.encode("utf-8"))
+        # A file name that is no UTF-8 is written with escapes, which JSON reads back.
+        write_atomically(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise OctConvError(f"{option} {path}: cannot be written: {error.strerror}") from None

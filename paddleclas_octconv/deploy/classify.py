@@ -148,4 +148,9 @@ def read_description(folder: Path) -> dict[str, Any]:
     steps = (described.get("PreProcess") or {}) if isinstance(described, dict) else {}
     if not isinstance(steps, dict) or not isinstance(steps.get("transform_ops"), list):
         raise OctConvError(f"{path}: has no PreProcess.transform_ops: a list of steps")
+    metadata.check_post_process(described, path)
+    general = described.get("Global") or {}
+    decoding = general.get("decode_image") if isinstance(general, dict) else general
+    if not isinstance(decoding, (dict, type(None))):
+        raise OctConvError(f"{path}: Global.decode_image: {decoding!r} should be a section")
     return described

@@ -151,7 +151,8 @@ def _staging_beside(target: Path) -> Iterator[Path]:
 
     Relative if the target is, for the exporter's messages and its -o. It is removed in the end.
     """
-    parent = next(path for path in target.parents if path.exists())
+    # In the target itself where it is there: it may be mounted, or its parent not be writable.
+    parent = next(path for path in (target, *target.parents) if path.exists())
     staging = parent / Path(tempfile.mkdtemp(prefix=".export-", dir=parent)).name
     try:
         yield staging

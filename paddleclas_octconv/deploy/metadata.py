@@ -77,6 +77,32 @@ def read(folder: str | Path) -> dict[str, Any] | None:
     return described if str(exporter).startswith(EXPORTER) else None
 
 
+def check_post_process(described: Mapping[str, Any], file: Path) -> None:
+    """See that what a folder says of its classes can be used.
+
+    Args:
+        described: its ``inference.yml``, whoever wrote it.
+        file: that file.
+
+    Raises:
+        OctConvError: naming the key, its value and what would be right.
+    """
+    post = described.get("PostProcess") or {}
+    sections = post.values() if isinstance(post, dict) else [post]
+    if not isinstance(post, dict) or not all(isinstance(each or {}, dict) for each in sections):
+        raise OctConvError(f"{file}: PostProcess: {post!r} should be a section such as Topk")
+    topk = (post.get("Topk") or {}).get("topk")
+    if topk is not None and (type(topk) is not int or topk < 1):
+        raise OctConvError(
+            f"{file}: PostProcess.Topk.topk: {topk!r} should be a whole number from 1"
+        )
+    labels = label_list(described)
+    if labels is not None and not (
+        isinstance(labels, list) and all(isinstance(label, str) for label in labels)
+    ):
+        raise OctConvError(f"{file}: PostProcess.Topk.label_list should be a list of names")
+
+
 def label_list(described: dict[str, Any]) -> list[str] | None:
     """The label names, by class id, or None if the folder has none."""
     for options in (described.get("PostProcess") or {}).values():

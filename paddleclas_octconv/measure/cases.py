@@ -101,8 +101,10 @@ def engines_of(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def formats_of(engines: Sequence[str], precisions: Sequence[str]) -> list[tuple[str, str]]:
-    """The engines, each with the precisions it has of those asked for.
+def formats_of(
+    engines: Sequence[str], precisions: Sequence[str], gpu: bool = False
+) -> list[tuple[str, str]]:
+    """The engines, each with the precisions it has of those asked for, on a GPU or a CPU.
 
     Raises:
         OctConvError: there is no such precision, or an engine or a precision is left without any.
@@ -111,7 +113,7 @@ def formats_of(engines: Sequence[str], precisions: Sequence[str]) -> list[tuple[
     found = []
     for name in engines:
         engine = engine_of(name)
-        able = [precision for precision in wanted if precision in _measurable(name)]
+        able = [precision for precision in wanted if precision in _measurable(name, gpu)]
         if not able:
             engine.demand_precision(wanted[0])
             raise OctConvError(f"precision {wanted[0]!r}: not measured with the engine {name}")
@@ -159,7 +161,8 @@ def label_of(name: str, options: dict[str, Any]) -> str:
     return ":".join(filter(None, [name, ",".join(words)]))
 
 
-def _measurable(engine: str) -> Sequence[str]:
-    """INT8 in Paddle Inference needs a network that was trained for it."""
+def _measurable(engine: str, gpu: bool) -> Sequence[str]:
+    """INT8 in Paddle Inference needs a network that was trained for it, float16 a GPU."""
     precisions = engine_of(engine).precisions
-    return [p for p in precisions if (engine, p) != ("paddle", "int8")]
+    without = {("paddle", "int8")} | (set() if gpu else {("paddle", "fp16")})
+    return [p for p in precisions if (engine, p) not in without]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 import paddle
 
+from ..common import machine
 from ..deploy.predictor import check_files, model_files
 from .complexity import of_convolution, of_product
 
@@ -46,7 +48,11 @@ class Program(NamedTuple):
                 continue
             if -1 in output[1:]:
                 return None
-            weight = next(shape for shape in inputs if -1 not in shape)
+            # A product of two feature maps, as in attention, has no weight: what it sums over is
+            # the last axis of the first.
+            weight = next((shape for shape in inputs if -1 not in shape), inputs[0][-1:])
+            if -1 in weight:
+                return None
             of = of_product if name.startswith("matmul") else of_convolution
             total += of(math.prod(output[1:]), weight)
         return total
@@ -61,7 +67,7 @@ def load(folder: str | Path) -> Program:
         paddle.enable_static()
     try:
         executor = paddle.static.Executor(paddle.CPUPlace())
-        with paddle.static.scope_guard(paddle.static.Scope()):
+        with paddle.static.scope_guard(paddle.static.Scope()), _reading(model):
             path = str(model.with_suffix(""))
             program, (feed, *_), _ = paddle.static.load_inference_model(path, executor)
     finally:
@@ -79,6 +85,13 @@ def load(folder: str | Path) -> Program:
         shape = list(block.var(feed).shape)
     parameters = sum(math.prod(size) for size in sizes)
     return Program([operator for operator in operators if operator], parameters, shape[1:])
+
+
+def _reading(model: Path) -> contextlib.AbstractContextManager:
+    """In which a model of this format can be read: Paddle 3 takes every one for its own."""
+    if model.suffix == ".pdmodel" and machine.paddle_writes_pir():
+        return paddle.pir_utils.OldIrGuard()
+    return contextlib.nullcontext()
 
 
 def _read_pir(op) -> Operator | None:

@@ -50,7 +50,6 @@ PATCHES = (INIT_CONFIG, CHECK_INPUT_MODEL, CREATE, CONFIG, MAIN)
 
 # The steps that an inference.yml can ask for, of those that PaddleClas's predictor has.
 OPERATORS = ("DecodeImage", "ResizeImage", "CropImage", "NormalizeImage", "ToCHWImage")
-_TOPK = "PostProcess.Topk.topk"
 _LABELS = "PostProcess.Topk.class_id_map_file"
 
 
@@ -182,18 +181,7 @@ def _check(described: Any, file: Path) -> None:
             raise OctConvError(
                 f"{file}: PreProcess.transform_ops: {name}.scale: {scale!r} should be a number"
             )
-    post = described.get("PostProcess") or {}
-    sections = post.values() if isinstance(post, dict) else [post]
-    if not isinstance(post, dict) or not all(isinstance(each or {}, dict) for each in sections):
-        raise OctConvError(f"{file}: PostProcess: {post!r} should be a section such as Topk")
-    topk = (post.get("Topk") or {}).get("topk")
-    if topk is not None and (type(topk) is not int or topk < 1):
-        raise OctConvError(f"{file}: {_TOPK}: {topk!r} should be a whole number from 1")
-    labels = metadata.label_list(described)
-    if labels is not None and not (
-        isinstance(labels, list) and all(isinstance(label, str) for label in labels)
-    ):
-        raise OctConvError(f"{file}: PostProcess.Topk.label_list should be a list of names")
+    metadata.check_post_process(described, file)
 
 
 def _guesses_labels(config: Any, options: dict) -> bool:
@@ -224,7 +212,7 @@ def _adopt(config: Any, described: dict, options: dict) -> None:
     topk = (config.get("PostProcess") or {}).get("Topk")
     if post is None or topk is None:  # a task other than classification
         return
-    if post.get("topk") and not options.get("topk") and _TOPK not in overridden:
+    if post.get("topk") and not options.get("topk") and "PostProcess.Topk.topk" not in overridden:
         topk.topk = post["topk"]
     if not options.get("class_id_map_file") and _LABELS not in overridden:
         topk.class_id_map_file = None

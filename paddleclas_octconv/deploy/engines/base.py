@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,7 @@ _ALIASES = {"f32": "fp32", "float32": "fp32", "f16": "fp16", "float16": "fp16", 
 
 
 class Predictor(ABC):
-    """An exported network, ready to run.
+    """An exported network, ready to run; from several threads, one after the other.
 
     Attributes:
         engine: the name of its engine, such as "openvino".
@@ -27,10 +28,17 @@ class Predictor(ABC):
 
     def __init__(self, engine: str, precision: str, model: Path) -> None:
         self.engine, self.precision, self.model = engine, precision, model
+        # The engines keep a call's inputs and outputs in one place.
+        self._one_at_a_time = threading.Lock()
 
-    @abstractmethod
     def outputs(self, images: np.ndarray) -> list[np.ndarray]:
         """All outputs for float32 images (N, 3, H, W), each float32 and (N, …)."""
+        with self._one_at_a_time:
+            return self._outputs(images)
+
+    @abstractmethod
+    def _outputs(self, images: np.ndarray) -> list[np.ndarray]:
+        """The same, of one thread at a time."""
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """The first output, (N, classes), for float32 images (N, 3, H, W)."""
@@ -54,7 +62,9 @@ class Engine(ABC):
 
     def is_installed(self) -> bool:
         """Whether the library is there. Imports nothing."""
-        return find_spec(self.module) is not None
+        spec = find_spec(self.module)
+        # Without an origin it is a folder of that name, such as an export's own openvino/.
+        return spec is not None and spec.origin is not None
 
     @abstractmethod
     def find(self, folder: Path, precision: str) -> Path | None:

@@ -57,5 +57,5 @@ class ONNXPredictor(Predictor):
         self._session = session
         self._input = session.get_inputs()[0].name
 
-    def outputs(self, images: np.ndarray) -> list[np.ndarray]:
+    def _outputs(self, images: np.ndarray) -> list[np.ndarray]:
         return self._session.run(None, {self._input: contiguous(images)})

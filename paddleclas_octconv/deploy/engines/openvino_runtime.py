@@ -91,7 +91,7 @@ class OpenVINOPredictor(Predictor):
         self._queues: dict[tuple[tuple[int, ...] | None, int], Any] = {}
         self._most: dict[tuple[int, ...], int] = {}
 
-    def outputs(self, images: np.ndarray) -> list[np.ndarray]:
+    def _outputs(self, images: np.ndarray) -> list[np.ndarray]:
         pieces = self._pieces(contiguous(images))
         if len(pieces) == 1:
             request = self._queue(pieces[0].shape, streams=1)[0]

@@ -126,7 +126,7 @@ class PaddlePredictor(Predictor):
             raise AttributeError(name)
         return getattr(self.raw, name)
 
-    def outputs(self, images: np.ndarray) -> list[np.ndarray]:
+    def _outputs(self, images: np.ndarray) -> list[np.ndarray]:
         return raw_outputs(self.raw, images)
 
 
