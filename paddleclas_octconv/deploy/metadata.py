@@ -103,7 +103,7 @@ def check_post_process(described: Mapping[str, Any], file: Path) -> None:
         raise OctConvError(f"{file}: PostProcess.Topk.label_list should be a list of names")
 
 
-def label_list(described: dict[str, Any]) -> list[str] | None:
+def label_list(described: Mapping[str, Any]) -> list[str] | None:
     """The label names, by class id, or None if the folder has none."""
     for options in (described.get("PostProcess") or {}).values():
         if options and options.get("label_list"):
