@@ -47,6 +47,10 @@ def run(tmp_path, monkeypatch, capsys):
         (["export", "-c", "C"], "holds no trained weights"),
         (["infer", "-c", "C", "-o", "Infer.infer_imgs=no"], "holds no trained weights"),
         (["export", "-c", "C", "--format", "tflite"], "invalid choice: 'tflite'"),
+        (["configs", "--copy", ""], "argument --copy: '' should be a path"),
+        (["convert-weights", "", "x.pdparams", "--arch", "OctResNet50"], "SOURCE: '' should be a"),
+        (["train", "-c", "C", "-o", "DataLoader.UnLabelTrain=5"], "DataLoader.UnLabelTrain: 5 sh"),
+        (["train", "-c", "C", "--paddleclas", "~nosuchuser/x"], "--paddleclas ~nosuchuser/x: not"),
         (["train", "-c", "CIFAR10/OctResNet50"], "paddleclas prepare cifar10"),
     ],
 )

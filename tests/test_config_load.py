@@ -208,6 +208,10 @@ MERGES = "a: &a {x: 1}\n" + "".join(
         ("a: 2024-13-45", "2024-13-45 is no date that exists"),
         ("a: 2024-02-30 10:00:00", "is no date that exists"),
         ("a: {[1, 2]: 3}", "line 1"),
+        ('a: !!int ""', "line 1, column 4: YAML syntax error: '' is no number"),
+        ("a: !!bool ja", "line 1, column 4: YAML syntax error: ja is no true or false"),
+        ("a: !!timestamp abc", "line 1, column 4: YAML syntax error: abc is no date"),
+        ('a: "\\UFFFFFFFF"', "line 1, column"),
     ],
 )
 def test_what_a_file_asks_for_is_bounded(write, text, told):

@@ -281,6 +281,55 @@ def test_images_are_copied_when_that_is_asked_for(pets):
     assert config["DataLoader"]["Train"]["dataset"]["image_root"] == "./dataset/mine/images"
 
 
+@pytest.mark.parametrize("path", ["../{0}.png", "{1}/{0}.png"])
+def test_a_path_that_leads_elsewhere_is_not_copied(pets, tmp_path, capsys, path):
+    fill(Path("own"), 4, 0)
+    Path("lists").mkdir()
+    table = Path("lists/own.csv")
+    lines = [f"{path.format(f'own/{n}', tmp_path)},{n % 2}\n" for n in range(4)]
+    table.write_text("".join(lines))
+    before = sorted(tmp_path.rglob("*"))
+    assert prepare("--source", table, "--copy", "--name", "mine") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--copy: lists/own.csv: " in line and "own/" in line
+    assert sorted(tmp_path.rglob("*")) == before
+    assert prepare("--source", table, "--name", "mine") == 0
+
+
+def test_what_was_prepared_is_no_class(pets, monkeypatch, capsys):
+    monkeypatch.chdir(pets)
+    for root in ("dataset", "dataset", "小猫 cat/elsewhere"):  # the last beside the first
+        for _ in range(2):
+            assert prepare("--source", ".", "--root", root, "--copy", "--name", "x") == 0
+        labels = Path(root, "x/label_list.txt").read_text("utf-8")
+        assert labels == "0 Hündchen\n1 小猫 cat\n"
+        assert len(read(Path(root, "x/train_list.txt"))) == 12
+
+
+def test_images_that_would_be_replaced_are_no_source(pets, capsys):
+    assert prepare("--source", pets, "--copy", "--name", "x") == 0
+    assert prepare("--source", "dataset/x/images", "--name", "x") == 2
+    assert "dataset/x/images lies in dataset/x, which is" in capsys.readouterr().err
+    images = sorted(Path("dataset/x/images").rglob("*.*"))
+    table = Path("dataset/own.csv")
+    table.write_text("".join(f"{p.relative_to('dataset')},{p.parent.name}\n" for p in images))
+    assert prepare("--source", table, "--name", "x") == 2
+    assert " lies in dataset/x, which is" in capsys.readouterr().err
+    assert len(list(Path("dataset/x/images").rglob("*.*"))) == 15
+
+
+def test_a_data_set_that_is_a_link_stays_one(pets):
+    Path("disk").mkdir()
+    Path("dataset").mkdir()
+    Path("dataset/x").symlink_to("../disk/x")
+    Path("disk/.x.former").symlink_to("nowhere")  # as a link was left by releases before this
+    for _ in range(3):
+        assert prepare("--source", pets, "--name", "x") == 0
+    assert Path("dataset/x").is_symlink()
+    assert [path.name for path in Path("dataset").iterdir()] == ["x"]
+    assert [path.name for path in Path("disk").iterdir()] == ["x"]
+
+
 def test_preparing_again_follows_the_images_and_keeps_an_edited_config(pets, capsys):
     assert prepare("--source", pets) == 0
     fill(pets / "小猫 cat", 20, 0)
@@ -322,6 +371,9 @@ def test_a_failure_leaves_what_was_there(pets, monkeypatch, capsys):
         (["--source", "my pets", "--name", "../x"], "should be a name that a folder can have"),
         (["--source", "my pets", "--partial"], "--partial: does not go with"),
         (["--source", "my pets", "--config", "."], "is a folder"),
+        (["--source", ""], "argument --source: '' should be a path"),
+        (["--source", "my pets", "--root", ""], "argument --root: '' should be a path"),
+        (["--source", "my pets", "--config", ""], "argument --config: '' should be a path"),
         (["--source", "my pets", "--name", "taken"], "holds something else"),
     ],
 )

@@ -143,6 +143,16 @@ def test_cache_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
         fetch.trainer_root()
 
 
+def test_no_home_folder_is_one_line(monkeypatch):
+    def fail(*args, **options):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("PADDLECLAS_OCTCONV_CACHE", raising=False)
+    monkeypatch.setattr(fetch, "user_cache_path", fail)
+    with pytest.raises(OctConvError, match="PADDLECLAS_OCTCONV_CACHE should name one"):
+        fetch.cache_folder()
+
+
 def test_library_is_fetched_where_it_is_not_installed(cache, tmp_path):
     """Only by an import: to look for it fetches nothing."""
     code = """

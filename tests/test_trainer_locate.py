@@ -78,6 +78,11 @@ def test_folder_that_is_asked_for_must_be_a_checkout(tmp_path, source):
     assert str(error.value).startswith(f"{source} {folder}: not a PaddleClas checkout")
 
 
+def test_home_of_nobody_is_one_line():
+    with pytest.raises(OctConvError, match="^--paddleclas ~nosuchuser/x: not a PaddleClas"):
+        locate.locate("~nosuchuser/x", {})
+
+
 def test_only_the_pinned_version_is_taken_for_it(tmp_path):
     for version, pinned in (("2.4.2", True), ("2.5.2", False)):
         site = make(

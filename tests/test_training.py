@@ -8,8 +8,10 @@ import os
 import pickle
 import re
 import signal
+import struct
 import sys
 import types
+import zlib
 from pathlib import Path
 
 import pytest
@@ -158,6 +160,14 @@ def test_the_image_that_fails_is_named():
         OctConvError, match="broken.png: cannot be read as an image$"
     ), setup._naming_the_image(None):
         infer("broken.png")
+
+
+def test_an_image_beyond_the_bounds_of_opencv_is_named(tmp_path):
+    header = b"IHDR" + struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header
+    image = tmp_path / "huge.png"
+    image.write_bytes(png + struct.pack(">I", zlib.crc32(header)) + b"\0\0\0\0IDAT5\xaf\x06\x1e")
+    assert setup._wrong_with(str(image), ValueError()) == "cannot be read as an image"
 
 
 def test_the_config_goes_into_the_file_alone(monkeypatch, tmp_path, capsys):

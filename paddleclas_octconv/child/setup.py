@@ -45,7 +45,11 @@ def _wrong_with(image: str, error: Exception) -> str:
     """What kept PaddleClas from predicting an image."""
     import cv2
 
-    if cv2.imread(image) is None:  # PaddleClas goes on with what is none
+    try:
+        is_image = cv2.imread(image) is not None  # PaddleClas goes on with what is none
+    except cv2.error:  # of a size beyond OpenCV's bounds
+        is_image = False
+    if not is_image:
         return "cannot be read as an image"
     return f"cannot be transformed: {type(error).__name__}: {one_line(error)[:_LENGTH]}"
 

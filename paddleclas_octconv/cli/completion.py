@@ -10,6 +10,7 @@ from typing import Any
 from ..backbones.catalogue import CATALOGUE
 from ..common.errors import OctConvError
 from ..config import shipped_configs
+from .options import file_or_folder
 
 HELP = "print the script that completes commands in bash, zsh or tcsh"
 SHELLS = ("bash", "zsh", "tcsh")
@@ -73,6 +74,6 @@ def _completed(action: argparse.Action) -> Any:
         return {"bash": "_paddleclas_networks", "zsh": "_paddleclas_networks"}
     if action.metavar == "DIR":
         return shtab.DIRECTORY
-    if action.type is Path or action.metavar in ("FILE", "PATH"):
+    if action.type in (Path, file_or_folder) or action.metavar in ("FILE", "PATH"):
         return shtab.FILE
     return None

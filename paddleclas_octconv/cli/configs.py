@@ -10,6 +10,7 @@ from ..common.errors import OctConvError
 from ..common.files import write_atomically, writing
 from ..config import find_config, shipped_configs
 from ..config.find import shipped_folder
+from .options import file_or_folder, path
 
 HELP = "list the shipped configs, or copy one to edit it"
 
@@ -17,9 +18,12 @@ HELP = "list the shipped configs, or copy one to edit it"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("--path", action="store_true", help="print the folder they are in")
-    parser.add_argument("--copy", metavar="NAME", help="copy one here, to edit it")
+    parser.add_argument("--copy", type=path, metavar="NAME", help="copy one here, to edit it")
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="with --copy: the copy (default: its name here)"
+        "--output",
+        type=file_or_folder,
+        metavar="FILE",
+        help="with --copy: the copy (default: its name here)",
     )
     parser.add_argument("--json", action="store_true", help="print names and paths as JSON")
 
@@ -31,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if args.copy:
         print(_copy(args.copy, args.output))
     elif args.json:
-        configs = {name: str(path) for name, path in shipped_configs().items()}
+        configs = {name: str(file) for name, file in shipped_configs().items()}
         print(json.dumps(configs, indent=2))
     elif args.path:
         print(shipped_folder())

@@ -11,7 +11,7 @@ from typing import Any
 from ..backbones.catalogue import CATALOGUE
 from ..common.errors import OctConvError
 from ..common.suggest import suggest
-from .options import alpha
+from .options import alpha, file_or_folder
 
 HELP = "cut a vanilla network's weights into octave weights, or convert those of other projects"
 
@@ -19,12 +19,14 @@ HELP = "cut a vanilla network's weights into octave weights, or convert those of
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
-        type=Path,
+        type=file_or_folder,
         metavar="SOURCE",
         help="a .pdparams file of the vanilla network, or weights of facebookresearch/OctConv "
         "(.params, .tar), d-li14/octconv.pytorch (.pth) or renmada/OctConv-paddle (.pdparams)",
     )
-    parser.add_argument("out", type=Path, metavar="OUT.pdparams", help="the file to write")
+    parser.add_argument(
+        "out", type=file_or_folder, metavar="OUT.pdparams", help="the file to write"
+    )
     parser.add_argument("--arch", required=True, metavar="NAME", help="the OctConv network")
     parser.add_argument(
         "--alpha",

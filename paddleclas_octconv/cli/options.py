@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import math
+from pathlib import Path
 from typing import Any, Callable
 
 from ..common.errors import OctConvError
@@ -52,6 +53,11 @@ def path(text: str) -> str:
     if not text.strip() or "\0" in text:
         raise argparse.ArgumentTypeError(f"{shown(text)} should be a path")
     return text
+
+
+def file_or_folder(text: str) -> Path:
+    """As ``path``, for commands that go on with a ``Path``: that of nothing is the folder here."""
+    return Path(path(text))
 
 
 def alpha(text: str) -> float | list[float]:

@@ -21,7 +21,7 @@ from ..data.own_images import EXPECTED
 from ..data.subsets import write_subset
 from ..octavizer.options import OCTAVE
 from ..weights import VANILLA
-from .options import alpha, pixels, positive
+from .options import alpha, file_or_folder, pixels, positive
 
 HELP = "make your own images ready to train on (folder), or write digits or cifar10"
 OWN = "folder"
@@ -47,14 +47,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help=f"one of: {', '.join((OWN, *data.DATASETS))}")
     parser.add_argument(
         "--source",
-        type=Path,
+        type=file_or_folder,
+        metavar="PATH",
         help=f"{OWN}: your images, {EXPECTED}; cifar10: cifar-10-python.tar.gz, its unpacked "
         "folder, or a folder, tar or zip of train|test/<class>/*.jpg|png (default: download the "
         "official archive)",
     )
     parser.add_argument(
         "--root",
-        type=Path,
+        type=file_or_folder,
+        metavar="DIR",
         default=data.DEFAULT_ROOT,
         help="folder to write <dataset>/ into (default: ./%(default)s)",
     )
@@ -106,7 +108,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="copy the images, not only list them",
     )
     own.add_argument(
-        "--config", type=Path, metavar="FILE", help="the config to write (default: <name>.yaml)"
+        "--config",
+        type=file_or_folder,
+        metavar="FILE",
+        help="the config to write (default: <name>.yaml)",
     )
     own.add_argument(
         "--all", action="store_true", default=None, help=f"name all that is left out, not {SHOWN}"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..common.errors import OctConvError
 from ..common.files import write_atomically, writing
 from ..config import find_config, load_config
-from .options import add_config, add_overrides, pixels
+from ..config.check import check_values
+from .options import add_config, add_overrides, file_or_folder, pixels
 from .summary import image_shape
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ HELP = "draw what the high and the low branch of a trained network hold of an im
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_config(parser)
-    parser.add_argument("--image", type=Path, required=True, metavar="FILE", help="the image")
+    parser.add_argument(
+        "--image", type=file_or_folder, required=True, metavar="FILE", help="the image"
+    )
     parser.add_argument(
         "--image-size",
         type=pixels,
@@ -36,13 +39,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the config's training)",
     )
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="default: ./output/visualize/<Arch.name>"
+        "--output",
+        type=file_or_folder,
+        metavar="DIR",
+        help="default: ./output/visualize/<Arch.name>",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the pictures and print their names."""
     config = load_config(find_config(args.config), args.override)
+    check_values(config)
     _, height, width = image_shape(config)
     if args.image_size is not None:
         height = width = args.image_size

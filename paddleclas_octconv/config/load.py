@@ -20,6 +20,8 @@ from .literals import TooLargeError, expression, literal
 MOST_BYTES = 1 << 20  # of a YAML file; those of PaddleClas have 10 KiB
 MOST_VALUES = 200_000  # of a config, with all aliases written out
 MOST_DEPTH = 64
+# What PyYAML raises for values that are none of their tag's, and for characters that do not exist.
+_WRONG = (ValueError, OverflowError, IndexError, KeyError, AttributeError)
 _TOP = re.compile(r"[^.=\s][^.=]*")  # a part of a key
 
 
@@ -60,6 +62,10 @@ def _construct(text: str) -> Any:
             return None
         _check_size(node)
         return loader.construct_document(node)
+    except _WRONG as error:
+        raise yaml.MarkedYAMLError(
+            problem=f"no such value or character: {error}", problem_mark=loader.get_mark()
+        ) from None
     finally:
         loader.dispose()
 
@@ -74,8 +80,8 @@ def _constructor(construct, what: str):
             if len(node.value) > 64:
                 raise ValueError
             return construct(loader, node)
-        except (ValueError, OverflowError):
-            raise _error(node, f"{_shortened(node.value)} is no {what}") from None
+        except _WRONG:
+            raise _error(node, f"{_shortened(node.value) or repr('')} is no {what}") from None
 
     return checked
 
@@ -91,6 +97,7 @@ def _shortened(text: str) -> str:
 for _tag, _constructs, _what in (
     ("int", yaml.SafeLoader.construct_yaml_int, "number that a config can hold"),
     ("float", yaml.SafeLoader.construct_yaml_float, "number that a config can hold"),
+    ("bool", yaml.SafeLoader.construct_yaml_bool, "true or false"),
     ("timestamp", yaml.SafeLoader.construct_yaml_timestamp, "date that exists"),
 ):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _constructor(_constructs, _what))

@@ -226,6 +226,7 @@ def check_values(config: dict[str, Any]) -> None:
     for pattern, rule in _RULES.items():
         _check(config, pattern, rule)
     for part in _PARTS:
+        _check(config, f"DataLoader.{part}", _or_null(_SECTION))
         section = list(_find(config, f"DataLoader.{part}"))
         if not section or "dataset" not in (section[0][1] or ()):
             continue

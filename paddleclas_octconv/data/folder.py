@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Callable
 
 from ..common.errors import OctConvError
 from .list_files import LABEL_MAP, TRAIN_LIST, VAL_LIST, write_label_map, write_list
-from .own_images import OwnImages, collect
+from .own_images import MARK, OwnImages, collect
 from .staging import publish
 
 DELIMITER = "\t"  # names of files and folders hold spaces
 TEST_LIST = "test_list.txt"
 IMAGES = "images"  # the folder of copies
-_MARK = ".own-images"
 
 
 def prepare(
@@ -36,14 +36,23 @@ def prepare(
     Raises:
         OctConvError: the source holds no images to train on, or the target is something else.
     """
-    if target.is_dir() and any(target.iterdir()) and not (target / _MARK).is_file():
+    if target.is_dir() and any(target.iterdir()) and not (target / MARK).is_file():
         raise OctConvError(f"{target} holds something else: --name names another folder")
-    images = collect(source, val, seed, threads, progress)
+    _check_outside(source, source, target)
+    images = collect(source, val, seed, threads, progress, prepared=target.parent)
+    for split in images.splits.values():
+        for path, _ in split:
+            _check_outside(source, images.root / path, target)
+            if copy and (Path(path).is_absolute() or ".." in Path(path).parts):
+                raise OctConvError(  # its copy would lie outside the folder of copies
+                    f"--copy: {source}: {path} should be a path below {images.root}, without '..' "
+                    "(without --copy, any path does)"
+                )
 
     def build(folder: Path) -> None:
         if copy:
             _copy(images, folder / IMAGES)
-        (folder / _MARK).write_text(f"{source.resolve()}\n", encoding="utf-8", errors="replace")
+        (folder / MARK).write_text(f"{source.resolve()}\n", encoding="utf-8", errors="replace")
         write_label_map(folder / LABEL_MAP, images.classes)
         for split, name in (("train", TRAIN_LIST), ("val", VAL_LIST), ("test", TEST_LIST)):
             if split in images.splits:
@@ -53,6 +62,13 @@ def prepare(
     if copy:
         images.root = target / IMAGES
     return images
+
+
+def _check_outside(source: Path, path: Path, target: Path) -> None:
+    """Refuse to take what lies in the target, which is replaced with all that it holds."""
+    whole = os.path.realpath(target)
+    if os.path.join(os.path.realpath(path), "").startswith(os.path.join(whole, "")):
+        raise OctConvError(f"--source {source}: {path} lies in {target}, which is written anew")
 
 
 def _copy(images: OwnImages, folder: Path) -> None:

@@ -21,6 +21,7 @@ from ..common.errors import OctConvError
 from ..common.files import read_text, why_no_file, why_no_folder
 from .survey import content_of
 
+MARK = ".own-images"  # the file that a folder has which was prepared from own images
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 EXPECTED = "<class>/<image>, train|val(|test)/<class>/<image>, or a CSV or list of 'image,label'"
 _SPLITS = {
@@ -64,6 +65,7 @@ def collect(
     seed: int,
     threads: int,
     progress: Callable = lambda images, total: images,
+    prepared: Path | None = None,
 ) -> OwnImages:
     """Find, look through and split the images of a folder, CSV or list.
 
@@ -73,11 +75,12 @@ def collect(
         seed: of that draw.
         threads: how many images are read at once.
         progress: wraps the images as they are read, such as ``tqdm``.
+        prepared: the folder of prepared data sets, whose images are no class.
 
     Raises:
         OctConvError: naming what is wrong with the source, and what is expected.
     """
-    root, found, left_out = _find(source)
+    root, found, left_out = _find(source, prepared)
     contents: dict[Found, bytes] = {}
     with ThreadPoolExecutor(threads) as pool:
         looked_at = pool.map(lambda image: content_of(root / image.path), found)
@@ -96,7 +99,7 @@ def collect(
 # Finding
 
 
-def _find(source: Path) -> tuple[Path, list[Found], list[str]]:
+def _find(source: Path, prepared: Path | None) -> tuple[Path, list[Found], list[str]]:
     """(root, images, what is left out)."""
     if not source.is_dir():
         wrong = why_no_file(source)
@@ -118,11 +121,11 @@ def _find(source: Path) -> tuple[Path, list[Found], list[str]]:
         found = [
             image
             for name, split in splits.items()
-            for image in _classes(source, folders[name], split, left_out)
+            for image in _classes(source, folders[name], split, left_out, prepared)
         ]
         left_out += [f"{name}: no split" for name in folders if name not in splits]
     else:
-        found = list(_classes(source, source, "", left_out))
+        found = list(_classes(source, source, "", left_out, prepared))
     if not found:
         loose = sum(1 for path in source.iterdir() if _is_image(path))
         what = f"{loose} images lie in it without a class" if loose else "no images in it"
@@ -130,7 +133,9 @@ def _find(source: Path) -> tuple[Path, list[Found], list[str]]:
     return source, found, left_out
 
 
-def _classes(root: Path, folder: Path, split: str, left_out: list[str]) -> Iterator[Found]:
+def _classes(
+    root: Path, folder: Path, split: str, left_out: list[str], prepared: Path | None
+) -> Iterator[Found]:
     """The images of the class folders in a folder."""
     for path in sorted(folder.iterdir()):
         if not _is_open_folder(path):
@@ -140,9 +145,16 @@ def _classes(root: Path, folder: Path, split: str, left_out: list[str]) -> Itera
         if path.is_symlink() and path.resolve() in (root.resolve(), *root.resolve().parents):
             left_out.append(f"{path.relative_to(root)}: a link to a folder that holds it")
             continue
+        if _is_prepared(path, prepared):
+            left_out.append(f"{path.relative_to(root)}: holds prepared data sets")
+            continue
         count = 0
         for parent, folders, names in os.walk(path):
-            folders[:] = sorted(name for name in folders if not _is_hidden(name))
+            folders[:] = sorted(
+                name
+                for name in folders
+                if not _is_hidden(name) and not _is_prepared(Path(parent, name), prepared)
+            )
             for name in sorted(names):
                 image = Path(parent, name)
                 if _is_image(image):
@@ -154,6 +166,13 @@ def _classes(root: Path, folder: Path, split: str, left_out: list[str]) -> Itera
 
 def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
+
+
+def _is_prepared(folder: Path, prepared: Path | None) -> bool:
+    """Whether a folder holds what an earlier run wrote, such as copies of the images."""
+    return (folder / MARK).is_file() or (
+        prepared is not None and os.path.realpath(folder) == os.path.realpath(prepared)
+    )
 
 
 def _is_open_folder(path: Path) -> bool:

@@ -29,9 +29,12 @@ def publish(target: Path, build: Callable[[Path], None], stamp: str, anew: bool 
     ``build(folder)`` fills a hidden folder beside `target`, which takes the place of `target`
     by one rename.  A killed run leaves the hidden folder, and the next run with the same
     `stamp` (what the data is made from) goes on in it; a failed run removes it.
+    Where `target` is a link, it stays one: the data set is made where it leads.
     With `anew` a data set that is there is replaced, once the new one is whole.
     Raises OctConvError for a `target` that is something else, and where it cannot be written.
     """
+    if target.is_symlink():
+        target = Path(os.path.realpath(target))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _lock(target):
@@ -62,6 +65,8 @@ def _take_place(staging: Path, target: Path) -> None:
         os.rename(staging, target)
         return
     former = target.with_name(f".{target.name}.former")
+    if former.is_symlink() or former.is_file():
+        former.unlink()
     shutil.rmtree(former, ignore_errors=True)
     os.rename(target, former)
     try:

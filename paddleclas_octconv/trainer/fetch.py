@@ -85,9 +85,20 @@ SLIM = Wheel(
 
 
 def cache_folder() -> Path:
-    """``PADDLECLAS_OCTCONV_CACHE``, or the user's cache folder on this system."""
+    """``PADDLECLAS_OCTCONV_CACHE``, or the user's cache folder on this system.
+
+    Raises:
+        OctConvError: the user has no home folder.
+    """
     folder = os.environ.get("PADDLECLAS_OCTCONV_CACHE")
-    return Path(folder) if folder else user_cache_path("paddleclas-octconv", appauthor=False)
+    if folder:
+        return Path(folder)
+    try:
+        return user_cache_path("paddleclas-octconv", appauthor=False)
+    except RuntimeError as error:
+        raise OctConvError(
+            f"no cache folder ({error}): PADDLECLAS_OCTCONV_CACHE should name one"
+        ) from None
 
 
 def trainer_root() -> Path:

@@ -56,7 +56,8 @@ def locate(folder: str | None = None, environ: Mapping[str, str] = os.environ) -
         ("PADDLECLAS_HOME", environ.get("PADDLECLAS_HOME")),
     ):
         if named:
-            return Trainer(_demand(Path(named).expanduser(), source), source)
+            # Not Path.expanduser, which raises where there is no such user.
+            return Trainer(_demand(Path(os.path.expanduser(named)), source), source)
     here = Trainer(Path.cwd(), "the current folder")
     if has_engine(here.root) and here.is_checkout:
         return here
