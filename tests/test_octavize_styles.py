@@ -180,3 +180,46 @@ def test_in_place_leaves_maps_that_share_its_branches():
     network.last.register_forward_pre_hook(lambda layer, inputs: features.append(inputs[0]))
     network(paddle.rand([1, 3, SIZE, SIZE]))
     assert float(features[0].high.abs().max()) < 1e-5 > float(features[0].low.abs().max())
+
+
+class Rectified(nn.BatchNorm2D):
+    """A batch norm with a forward of its own, as PaddleClas's MetaBN has."""
+
+    def forward(self, x):
+        return F.relu(super().forward(x))
+
+
+class OwnNorm(Net):
+    def __init__(self):
+        super().__init__(kernel=1)
+        self.norm, self.flat = Rectified(16), nn.BatchNorm1D(16)
+
+    def middle(self, x):
+        x = self.norm(self.second(x))
+        return self.flat(x.flatten(2)).reshape(x.shape)
+
+
+def test_a_batch_norm_with_a_forward_of_its_own_keeps_it():
+    paddle.seed(1)
+    network = OwnNorm()
+    network.eval()
+    image = paddle.ones([2, 3, SIZE, SIZE])
+    expected = network(image).numpy()
+    octave = octavize(network, input_size=SIZE)
+    octave.eval()
+    assert octave.octave_report.octave >= 1
+    np.testing.assert_allclose(octave(image).numpy(), expected, atol=1e-5)
+
+
+def test_running_statistics_are_as_they_were():
+    network = OwnNorm()
+    mean, variance = network.flat._mean, network.flat._variance
+    octavize(network, input_size=SIZE)
+    assert (mean.numpy() == 0).all() and (variance.numpy() == 1).all()
+
+
+def test_a_network_of_float64():
+    network = nn.Sequential(nn.Conv2D(3, 8, 3), nn.Conv2D(8, 8, 3), nn.BatchNorm2D(8))
+    network.to(dtype="float64")
+    octave = octavize(nn.Sequential(network, nn.Conv2D(8, 8, 3).to(dtype="float64")), input_size=32)
+    assert octave(paddle.ones([2, 3, 32, 32], "float64")).dtype == paddle.float64

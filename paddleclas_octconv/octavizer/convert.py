@@ -231,8 +231,9 @@ def _turn_norm(layer: nn.Layer, layout: Layout) -> None:
     vanilla = _take_away(layer, "weight", "bias", "_mean", "_variance")
     layer.__class__ = OctavizedBatchNorm2D
     vars(layer).update(layout=layout, activation=activation, data_format=options["data_format"])
-    layer.high = kind(layout.high, **options)
-    layer.low = kind(layout.low, **options)
+    dtype = vanilla["_mean"].dtype
+    layer.high = kind(layout.high, **options).to(dtype=dtype)
+    layer.low = kind(layout.low, **options).to(dtype=dtype)
     _fill(layer, vanilla)
 
 

@@ -169,12 +169,17 @@ class _Trial(Planner, Listener):
     def _as_it_was(self, training: bool) -> Iterator[None]:
         layers = self.network.sublayers(include_self=True)
         before = [layer.training for layer in layers]
+        # Running statistics are parameters without a gradient.
+        fixed = [p for p in self.network.parameters() if p.stop_gradient]
+        values = [(each, each.clone()) for each in (*fixed, *self.network.buffers())]
         state = paddle.get_rng_state()
         self.network.train() if training else self.network.eval()
         try:
             yield
         finally:
             paddle.set_rng_state(state)
+            for each, value in values:
+                each.set_value(value)
             for layer, was in zip(layers, before):
                 layer.training = was
 
@@ -268,7 +273,7 @@ class _Trial(Planner, Listener):
             return layer.call_layer(*args, **kwargs)
         if isinstance(layer, nn.Conv2D):
             return self._conv(name, layer, _only(args, kwargs))
-        if isinstance(layer, _NORMS):
+        if isinstance(layer, _NORMS) and _is_standard(layer):
             return self._norm(name, layer, _only(args, kwargs))
         return self._call(name, layer, args, kwargs)
 
@@ -528,12 +533,12 @@ def _two(value: Any) -> Sequence[int]:
 
 
 def _is_standard(layer: nn.Layer) -> bool:
-    """Whether a convolution runs Paddle's own forward."""
+    """Whether a convolution or a batch norm runs Paddle's own forward."""
     classes = (cls for cls in type(layer).__mro__ if cls is not Converted)
     owner = next(
         cls for cls in classes if "forward" in vars(cls) and "_is_rebound" not in vars(cls)
     )
-    return owner is nn.Conv2D
+    return owner is nn.Conv2D or (owner.__module__ + ".").startswith("paddle.nn.layer.norm.")
 
 
 def _is_split(layout: Layout, groups: int) -> bool:
