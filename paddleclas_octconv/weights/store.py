@@ -67,8 +67,13 @@ def converted(
         path, record = file.with_name(f"{file.name}.pdparams"), _record(file)
         if path.is_file() and record.get("pdparams") == digest(path):
             return path
-        weights = from_octconv_mxnet(load_mxnet(_fetched(checkpoint, file)), family)
-        check(weights, str(file))
+        source = _fetched(checkpoint, file)
+        try:
+            weights = from_octconv_mxnet(load_mxnet(source), family)
+            check(weights, str(file))
+        except OctConvError:
+            _forget_unless_it_was_used(file)
+            raise
         _save(weights, path)
         _write_record(file, {**_record(file), "pdparams": digest(path)})
         return path
@@ -123,6 +128,14 @@ def _fetched(checkpoint: Checkpoint, file: Path) -> Path:
     return file
 
 
+def _forget_unless_it_was_used(file: Path) -> None:
+    """Remove what no published hash vouches for, so that the next build fetches it anew."""
+    record = _record(file)
+    if record.get("trust") == "first use" and "pdparams" not in record:
+        file.unlink()
+        _record_of(file).unlink()
+
+
 def _bring(checkpoint: Checkpoint, new: Path) -> str:
     """Get the file from where the user wants it from; returns where that is."""
     base = os.environ.get(URL_VARIABLE) or BASE
@@ -166,9 +179,13 @@ def _save(weights: dict, path: Path) -> None:
     os.replace(part, path)
 
 
+def _record_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}.json")
+
+
 def _record(file: Path) -> dict[str, Any]:
     try:
-        record = json.loads(file.with_name(f"{file.name}.json").read_text("utf-8"))
+        record = json.loads(_record_of(file).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
@@ -176,4 +193,4 @@ def _record(file: Path) -> dict[str, Any]:
 
 def _write_record(file: Path, record: dict[str, Any]) -> None:
     text = json.dumps(record, indent=2) + "\n"
-    write_atomically(file.with_name(f"{file.name}.json"), text.encode("utf-8"))
+    write_atomically(_record_of(file), text.encode("utf-8"))
