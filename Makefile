@@ -25,7 +25,7 @@ help:
 	@echo 'make lint    check style, formatting and types'
 	@echo 'make benchmarks  measure the tables of docs/performance.md again, on an idle machine'
 	@echo 'make results  the small comparison with three seeds, into docs/results.md'
-	@echo 'make clean   remove what the other targets made'
+	@echo 'make clean   remove the environment, builds, and what the demo made'
 
 $(VENV)/bin/python:
 	@[ -n '$(PYTHON)' ] && '$(PYTHON)' -c \

@@ -18,7 +18,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
 
-from paddleclas_octconv.common.machine import IDLE
+from paddleclas_octconv.common.machine import IDLE, in_words
 from paddleclas_octconv.compare import tables as comparison
 from paddleclas_octconv.compare.verdict import verdicts
 
@@ -66,18 +66,16 @@ def provenance(root: Path) -> str:
 def _source(root: Path, file: Path) -> str:
     """Where the figures of a file come from, as an item of a list."""
     machine = json.loads(file.read_text(encoding="utf-8"))["machine"]
-    versions = ", ".join(f"{name} {value}" for name, value in machine["versions"].items())
     return (
         f"- [`{file.name}`](../{file.relative_to(root).as_posix()}): {machine['date']}, "
-        f"{machine['processor'].strip()}, {machine['cores']} cores, "
-        f"{_busy(machine)}Python {machine['python']}, {versions}; `{machine['command']}`"
+        f"{_busy(machine)}{in_words(machine)}; `{machine['command']}`"
     )
 
 
 def _busy(machine: dict) -> str:
     """What to say of a machine that others used meanwhile."""
     cpus = machine.get("busy_cpus", 0.0)
-    return f"**{cpus:.1f} of them busy with other work**, " if cpus > IDLE else ""
+    return f"**{cpus:.1f} cores busy with other work**, " if cpus > IDLE else ""
 
 
 def rule(root: Path) -> str:

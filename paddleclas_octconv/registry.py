@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping
 
 from .backbones.catalogue import CATALOGUE
 from .backbones.checkpoint import implied_options
-from .common.errors import OctConvError
+from .common.errors import OctConvError, explained, unexpected_argument
 from .common.suggest import suggest
 from .octavizer.options import OCTAVE, vanilla_of
 
@@ -39,7 +39,7 @@ def build(name: str, **options: Any) -> nn.Layer:
         options: the other keys of ``Arch``.
 
     Raises:
-        OctConvError: there is no such network, or it does not take an option.
+        OctConvError: there is no such network, or it does not take an option or its value.
     """
     import paddle
     from paddleclas.ppcls.arch import backbone
@@ -49,13 +49,14 @@ def build(name: str, **options: Any) -> nn.Layer:
     if name not in backbone.__all__ or function is None:
         raise OctConvError(f"{name}: no such network{suggest(name, backbone.__all__)}")
     paddle.seed(0)
-    try:
-        return function(**options)
-    except TypeError as error:
-        if "unexpected keyword argument" in str(error):
-            option = str(error).rpartition(" ")[2].strip("'")
+    with explained(f"{name} cannot be built"):
+        try:
+            return function(**options)
+        except TypeError as error:
+            option = unexpected_argument(error)
+            if option is None:
+                raise
             raise OctConvError(f"{name} takes no {option!r}{_near(option, ())}") from None
-        raise
 
 
 def twin_of(name: str, options: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from paddleclas_octconv.checkpoints import outputs
-from paddleclas_octconv.cli import job, options
+from paddleclas_octconv.cli import job, options, train
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.handover import Handover
@@ -221,3 +221,23 @@ def test_an_option_that_agrees_with_an_override_is_not(fetched_trainer, tiny_con
     arguments = ("-o", "Global.epochs=2", "-o", "Global.save_interval=9", "--epochs", "2")
     task = job.prepare("train", parse("-c", tiny_config, *arguments))
     assert task.config["Global"]["epochs"] == task.config["Global"]["save_interval"] == 2
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [],
+        ["-o", "Arch.alpha=0.25", "-o", "Global.seed=1", "--paddleclas", "a folder"],
+        ["--epochs", "3", "--batch-size", "8", "--lr", "0.1", "--device", "cpu", "--output", "o"],
+        ["--image-size", "48", "--allow-unknown-keys", "--trust-weights", "--verbose"],
+        ["--allow-non-finite-loss", "-p", "batch_range=[1,2]"],
+        ["--nproc-per-node", "2", "--nnodes=2", "--master", "[::1]:5", "--rank", "1"],
+    ],
+)
+def test_the_command_to_go_on_with_says_all_that_was_said(given):
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    args = parser.parse_args(["-c", "my config.yaml", *given])
+    _, command, *again = job.words(args, "train")
+    assert command == "train"
+    assert parser.parse_args(again) == parser.parse_args(["-c", args.config, *given, "--resume"])

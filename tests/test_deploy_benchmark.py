@@ -7,6 +7,7 @@ from pathlib import Path
 
 import paddle
 import pytest
+import yaml
 
 from paddleclas_octconv import cli, registry
 from paddleclas_octconv.cli.benchmark import parse, render
@@ -90,7 +91,7 @@ def test_each_engine_is_measured_in_the_precisions_it_has():
     assert formats_of(["paddle"], ["fp16"], gpu=True) == [("paddle", "fp16")]
     with pytest.raises(OctConvError, match="'bf16': the engine onnxruntime has fp32"):
         formats_of(["onnxruntime"], ["bf16"])
-    with pytest.raises(OctConvError, match="'int8': not measured with the engine paddle"):
+    with pytest.raises(OctConvError, match="'int8' on a CPU: the engine paddle is measured in"):
         formats_of(["paddle"], ["int8"])
 
 
@@ -219,6 +220,17 @@ def test_what_a_folder_cannot_is_one_clear_line(folders, more, said, capsys, tin
     assert cli.main(["benchmark", folders[0], *more, *QUICK]) == 2
     *_, line = capsys.readouterr().err.splitlines()
     assert line.startswith("paddleclas: error: ") and said in line
+
+
+def test_data_of_another_size_is_refused(folders, tiny_config, tmp_path, capsys):
+    config = yaml.safe_load(tiny_config.read_text())
+    steps = config["DataLoader"]["Eval"]["dataset"]["transform_ops"]
+    steps.insert(1, {"ResizeImage": {"size": [40, 48]}})
+    (tmp_path / "larger.yaml").write_text(yaml.safe_dump(config))
+    command = ["benchmark", folders[0], "--data", str(tmp_path / "larger.yaml"), *QUICK]
+    assert cli.main(command) == 2
+    said = capsys.readouterr().err
+    assert "larger.yaml: makes images of 48x40, but 32x32 is measured" in said
 
 
 def test_a_speed_up_below_the_one_demanded_fails(folders, capsys):

@@ -221,6 +221,16 @@ def test_images_of_many_shapes(tmp_path):
         assert found.relative < agreement.TOLERANCE
 
 
+def test_a_model_of_one_size_refuses_another_however_many_shapes_it_had(folder):
+    pytest.importorskip("openvino")
+    predictor = create_predictor(folder, engine="openvino")
+    for count in range(1, 7):
+        images = np.zeros((count, 3, 32, 32), "float32")
+        assert [output.shape for output in predictor.outputs(images)] == [(count, 4)]
+    with pytest.raises(OctConvError, match=r"cannot run it on images of shape \[1, 3, 40, 40\]"):
+        predictor.outputs(np.zeros((1, 3, 40, 40), "float32"))
+
+
 def test_a_model_that_is_a_little_wrong_is_refused(copy):
     to_openvino.check(copy, [3, 32, 32])
     weights = copy / "openvino" / "model.bin"
@@ -395,6 +405,7 @@ def test_predict_prints_a_line_an_image(folder, tiny_data, capsys):
     [
         (["nowhere", "IMAGE"], "nowhere: no such folder"),
         (["FOLDER", "nowhere"], "nowhere: no such image or folder"),
+        (["FOLDER", ""], "'' should be a path"),
         (["FOLDER", "FOLDER"], "holds no images"),
         (["FOLDER", "IMAGE", "--precision", "int3"], "precision 'int3' should be one of"),
         (["FOLDER", "IMAGE", "--json", "nowhere/p.json"], "its folder does not exist"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import io
 import json
 import pickle
@@ -24,12 +25,20 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from paddleclas_octconv.backbones.oct_mobilenet_v1 import OctMobileNet
 from paddleclas_octconv.checkpoints import whole as checkpoints
 from paddleclas_octconv.cli import main
 from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.octavizer.build import build_octave
+from paddleclas_octconv.octavizer.options import OCTAVE
 from paddleclas_octconv.run import process
 from paddleclas_octconv.trainer import locate
 from paddleclas_octconv.weights.safe_load import load_weights
+
+NETWORKS = {
+    "OctMobileNetV1_x0_25": [*inspect.signature(OctMobileNet).parameters, "pretrained", "x"],
+    OCTAVE: [*inspect.signature(build_octave).parameters, "pretrained", "class_num"],
+}
 
 
 def cases(number: int):
@@ -162,6 +171,18 @@ def test_spoilt_override(data, good, tiny_config):
     key = data.draw(st.one_of(keys, st.text(max_size=12)))
     value = data.draw(st.one_of(JUNK.map(str), st.text(max_size=12)))
     assert_works_or_one_line(*run("train", "-c", tiny_config, "-o", f"{key}={value}"))
+
+
+@cases(80)
+@given(data=st.data())
+def test_spoilt_arch(data, tiny_config):
+    name, keys = data.draw(st.sampled_from(sorted(NETWORKS.items())))
+    key, value = data.draw(st.sampled_from(keys)), data.draw(JUNK)
+    options = [f"Arch={{name: {name}, class_num: 4}}", f"Arch.{key}={value}"]
+    if name == OCTAVE and key != "backbone":
+        options.append("Arch.backbone=MobileNetV1_x0_25")
+    overrides = [word for option in options for word in ("-o", option)]
+    assert_works_or_one_line(*run("summary", "-c", tiny_config, *overrides))
 
 
 # Lists and images

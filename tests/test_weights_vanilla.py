@@ -65,9 +65,8 @@ def test_equals_the_vanilla_network_on_constant_images(name, options):
 
 
 def test_the_names_of_the_twin_follow_the_depth_of_the_network():
-    depth = {"block_depth": [1, 2, 1, 1]}
-    keys = [*build("OctResNeXt50_32x4d", **depth).state_dict()]
-    found = {build("OctResNeXt50_32x4d", **depth).twin_key(key).split(".")[0] for key in keys}
+    net = build("OctResNeXt50_32x4d", block_depth=[1, 2, 1, 1])
+    found = {net.twin_key(key).split(".")[0] for key in net.state_dict()}
     assert found == {"conv", "bb_0_0", "bb_1_0", "bb_1_1", "bb_2_0", "bb_3_0", "out"}
 
 

@@ -11,8 +11,7 @@ from typing import Any
 
 from ..backbones.catalogue import CATALOGUE
 from ..backbones.checkpoint import implied_options
-from ..common.errors import OctConvError, traceback_wanted
-from ..common.say import one_line
+from ..common.errors import OctConvError, explained, unexpected_argument
 from ..common.suggest import suggest
 from ..patches.paddleclas_logger import silenced
 
@@ -54,29 +53,16 @@ def _check_name(name: str, arch: ModuleType) -> None:
 
 def _build(config: dict[str, Any], arch: ModuleType):
     config = copy.deepcopy(config)
+    name = config["Arch"]["name"]
     _without_pretrained(config["Arch"])
     try:
-        return arch.build_model(config, mode="eval")
-    except TypeError as error:
-        if traceback_wanted():
+        with explained(f"Arch: PaddleClas cannot build {name}"):
+            return arch.build_model(config, mode="eval")
+    except OctConvError as error:
+        argument = unexpected_argument(error)
+        if argument is None:
             raise
-        if "unexpected keyword argument" in str(error):
-            name, argument = config["Arch"]["name"], str(error).rpartition(" ")[2].strip("'")
-            raise OctConvError(f"Arch.{argument}: {name} takes no such argument") from None
-        raise _cannot_be_built(config, error) from None
-    except OctConvError:
-        raise
-    except Exception as error:
-        if traceback_wanted():
-            raise
-        raise _cannot_be_built(config, error) from None
-
-
-def _cannot_be_built(config: dict[str, Any], error: Exception) -> OctConvError:
-    name = config["Arch"]["name"]
-    return OctConvError(
-        f"Arch: PaddleClas cannot build {name}: {type(error).__name__}: {one_line(error)}"
-    )
+        raise OctConvError(f"Arch.{argument}: {name} takes no such argument") from None
 
 
 def _without_pretrained(arch: Any) -> None:

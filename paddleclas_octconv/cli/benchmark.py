@@ -11,7 +11,6 @@ import os
 import shutil
 import sys
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Sequence
 
 from prettytable import PrettyTable
@@ -25,7 +24,7 @@ from ..deploy.engines import ENGINES, PRECISIONS
 from ..measure import cases
 from ..measure.cases import FORMS, Contender, Settings, label_of
 from ..measure.rows import Row
-from .options import named_network, pixels, positive
+from .options import file_or_folder, named_network, pixels, positive
 
 if TYPE_CHECKING:
     from ..measure.benchmark import Labelled
@@ -120,12 +119,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--exports",
-        type=Path,
+        type=file_or_folder,
         metavar="DIR",
         help="keep the exported networks here, and take those that are here already",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here too")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the table here too")
+    parser.add_argument(
+        "--json", type=file_or_folder, metavar="FILE", help="write all figures here too"
+    )
+    parser.add_argument(
+        "--csv", type=file_or_folder, metavar="FILE", help="write the table here too"
+    )
     parser.add_argument(
         "--fail-below",
         type=_ratio,
@@ -152,10 +155,10 @@ def run(args: argparse.Namespace) -> int:
     engines = cases.engines_of(args.engine)
     formats = cases.formats_of(engines, args.precision, gpu=args.device == "gpu")
     _check(args, settings, engines)
-    labelled = _labelled(args) if args.data else None
     networks = [parse(text) for text in args.networks]
     reference = parse(args.vs) if args.vs else None
     sizes = _image_sizes(args, [*networks, *([reference] if reference else [])])
+    labelled = _labelled(args, sizes) if args.data else None
     contenders = _contenders(networks, reference, args, sizes[0])
     if labelled:
         _demand_trained(contenders)
@@ -302,8 +305,8 @@ def _image_sizes(args: argparse.Namespace, networks: Sequence[Contender]) -> lis
     return args.image_size or list(fixed.values())[:1] or [IMAGE_SIZE]
 
 
-def _labelled(args: argparse.Namespace) -> Labelled:
-    """The images of ``--data``."""
+def _labelled(args: argparse.Namespace, sizes: Sequence[int]) -> Labelled:
+    """The images of ``--data``, as large as those that are measured."""
     from ..config import find_config, load_config
     from ..deploy import metadata
     from ..deploy.images import Preprocess, listed
@@ -313,9 +316,16 @@ def _labelled(args: argparse.Namespace) -> Labelled:
     try:
         found = listed(config, "Eval")
         steps, decoding = metadata.transform_ops(config), metadata.decode_image(config)
-        Preprocess(steps, decoding).read(found.paths[0])
+        _, *size = Preprocess(steps, decoding).read(found.paths[0]).shape
     except OctConvError as error:
         raise OctConvError(f"--data {args.data}: {error}") from None
+    for wanted in sizes:
+        if size != [wanted, wanted]:
+            shown = "x".join(map(str, size))
+            raise OctConvError(
+                f"--data {args.data}: makes images of {shown}, but {wanted}x{wanted} is measured "
+                "(see --image-size)"
+            )
     found = found.spread(args.eval_images) if args.eval_images else found
     return Labelled([str(path) for path in found.paths], found.labels, steps, dict(decoding))
 

@@ -16,7 +16,7 @@ from ..compare.presets import PRESETS
 from ..compare.runs import read_state
 from ..deploy.engines import ENGINES
 from ..run import estimate, launch
-from .options import add_overrides, alpha, asks_for_cpu, pixels, positive
+from .options import add_overrides, alpha, asks_for_cpu, file_or_folder, pixels, positive
 
 HELP = "train, evaluate and export several networks, and report on them side by side"
 
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_overrides(parser, "set a value in every config, such as Optimizer.lr.learning_rate=0.01")
     parser.add_argument(
         "--output",
-        type=Path,
+        type=file_or_folder,
         metavar="DIR",
         help="folder of the runs and the report; called again with it, what is finished is not "
         "repeated (default: ./output/compare/<preset>)",

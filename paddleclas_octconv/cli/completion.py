@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from pathlib import Path
 from typing import Any
 
 from ..backbones.catalogue import CATALOGUE
@@ -74,6 +73,6 @@ def _completed(action: argparse.Action) -> Any:
         return {"bash": "_paddleclas_networks", "zsh": "_paddleclas_networks"}
     if action.metavar == "DIR":
         return shtab.DIRECTORY
-    if action.type in (Path, file_or_folder) or action.metavar in ("FILE", "PATH"):
+    if action.type is file_or_folder or action.metavar in ("FILE", "PATH"):
         return shtab.FILE
     return None

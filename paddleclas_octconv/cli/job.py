@@ -66,8 +66,7 @@ def prepare(mode: str, args: argparse.Namespace) -> jobs.Job:
     Raises:
         OctConvError: something is missing or malformed.
     """
-    given = {name: getattr(args, _dest(name), None) for name, _ in launch.OPTIONS}
-    options = {name: value for name, value in given.items() if value is not None}
+    options = _launch_options(args)
     launch.check(options)
     path = find_config(args.config)
     config = load_config(path, args.override)
@@ -164,13 +163,29 @@ def words(args: argparse.Namespace, command: str) -> list[str]:
     recipe = recipe_of(args)
     if recipe.image_size:
         said += ["--image-size", str(recipe.image_size)]
+    said += _flags(args, ALLOW_OPTION, "--trust-weights")
     if command != "train":
         return said + (["-o", f"Global.output_dir={recipe.output}"] if recipe.output else [])
     for name in ("epochs", "batch_size", "lr", "device", "output"):
         value = getattr(recipe, name)
         if value is not None:
             said += [f"--{name.replace('_', '-')}", str(value)]
-    return [*said, "--resume"]
+    said += _flags(args, "--allow-non-finite-loss", "--verbose")
+    if args.profiler_options:
+        said.append(f"--profiler_options={args.profiler_options}")
+    launched = _launch_options(args).items()
+    return [*said, *(f"--{name}={value}" for name, value in launched), "--resume"]
+
+
+def _flags(args: argparse.Namespace, *options: str) -> list[str]:
+    """Those of the options without a value that were given."""
+    return [option for option in options if getattr(args, option[2:].replace("-", "_"))]
+
+
+def _launch_options(args: argparse.Namespace) -> dict[str, str]:
+    """What was given of the options of ``paddle.distributed.launch``, by its name for them."""
+    given = {name: getattr(args, _dest(name), None) for name, _ in launch.OPTIONS}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _dest(option: str) -> str:

@@ -138,8 +138,10 @@ def named_network(text: str) -> tuple[str, dict[str, Any]]:
             options["backbone"] = option
             continue
         try:
+            if not key.isidentifier() or key == "name":
+                raise ValueError
             options[key] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError):
             raise OctConvError(
                 f"{text}: {option!r} should be KEY=VALUE, such as alpha=0.25"
             ) from None

@@ -15,7 +15,7 @@ from ..common.errors import OctConvError
 from ..common.files import write_atomically
 from ..common.say import say
 from ..deploy import engines
-from .options import positive
+from .options import file_or_folder, positive
 
 HELP = "classify images with an exported network"
 COLUMNS = ("file_name", "rank", "class_id", "label_name", "score", "error")
@@ -23,9 +23,14 @@ COLUMNS = ("file_name", "rank", "class_id", "label_name", "score", "error")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("folder", type=Path, metavar="DIR", help="what 'paddleclas export' wrote")
     parser.add_argument(
-        "images", type=Path, metavar="IMAGE_OR_FOLDER", help="an image, or a folder of them"
+        "folder", type=file_or_folder, metavar="DIR", help="what 'paddleclas export' wrote"
+    )
+    parser.add_argument(
+        "images",
+        type=file_or_folder,
+        metavar="IMAGE_OR_FOLDER",
+        help="an image, or a folder of them",
     )
     parser.add_argument(
         "--engine",
@@ -46,8 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch-size", type=positive, default=1, help="images at once (default: %(default)s)"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the predictions here")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write them here, a row a class")
+    parser.add_argument(
+        "--json", type=file_or_folder, metavar="FILE", help="write the predictions here"
+    )
+    parser.add_argument(
+        "--csv", type=file_or_folder, metavar="FILE", help="write them here, a row a class"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

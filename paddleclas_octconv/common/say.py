@@ -6,6 +6,8 @@ import contextlib
 import sys
 from typing import IO
 
+_LENGTH = 300  # of what is told of another library's error, whose end says most
+
 
 def say(message: str, output: IO[str] | None = None) -> None:
     """Print ``paddleclas: message`` at once, on standard error or into a file, if it can be."""
@@ -16,6 +18,13 @@ def say(message: str, output: IO[str] | None = None) -> None:
 def one_line(error: object) -> str:
     """The message of an error as one line."""
     return " ".join(str(error).split())
+
+
+def described(error: Exception) -> str:
+    """The kind and the message of an error of another library, without Paddle's place in C++."""
+    message = one_line(error)
+    message = message.rpartition("[Hint")[0] or message
+    return f"{type(error).__name__}: {message[-_LENGTH:].strip()}"
 
 
 def say_error(error: object) -> None:

@@ -132,10 +132,9 @@ def make(options: Options) -> Plan:
     world = len(options.gpus.split(",")) if options.gpus else 1
     if plan.output.exists() and not plan.output.is_dir():
         raise OctConvError(f"--output {plan.output}: is a file; give a folder")
-    kept = {
-        (run["model"], run["seed"]): run_name
-        for run_name, run in (read_manifest(plan.output) or {"runs": {}})["runs"].items()
-    }
+    manifest = read_manifest(plan.output)
+    kept_runs = _runs(plan.output, manifest) if manifest else []
+    kept = {(run.model, run.seed): run.name for run in kept_runs}
     for name, config in configs.items():
         changed = _changed(config, plan)
         for seed in options.seeds or [int(changed["Global"].get("seed") or 0)]:
@@ -143,7 +142,10 @@ def make(options: Options) -> Plan:
             new_name = f"{name}-seed{seed}" if options.seeds else name
             run_name = kept.get((name, seed), new_name)
             plan.runs.append(_run(plan, run_name, name, seed, changed, world))
-    _check_output(plan)
+    if manifest:
+        _check_kept(plan, kept_runs, manifest["preset"])
+    elif plan.output.is_dir() and any(plan.output.iterdir()):
+        raise OctConvError(f"--output {plan.output}: holds something else; give an empty folder")
     return plan
 
 
@@ -198,6 +200,10 @@ def load_runs(folder: Path) -> list[Run]:
     manifest = read_manifest(folder)
     if manifest is None:
         raise OctConvError(f"--output {folder}: holds no comparison")
+    return _runs(folder, manifest)
+
+
+def _runs(folder: Path, manifest: dict[str, Any]) -> list[Run]:
     return [
         Run(
             name,
@@ -335,17 +341,11 @@ def _divisor(number: int, most: int) -> int:
     return max(n for n in range(1, max(1, most) + 1) if number % n == 0)
 
 
-def _check_output(plan: Plan) -> None:
+def _check_kept(plan: Plan, kept_runs: Sequence[Run], preset: str | None) -> None:
     """A folder belongs to one comparison, to which models and seeds can be added."""
     folder = plan.output
-    manifest = read_manifest(folder)
-    if manifest is None:
-        if folder.is_dir() and any(folder.iterdir()):
-            raise OctConvError(f"--output {folder}: holds something else; give an empty folder")
-        return
-    kept_runs = load_runs(folder)
     models = list(dict.fromkeys(kept.model for kept in kept_runs))
-    same_preset = plan.options.preset and plan.options.preset == manifest["preset"]
+    same_preset = plan.options.preset and plan.options.preset == preset
     if not same_preset and not {run.model for run in plan.runs} & set(models):
         raise OctConvError(
             f"--output {folder}: belongs to a comparison of {', '.join(models)}; "

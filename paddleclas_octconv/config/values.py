@@ -130,6 +130,7 @@ _RULES: dict[str, _Rule] = {
     "Arch.name": _Rule(_is_path, "the name of a network"),
     "Arch.class_num": _or_null(_whole(1, MOST_CLASSES)),
     "Arch.conv_bias": _FLAG,
+    "Arch.scale": _Rule(lambda value: is_number(value) and value > 0, "a number above 0"),
     "Arch.small_images": _FLAG,
     "Arch.use_sync_bn": _or_null(_FLAG),
     "Optimizer.lr.learning_rate": _number(0),

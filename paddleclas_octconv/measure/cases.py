@@ -113,10 +113,14 @@ def formats_of(
     found = []
     for name in engines:
         engine = engine_of(name)
-        able = [precision for precision in wanted if precision in _measurable(name, gpu)]
+        measurable = _measurable(name, gpu)
+        able = [precision for precision in wanted if precision in measurable]
         if not able:
             engine.demand_precision(wanted[0])
-            raise OctConvError(f"precision {wanted[0]!r}: not measured with the engine {name}")
+            raise OctConvError(
+                f"precision {wanted[0]!r} on a {'GPU' if gpu else 'CPU'}: "
+                f"the engine {name} is measured in {', '.join(measurable)}"
+            )
         found += [(name, precision) for precision in able]
     return found
 

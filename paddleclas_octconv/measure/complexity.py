@@ -6,8 +6,9 @@ import math
 from typing import Any, NamedTuple, Sequence
 
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 
+from ..common.errors import explained
 from ..layers import Octave, OctaveLayer, OctConv2D
 from ..weights.network import state_of
 
@@ -40,6 +41,9 @@ def measure(network: nn.Layer, image_shape: tuple[int, int, int] = (3, 224, 224)
     Args:
         network: any network of Paddle.
         image_shape: channels, height and width.
+
+    Raises:
+        OctConvError: the network takes no image of that shape.
     """
     parameters = vanilla_parameters = sum(p.size for p in network.parameters() if p.trainable)
     multiply_adds = vanilla_multiply_adds = 0
@@ -59,8 +63,7 @@ def measure(network: nn.Layer, image_shape: tuple[int, int, int] = (3, 224, 224)
     training = network.training
     network.eval()
     try:
-        with paddle.no_grad():
-            network(paddle.zeros([1, *image_shape]))
+        pass_through(network, paddle.zeros([1, *image_shape]))
     finally:
         for hook in hooks:
             hook.remove()
@@ -68,6 +71,18 @@ def measure(network: nn.Layer, image_shape: tuple[int, int, int] = (3, 224, 224)
             network.train()
     total = sum(value.size for value in state_of(network).values())
     return Complexity(parameters, total, multiply_adds, vanilla_parameters, vanilla_multiply_adds)
+
+
+def pass_through(network: nn.Layer, images: Tensor) -> None:
+    """Let images, (N, C, H, W), pass, for what hooks on the layers see.
+
+    Raises:
+        OctConvError: the network takes none of their shape.
+    """
+    name = getattr(network, "arch_name", type(network).__name__)
+    shape = "x".join(map(str, images.shape[1:]))
+    with paddle.no_grad(), explained(f"{name} cannot take images of {shape}"):
+        network(images)
 
 
 def whole_layers(network: nn.Layer) -> list[tuple[str, nn.Layer]]:

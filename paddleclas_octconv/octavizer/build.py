@@ -11,7 +11,7 @@ from typing import Any, Callable, Mapping, Sequence
 from paddle import nn
 
 from ..backbones.catalogue import CATALOGUE
-from ..common.errors import OctConvError
+from ..common.errors import OctConvError, unexpected_argument
 from ..common.suggest import suggest
 from ..weights import VANILLA
 from ..weights.pretrained import load_pretrained
@@ -24,6 +24,7 @@ NOT_FOR_THE_NETWORK = ("infer_add_softmax",)
 
 def build_octave(
     networks: ModuleType,
+    /,
     backbone: str | Mapping[str, Any] | None = None,
     alpha: float | Sequence[float] = 0.5,
     input_size: int | Sequence[int] = 224,
@@ -107,9 +108,10 @@ def _call(function: Callable[..., nn.Layer], name: str, options: dict[str, Any])
     try:
         network = function(**options)
     except TypeError as error:
-        if "unexpected keyword argument" not in str(error):
+        option = unexpected_argument(error)
+        if option is None:
             raise
-        raise _unknown(str(error).rpartition(" ")[2].strip("'"), name) from None
+        raise _unknown(option, name) from None
     # Most networks of PaddleClas take whatever they are given, and ignore it.
     accepted = set(_parameters(function))
     classes: tuple[Any, ...] = type(network).__mro__

@@ -6,6 +6,7 @@ import fnmatch
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
+from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
 
 OCTAVE = "Octave"  # the name in PaddleClas's registry
@@ -50,6 +51,7 @@ class Options:
     pool_stride: bool = False
 
     def __post_init__(self) -> None:
+        check_alpha(self.alpha, None)
         _check(self.stem, "stem", 0)
         _check(self.max_stride, "max_stride", 1)
         _check(self.min_size, "min_size", 1)
@@ -58,7 +60,9 @@ class Options:
         sides = self.sides
         for side in sides:
             _check(side, "input_size", 1)
-        if not all(isinstance(pattern, str) for pattern in self.patterns):
+        if not isinstance(self.plain, (str, list, tuple)) or not all(
+            isinstance(pattern, str) for pattern in self.patterns
+        ):
             raise OctConvError(
                 f"plain must be a name of convolutions, or a list of names, got {self.plain!r}"
             )

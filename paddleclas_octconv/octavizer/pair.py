@@ -154,6 +154,9 @@ def make(
 
 def join(pair: Pair) -> Tensor:
     """One tensor with the channels in the vanilla order, the low ones upsampled."""
+    if pair.dtype == paddle.bool:  # Paddle interpolates no masks
+        numbers = (paddle.cast(x, "int32") for x in (pair.high, pair.low))
+        return paddle.cast(join(pair.like(*numbers)), "bool")
     layout = pair.layout
     joined = paddle.concat(
         [pair.high, up2_to(pair.low, pair.high, pair.data_format)], axis=pair.channel_axis

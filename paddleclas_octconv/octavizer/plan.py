@@ -16,8 +16,8 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
-from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
+from ..common.say import described
 from .layout import Layout, low_mask
 from .options import Options
 from .pair import Pair, convert, join, make
@@ -194,12 +194,10 @@ class _Trial(Planner, Listener):
                 self._begin()
                 self._run()
         except Exception as error:
-            what = " ".join(str(error).split())
-            what = what.rpartition("[Hint")[0] or what
             height, width = self.options.sides
             raise OctConvError(
                 f"{kind} does not run on images of {height}x{width} (input_size): "
-                f"{type(error).__name__}: {what[-300:]}"
+                f"{described(error)}"
             ) from None
         if not self.found.convs:
             raise OctConvError(f"{kind} has no 2-D convolutions, so nothing of it can be octave")
@@ -211,7 +209,6 @@ class _Trial(Planner, Listener):
         strides = {conv.name: self._stride(conv) for conv in convs}
         free = [conv for conv in convs[options.stem :] if min(conv.size) >= options.min_size]
         stages = sorted({strides[conv.name] for conv in free})
-        check_alpha(options.alpha, None)
         alphas: dict[int, Any] = dict.fromkeys(stages, options.alpha)
         if isinstance(options.alpha, (list, tuple)):
             if len(options.alpha) != len(stages):

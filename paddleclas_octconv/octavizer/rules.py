@@ -232,7 +232,7 @@ _OPERATORS = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow"]
 
 _ELEMENTWISE = """
     add subtract multiply divide maximum minimum fmax fmin pow floor_divide remainder mod where
-    lerp less_than less_equal greater_than greater_equal
+    lerp less_than less_equal greater_than greater_equal equal not_equal
 """.split()  # noqa: SIM905
 
 
@@ -240,7 +240,7 @@ _ELEMENTWISE = """
     *_ELEMENTWISE,
     *(f"__{name}__" for name in _OPERATORS),
     *(f"__r{name}__" for name in _OPERATORS),
-    *(f"__{name}__" for name in ["lt", "le", "gt", "ge"]),
+    *(f"__{name}__" for name in ["lt", "le", "gt", "ge", "eq", "ne"]),
 )
 def _elementwise(function: Function, arguments: Arguments) -> Pair:
     """Element by element of several maps, some of which may be plain."""
@@ -416,8 +416,9 @@ def _getitem(function: Function, arguments: Arguments) -> Any:
     if x.layout.is_view:
         raise Unknown("of channels viewed as groups")
     index = list(index) if isinstance(index, tuple) else [index]
-    if Ellipsis in index:
-        at = index.index(Ellipsis)
+    # By identity: pairs in an index compare element by element.
+    at = next((number for number, part in enumerate(index) if part is Ellipsis), None)
+    if at is not None:
         index[at : at + 1] = [slice(None)] * (5 - len(index))
     index += [slice(None)] * (4 - len(index))
     channels = index[x.channel_axis]
@@ -455,12 +456,13 @@ def _setitem(function: Function, arguments: Arguments) -> None:
     x, index, value = arguments.values()
     if not isinstance(x, Pair):
         raise Unknown("of a plain tensor to a pair")
+    index = without_pairs(index)  # a mask
     sliced: Any = x
     parts = list(index) if isinstance(index, tuple) else [index]
     channels = parts[1] if len(parts) > 1 else slice(None)
     others = [part for number, part in enumerate(parts) if number != 1]
     is_slice = isinstance(channels, slice) and channels.step in (None, 1)
-    if x.channel_axis == 1 and is_slice and all(part == slice(None) for part in others):
+    if x.channel_axis == 1 and is_slice and all(map(_is_all, others)):
         start, stop, _ = channels.indices(x.layout.channels)
         if isinstance(value, Pair) or is_tensor(value):
             pieces = [sliced[:, :start]] if start else []
@@ -684,6 +686,10 @@ def _identity(function: Function, arguments: Arguments) -> Any:
     return _first(arguments)
 
 
+def _is_all(index: Any) -> bool:
+    return isinstance(index, slice) and index == slice(None)  # a tensor compares its elements
+
+
 def _axis(axis: Any, ndim: int) -> int:
     return axis % ndim if isinstance(axis, int) else -1
 
@@ -732,6 +738,8 @@ _SPECIAL = [
             "le",
             "gt",
             "ge",
+            "eq",
+            "ne",
             "getitem",
             "setitem",
             "bool",

@@ -11,6 +11,7 @@ from paddle import nn
 
 from ..layers import OctBNActConvLayer, OctConvBNLayer
 from ..layers.octave import pool2, up2_to
+from ..measure.complexity import pass_through
 from ..octavizer.convert import OctavizedBatchNorm2D
 from .trace import is_pair
 
@@ -28,7 +29,11 @@ class Stage(NamedTuple):
 
 
 def stages(network: nn.Layer, image: paddle.Tensor) -> list[Stage]:
-    """The pairs that an image, (1, C, H, W), leaves in a network: the last of each resolution."""
+    """The pairs that an image, (1, C, H, W), leaves in a network: the last of each resolution.
+
+    Raises:
+        OctConvError: the network takes no image of that shape.
+    """
     found: dict[tuple, Stage] = {}
 
     def keep(name: str):
@@ -46,8 +51,7 @@ def stages(network: nn.Layer, image: paddle.Tensor) -> list[Stage]:
     ]
     network.eval()
     try:
-        with paddle.no_grad():
-            network(image)
+        pass_through(network, image)
     finally:
         for hook in hooks:
             hook.remove()

@@ -6,11 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import paddle
 from paddle import Tensor, nn
 
 from ..layers import Octave, OctaveLayer
-from ..measure.complexity import multiply_adds_of, whole_layers
+from ..measure.complexity import multiply_adds_of, pass_through, whole_layers
 from ..octavizer.pair import Pair
 from ..weights.network import state_of
 
@@ -44,6 +43,9 @@ def trace(network: nn.Layer, image: Tensor) -> list[Step]:
     """Let one image, (1, C, H, W), pass, and write down what every layer does to it.
 
     An activation that takes both branches, one after the other, is one step.
+
+    Raises:
+        OctConvError: the network takes no image of that shape.
     """
     steps: list[Step] = []
     seen: set[int] = set()
@@ -71,8 +73,7 @@ def trace(network: nn.Layer, image: Tensor) -> list[Step]:
     hooks = [layer.register_forward_post_hook(hook(name)) for name, layer in whole_layers(network)]
     network.eval()
     try:
-        with paddle.no_grad():
-            network(image)
+        pass_through(network, image)
     finally:
         for each in hooks:
             each.remove()

@@ -142,7 +142,7 @@ class OpenVINOPredictor(Predictor):
         import openvino
 
         key: tuple[tuple[int, ...] | None, int] = (shape, streams)
-        if key not in self._queues and len(self._queues) >= _SHAPES:
+        if key not in self._queues and len(self._queues) >= _SHAPES and self._takes_any(shape):
             key = (None, streams)
         if key not in self._queues:
             network = self._network if key[0] is None else self._reshaped(shape)
@@ -154,6 +154,13 @@ class OpenVINOPredictor(Predictor):
             self._queues[key] = openvino.AsyncInferQueue(compiled, streams)
             self._queues[key].set_callback(_keep)
         return self._queues[key]
+
+    def _takes_any(self, shape: tuple[int, ...]) -> bool:
+        """Whether the network as it was read takes images of a shape: some have a fixed size."""
+        import openvino
+
+        allowed = self._network.inputs[0].get_partial_shape()
+        return allowed.compatible(openvino.PartialShape(list(shape)))
 
     def _reshaped(self, shape: tuple[int, ...]) -> Any:
         network = self._network.clone()
