@@ -19,7 +19,7 @@ from .backbones.catalogue import CATALOGUE
 from .backbones.checkpoint import implied_options
 from .common.errors import OctConvError, explained, unexpected_argument
 from .common.suggest import suggest
-from .octavizer.options import OCTAVE, vanilla_of
+from .octavizer.options import NOT_FOR_THE_NETWORK, OCTAVE, vanilla_of
 
 if TYPE_CHECKING:
     from paddle import nn
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 COPIES = ("ppcls", "paddleclas.ppcls")
 _OF_OCTAVES = ("alpha", "conv_bias", "small_images")  # options that vanilla networks lack
 _CLASSES = ("num_classes", "n_classes", "nb_classes", "classes", "num_class", "class_number")
-# Keys of Arch that PaddleClas's exporter reads there, and its own networks ignore.
-_NOT_FOR_THE_NETWORK = ("infer_add_softmax",)
 
 
 def build(name: str, **options: Any) -> nn.Layer:
@@ -148,7 +146,7 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable[..., nn.La
         from .backbones.frozen import freeze
         from .backbones.pretrained import load
 
-        given = {key: kwargs[key] for key in kwargs if key not in _NOT_FOR_THE_NETWORK}
+        given = {key: kwargs[key] for key in kwargs if key not in NOT_FOR_THE_NETWORK}
         for option in given:
             if option not in accepted:
                 raise OctConvError(f"{name} has no option {option!r}{_near(option, accepted)}")

@@ -42,6 +42,18 @@ def run_cli(*args, **options) -> subprocess.CompletedProcess:
     return run_python("-m", "paddleclas_octconv", *args, **options)
 
 
+@pytest.fixture
+def call_cli(capsys):
+    """Runs a command of the package in this process, for those that start no other."""
+    from paddleclas_octconv.cli import main
+
+    def call(*args) -> subprocess.CompletedProcess:
+        code = main([str(word) for word in args])
+        return subprocess.CompletedProcess(args, code, *capsys.readouterr())
+
+    return call
+
+
 def error_line(stderr: str) -> str:
     """The one line that bad input ends in; fails where there is another or a traceback."""
     lines = [line for line in stderr.splitlines() if line.startswith("paddleclas: error: ")]

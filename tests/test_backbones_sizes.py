@@ -8,7 +8,7 @@ from pathlib import Path
 import paddle
 import pytest
 from backbones import KINDS, NAMES, build, twin
-from conftest import error_line, run_cli
+from conftest import error_line
 
 from paddleclas_octconv import list_models
 from paddleclas_octconv.backbones.catalogue import CATALOGUE
@@ -138,8 +138,8 @@ def test_lists_of_another_length_are_refused(option):
 # paddleclas models
 
 
-def test_models_prints_a_line_for_each_backbone():
-    done = run_cli("models", "OctMobileNetV1", "OctResNet26", "--image-size", "224")
+def test_models_prints_a_line_for_each_backbone(call_cli):
+    done = call_cli("models", "OctMobileNetV1", "OctResNet26", "--image-size", "224")
     header, first, second = done.stdout.splitlines()
     assert header.split() == ["params", "mult-adds", "vanilla", "ratio", "vanilla", "twin"]
     assert first.split()[0] == "OctResNet26"
@@ -147,16 +147,16 @@ def test_models_prints_a_line_for_each_backbone():
     assert done.returncode == 0
 
 
-def test_the_documentation_has_what_models_prints():
-    printed = run_cli("models").stdout.splitlines()
+def test_the_documentation_has_what_models_prints(call_cli):
+    printed = call_cli("models").stdout.splitlines()
     documented = (Path(__file__).parents[1] / "docs" / "models.md").read_text(encoding="utf-8")
     assert len(printed) == len(NAMES) + 1
     assert max(map(len, printed)) <= 80
     assert "\n".join(f"    {line}" for line in printed) in documented
 
 
-def test_models_takes_patterns_and_python_has_them_too():
-    done = run_cli("models", "*mobilenetv2_X*", "OctResNet26")
+def test_models_takes_patterns_and_python_has_them_too(call_cli):
+    done = call_cli("models", "*mobilenetv2_X*", "OctResNet26")
     names = [line.split()[0] for line in done.stdout.splitlines()[1:]]
     assert names == ["OctResNet26", *list_models("octmobilenetv2_x*")]
     assert len(names) == 4 and list_models() == list(NAMES)
@@ -177,9 +177,11 @@ def test_the_whole_table_of_counts_is_that_of_the_networks(name):
     assert COUNTS[name] == counts_of(name)
 
 
-def test_models_prints_json():
+def test_models_prints_json(call_cli):
     name = "OctMobileNetV2_x0_5"
-    done = run_cli("models", name, "--json", "--image-size", "65x96", "--alpha", "0.25,0,0.5,0.5,0")
+    done = call_cli(
+        "models", name, "--json", "--image-size", "65x96", "--alpha", "0.25,0,0.5,0.5,0"
+    )
     [row] = json.loads(done.stdout)
     expected = measure(
         build(name, class_num=1000, alpha=[0.25, 0, 0.5, 0.5, 0]), (3, 65, 96)
@@ -201,10 +203,16 @@ def test_models_prints_json():
             ["OctResNet50", "--alpha", "0.5,0.5"],
             "OctResNet50: alpha must be a number in [0, 1), or a list of 4 of them",
         ),
+        (["Octave:ResNet18,name=5"], "Octave:ResNet18,name=5: 'name=5' should be KEY=VALUE"),
+        (["Octave:ResNet18,alpha={[]:1}"], "Octave:ResNet18,alpha={[]:1}: 'alpha={[]:1}' should"),
+        (
+            ["Octave:ResNet18,lr_mult_list=5"],
+            "Octave:ResNet18,lr_mult_list=5: Octave cannot be built: AssertionError: lr_mult_list",
+        ),
         (["OctResNet50", "--alpha", "0.001"], "OctResNet50: alpha=0.001 leaves the low branch"),
     ],
 )
-def test_models_refuses_bad_input_in_one_line(args, message):
-    done = run_cli("models", *args)
+def test_models_refuses_bad_input_in_one_line(call_cli, args, message):
+    done = call_cli("models", *args)
     assert done.returncode == 2
     assert error_line(done.stderr).startswith(f"paddleclas: error: {message}")

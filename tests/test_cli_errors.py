@@ -42,14 +42,15 @@ def run(tmp_path, monkeypatch, capsys):
             ["train", "-c", "C", "-o", "Arch.alpha=2"],
             "Arch.alpha: alpha must be a number in",
         ),
+        (
+            ["train", "-c", "C", "-o", "Global.pretrained_model=http://[x/a.pdparams"],
+            "Global.pretrained_model: http://[x/a.pdparams: is no address: ",
+        ),
         (["summary", "-c", "C", "-o", "Arch.scale=0"], "Arch.scale: 0 should be a number above 0"),
         (
             ["summary", "-c", "C", "-o", "Global.image_shape=[1, 32, 32]"],
             "cannot take images of 1x32x32: ",
         ),
-        (["models", "Octave:ResNet18,name=5"], "'name=5' should be KEY=VALUE"),
-        (["models", "Octave:ResNet18,alpha={[]: 1}"], "'alpha={[]: 1}' should be KEY=VALUE"),
-        (["models", "Octave:ResNet18,lr_mult_list=5"], "cannot be built: AssertionError: lr_mult"),
         (["train", "-c", "C", "-o", f"Arch.class_num={CLASS_NUM - 1}"], "train.txt:4: label 3"),
         (["eval", "-c", "C"], "holds no trained weights: train first, or give some with -o"),
         (["export", "-c", "C"], "holds no trained weights"),

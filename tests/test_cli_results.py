@@ -52,8 +52,8 @@ def test_infer_prints_a_table_or_json_or_csv(trained, tiny_config, tiny_data):
     assert "class_ids" not in table
 
 
-def test_json_and_csv_exclude_each_other(tiny_config):
-    result = run_cli("infer", "-c", tiny_config, "--json", "--csv")
+def test_json_and_csv_exclude_each_other(tiny_config, call_cli):
+    result = call_cli("infer", "-c", tiny_config, "--json", "--csv")
     assert result.returncode == 2 and "not allowed with" in result.stderr
 
 
@@ -65,12 +65,13 @@ def test_what_is_no_class_is_printed_as_it_is(capsys):
     assert evaluation.HELP
 
 
-def test_summary_as_json_and_in_a_narrow_terminal(tiny_config):
-    found = json.loads(run_cli("summary", "-c", tiny_config, "--json").stdout)
+def test_summary_as_json_and_in_a_narrow_terminal(tiny_config, call_cli, monkeypatch):
+    found = json.loads(call_cli("summary", "-c", tiny_config, "--json").stdout)
     assert found["input"] == [3, 32, 32]
     assert sum(layer["parameters"] for layer in found["layers"]) == found["total_parameters"]
     assert any(layer["low"] for layer in found["layers"])
-    larger = json.loads(run_cli("summary", "-c", tiny_config, "--json", "--image-size", 64).stdout)
+    larger = json.loads(call_cli("summary", "-c", tiny_config, "--json", "--image-size", 64).stdout)
     assert larger["multiply_adds"] > 3.9 * found["multiply_adds"]
-    table = run_cli("summary", "-c", tiny_config, COLUMNS="80").stdout
+    monkeypatch.setenv("COLUMNS", "80")
+    table = call_cli("summary", "-c", tiny_config).stdout
     assert max(map(len, table.splitlines())) <= 80

@@ -151,9 +151,14 @@ def test_visualdl_overlays_the_runs(folder, results):
     ]
 
 
-def test_a_finished_run_is_not_repeated(folder, results):
+def test_a_finished_run_is_not_repeated(folder, results, call_cli, monkeypatch):
     before = {path: path.stat().st_mtime_ns for path in (folder / "output/runs").rglob("*.log")}
-    again = run_cli(*ARGUMENTS, cwd=folder)
+    steady = json.loads((folder / "output/latency.json").read_text())
+    for each in steady["latencies"].values():
+        each["busy"] = False  # as these tests keep the machine
+    (folder / "output/latency.json").write_text(json.dumps(steady))
+    monkeypatch.chdir(folder)
+    again = call_cli(*ARGUMENTS)
     assert again.returncode == 0
     assert "finished before: oct, vanilla" in again.stderr
     assert before == {path: path.stat().st_mtime_ns for path in before}

@@ -22,3 +22,11 @@ def test_broken_version_is_told_with_what_breaks_and_what_to_take(version):
 @pytest.mark.parametrize("version", ["2.5.0", "3.4.0", "0.0.0"])
 def test_other_version_is_untested(version):
     assert "not tested" in paddle_warning(version)
+
+
+def test_scikit_learn_beside_paddle_2_is_told(monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "1.5.2")
+    assert "pip install 'scikit-learn<1.5'" in paddle_warning("2.6.2")
+    assert paddle_warning("3.2.2") is None
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "1.4.2")
+    assert paddle_warning("2.6.2") is None

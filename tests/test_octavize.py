@@ -417,6 +417,53 @@ def test_what_fails_on_pairs_takes_tensors():
     assert network(images(1, 3, 16, 16)).shape == [1, 8, 16, 16]
 
 
+def test_what_fails_on_pairs_in_training_alone_takes_tensors():
+    class Foreign:
+        def __call__(self, x):
+            return paddle.nn.functional.relu(x)
+
+    class Block(nn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.act = nn.Conv2D(8, 8, 3, padding=1), Foreign()
+
+        def forward(self, x):
+            x = self.conv(paddle.concat([x, x]))
+            return self.act(x) if self.training else x
+
+    stem = nn.Conv2D(3, 8, 3, padding=1)
+    network = nn.Sequential(stem, Block(), nn.Conv2D(8, 8, 1), nn.Conv2D(8, 8, 1))
+    octavize(network, 0.5, input_size=32)
+    assert isinstance(network[2], OctavizedConv2D) and not isinstance(network[1].conv, OctConv2D)
+    assert list(network.octave_report.opaque) == ["1"]
+    assert network(images(1, 3, 16, 16)).shape == [2, 8, 16, 16]
+
+
+def test_kernels_that_are_computed_or_shared_stay_plain():
+    convs = [nn.Conv2D(8, 8, 3, padding=1) for _ in range(6)]
+    nn.utils.weight_norm(convs[1])
+    convs[3].weight = convs[2].weight
+    network = nn.Sequential(nn.Conv2D(3, 8, 3, padding=1), *convs)
+    octavize(network, 0.5, input_size=32)
+    made = [isinstance(conv, OctavizedConv2D) for conv in convs]
+    assert made == [True, False, False, False, True, True]
+    network(images(1, 3, 16, 16)).sum().backward()
+    assert convs[3].weight is convs[2].weight and convs[1].weight_g.grad is not None
+    assert "another layer has the same weight" in str(network.octave_report)
+
+
+def test_an_argument_has_the_name_that_it_had():
+    class Named(Odd):
+        def forward(self, inputs):
+            return super().forward(inputs)
+
+    network, x = octavize(Named()), images(1, 3, 64, 64)
+    network.eval()
+    np.testing.assert_array_equal(network(inputs=x).numpy(), network(x).numpy())
+    with pytest.raises(TypeError, match="inputs"):
+        network(x=x)
+
+
 # Bad input
 
 

@@ -57,12 +57,12 @@ def test_bad_input_ends_in_one_line(config, fetched_trainer, tmp_path):
     assert message in error_line(done.stderr)
 
 
-def test_models_and_summary_know_it(config):
-    done = run_cli("models", "Octave:PPLCNet_x0_25", "--json")
+def test_models_and_summary_know_it(config, call_cli):
+    done = call_cli("models", "Octave:PPLCNet_x0_25", "--json")
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)
     assert row["twin"] == "PPLCNet_x0_25" and row["ratio"] < 0.7
-    done = run_cli("summary", "-c", config)
+    done = call_cli("summary", "-c", config)
     assert done.returncode == 0, done.stderr
     assert "OctavizedConv2D" in done.stdout
 

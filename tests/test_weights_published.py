@@ -11,6 +11,7 @@ from backbones import assert_close, build, few_blocks, images, settle
 from mxnet_files import archive, drawn, logits, params, picture, published, spelt
 
 from paddleclas_octconv.backbones.catalogue import CATALOGUE
+from paddleclas_octconv.backbones.counts import COUNTS
 from paddleclas_octconv.cli import main
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.weights import published as table
@@ -220,3 +221,11 @@ def test_weights_of_another_network_end_in_one_line(
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and message in said
     assert not (tmp_path / "out.pdparams").exists()
+
+
+def test_what_the_table_says_of_networks_is_what_they_are():
+    for name, numbers in table._NUMBERS.items():
+        assert numbers == COUNTS[name].total_parameters
+        network = CATALOGUE[name].load()
+        stages = (network.octave_stages, network.plain_stages)
+        assert table._STAGES.get(name.partition("_")[0], (3, 1)) == stages

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Measures octavised networks beside the vanilla ones on an idle machine: OpenVINO and Paddle
-# Inference, batch 1 and 8, in turns, one thread. OpenVINO: pip install openvino 'numpy==1.24.4'.
+# Inference, batch 1 and 8, in turns, one thread; in an environment with the extra [openvino].
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
+from typing import Any
 
 from paddle import nn
 
@@ -10,6 +11,19 @@ from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
 from ..layers import DataFormat, Order, join
 from ..weights.match import cut_if_vanilla
+
+
+def check_of_five(**lists: Any) -> None:
+    """Check lists with a value for the stem and each of the four stages of a ResNet.
+
+    Raises:
+        OctConvError: one is something else.
+    """
+    for name, values in lists.items():
+        if not isinstance(values, (list, tuple)) or len(values) != 5:
+            raise OctConvError(
+                f"{name} must be a list of 5, for the stem and the 4 stages, got {values!r}"
+            )
 
 
 class OctBackbone(nn.Layer):

@@ -14,7 +14,6 @@ from typing import Any
 from paddle import ParamAttr, Tensor, nn, transpose
 from paddle.nn.initializer import Uniform
 
-from ..common.errors import OctConvError
 from ..layers import (
     Channels,
     ConvBNLayer,
@@ -26,7 +25,7 @@ from ..layers import (
     add,
     join,
 )
-from .base import OctBackbone, last_blocks
+from .base import OctBackbone, check_of_five, last_blocks
 
 
 class PreActBottleneckBlock(Reparameterizable):
@@ -107,11 +106,7 @@ class OctPreResNet(OctBackbone):
         return_stages=None,
     ) -> None:
         super().__init__(class_num)
-        for name, values in (("lr_mult_list", lr_mult_list), ("stride_list", stride_list)):
-            if not isinstance(values, (list, tuple)) or len(values) != 5:
-                raise OctConvError(
-                    f"{name} must be a list of 5, for the stem and the 4 stages, got {values!r}"
-                )
+        check_of_five(lr_mult_list=lr_mult_list, stride_list=stride_list)
         self.data_format = data_format
         options: dict[str, Any] = dict(conv_bias=conv_bias, data_format=data_format)
         self.stem = nn.Sequential(

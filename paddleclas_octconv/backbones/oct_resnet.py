@@ -15,7 +15,6 @@ from typing import Any
 from paddle import ParamAttr, Tensor, nn, transpose
 from paddle.nn.initializer import Uniform
 
-from ..common.errors import OctConvError
 from ..layers import (
     Channels,
     ConvBNLayer,
@@ -28,7 +27,7 @@ from ..layers import (
     grouped_order,
     join,
 )
-from .base import OctBackbone, last_blocks, old_names
+from .base import OctBackbone, check_of_five, last_blocks, old_names
 
 
 class BottleneckBlock(nn.Layer):
@@ -114,11 +113,7 @@ class OctResNet(OctBackbone):
     ) -> None:
         super().__init__(class_num)
         self.block_depth, self.cardinality = block_depth, cardinality
-        for name, values in (("lr_mult_list", lr_mult_list), ("stride_list", stride_list)):
-            if not isinstance(values, (list, tuple)) or len(values) != 5:
-                raise OctConvError(
-                    f"{name} must be a list of 5, for the stem and the 4 stages, got {values!r}"
-                )
+        check_of_five(lr_mult_list=lr_mult_list, stride_list=stride_list)
         self.data_format = data_format
         options: dict[str, Any] = dict(conv_bias=conv_bias, data_format=data_format)
         self.stem = nn.Sequential(

@@ -17,6 +17,7 @@ HELP = "cut a vanilla network's weights into octave weights, or convert those of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument(
         "source",
         type=file_or_folder,

@@ -20,7 +20,7 @@ class OctConvError(ValueError):
 
 
 def traceback_wanted() -> bool:
-    """Whether the user wants to see how an error came about (``TRACEBACK=1``)."""
+    """Whether the user wants to see how an error came about (`TRACEBACK` is set to 1)."""
     return os.environ.get(TRACEBACK) == "1"
 
 

@@ -1,8 +1,9 @@
 """Files: read only where they are files, whole whenever they exist, and their hashes.
 
-Every command that takes the path of a file reads and writes it through here, so that whatever a
-path turns out to be (a pipe, a device, a folder, something that may not be read, a full disk) ends
-in one line that names the option or key.
+Commands read and write text that users name through here, so that whatever a path turns out to be
+(a pipe, a device, a folder, something that may not be read, a full disk) ends in one line that
+names the option or key. Readers of weights and images ask `why_no_file`, and have bounds of their
+own.
 """
 
 from __future__ import annotations

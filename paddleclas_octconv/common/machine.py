@@ -93,10 +93,24 @@ def paddle_version() -> str | None:
 
 def paddle_warning(version: str) -> str | None:
     """What to expect of a version of Paddle, in one line; None of one that is tested."""
+    if version.startswith("2.") and _scikit_learn() >= (1, 5):
+        return (
+            f"Paddle {version} beside scikit-learn 1.5 or newer ends in a segmentation fault: "
+            "pip install 'scikit-learn<1.5'"
+        )
     if version in TESTED:
         return None
     what = _BROKEN.get(version, "it is not tested with this package")
     return f"Paddle {version}: {what}; take {TESTED[-1]}, or {TESTED[0]}"
+
+
+def _scikit_learn() -> tuple[int, ...]:
+    """The first two numbers of its version; none where it is not installed."""
+    try:
+        numbers = metadata.version("scikit-learn").split(".")[:2]
+    except metadata.PackageNotFoundError:
+        return ()
+    return tuple(int(number) for number in numbers if number.isdigit())
 
 
 def has_paddle() -> bool:

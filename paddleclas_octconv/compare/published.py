@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..config import find_config, load_config
+from ..config.dotted import get
 
 
 class Published(NamedTuple):
@@ -47,13 +48,5 @@ def figures_for(config: dict[str, Any], train_images: int) -> Published | None:
     if name not in FIGURES or train_images != TRAIN_IMAGES:
         return None
     recipe = load_config(find_config(f"{FOLDER}/{name}.yaml"))
-    same = all(_at(config, key) == _at(recipe, key) for key in _RECIPE)
+    same = all(get(config, key) == get(recipe, key) for key in _RECIPE)
     return FIGURES[name] if same else None
-
-
-def _at(config: dict[str, Any], key: str) -> Any:
-    """The value of a dotted key; None where there is none."""
-    value: Any = config
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import json
-import signal
 import time
 from pathlib import Path
 from typing import IO, Any, Callable
@@ -29,8 +28,6 @@ from .plan import Run
 STAGES = ("train", "export", "predict")
 STATE = "state.json"
 PREDICTIONS = "predictions.json"
-# Exit codes of a stage that the user has stopped, and with it the comparison.
-_STOPPED = [128 + getattr(signal, name, 0) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
 
 
 class Failed(Exception):
@@ -173,10 +170,10 @@ def _call(run: Run, stage: str, work: Callable[[Run, IO[str]], int]) -> None:
                 state["peak_memory"] = max(state["peak_memory"], memory.bytes)
                 state.pop("training_since", None)
             _add_seconds(state, stage, time.monotonic() - began)
-            if code and code not in _STOPPED:
+            if code and code not in training.INTERRUPTED:
                 state["failed"] = {"stage": stage, "code": code}
             _write(run, state)
-    if code in _STOPPED:
+    if code in training.INTERRUPTED:
         raise KeyboardInterrupt
     if code:
         raise Failed(run, stage, code, log)

@@ -6,9 +6,9 @@ Cheap, without Paddle. What needs the model is checked in ``child/model_check.py
 from __future__ import annotations
 
 from typing import Any, Iterator
-from urllib.parse import urlsplit
 
 from ..backbones.catalogue import CATALOGUE
+from ..common import urls
 from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
 from ..common.files import why_no_file
@@ -119,7 +119,7 @@ def _check_weights(config: dict, mode: str) -> None:
         if not isinstance(weights, str):
             raise OctConvError(f"{key}: {weights!r} should be the path of a .pdparams file")
         if weights.startswith(("http://", "https://")):
-            if not urlsplit(weights).path.endswith(".pdparams"):
+            if not urls.split(weights, key).path.endswith(".pdparams"):
                 raise OctConvError(f"{key}: {weights}: should be the address of a .pdparams file")
             continue
         prefix = weights[: -len(".pdparams")] if weights.endswith(".pdparams") else weights

@@ -22,6 +22,7 @@ from ..common.files import read_text, why_no_file, why_no_folder
 from .survey import content_of
 
 MARK = ".own-images"  # the file that a folder has which was prepared from own images
+# What OpenCV decodes and people have.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 EXPECTED = "<class>/<image>, train|val(|test)/<class>/<image>, or a CSV or list of 'image,label'"
 _SPLITS = {

@@ -9,12 +9,11 @@ import numpy as np
 import yaml
 
 from ..common.errors import OctConvError
+from ..data.own_images import SUFFIXES
 from . import metadata
 from .images import Preprocess
 from .predictor import Predictor
 
-# What OpenCV decodes and people have.
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 TOPK = 5
 
 

@@ -16,6 +16,7 @@ from .. import __version__
 from ..common.errors import OctConvError
 from ..common.files import read_bytes
 from ..common.numbers import whole
+from ..config.literals import expression, is_arithmetic
 
 CONFIG_FILE = "inference.yml"
 LABELS_FILE = "labels.txt"
@@ -195,10 +196,8 @@ def _plain(op: dict) -> dict:
 
 
 def _number(text: str) -> float:
-    numerator, _, denominator = text.partition("/")
-    try:
-        return float(numerator) / float(denominator or 1)
-    except (ValueError, ZeroDivisionError):
+    if not is_arithmetic(text):
         raise OctConvError(
-            f"NormalizeImage.scale: {text!r} should be a number or a fraction, such as 1.0/255.0"
-        ) from None
+            f"NormalizeImage.scale: {text!r} should be a number or arithmetic, such as 1.0/255.0"
+        )
+    return float(expression(text))

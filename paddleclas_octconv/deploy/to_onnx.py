@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Sequence
 from ..common import machine
 from ..common.errors import OctConvError
 from ..common.worker import Worker
+from .engines.onnx_runtime import FILES
 
 if TYPE_CHECKING:
     import numpy as np
 
-FILE = "inference.onnx"  # the name that PaddleClas's predictor looks for with use_onnx
+FILE = FILES["fp32"]
 OPSET = 13
 
 

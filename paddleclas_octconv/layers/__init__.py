@@ -1,4 +1,4 @@
-"""Octave-aware layers: the only code that knows that there are two frequencies.
+"""Octave-aware layers: all that backbones need to know of two frequencies.
 
 Every layer takes and gives a plain tensor or the pair ``Octave``, so that networks read like
 vanilla ones. How many channels are low is said by a count and ``alpha``, or by ``Channels``.

@@ -9,6 +9,12 @@ from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
 
 
+def low_share(channels: int, alpha: float) -> int:
+    """How many of so many channels are low-frequency ones: floor(alpha * channels)."""
+    # 0.29 * 100 is 28.999999999999996 in floating point: round that error away first.
+    return math.floor(round(alpha * channels, 6))
+
+
 class Channels(NamedTuple):
     """The channels of a feature map.
 
@@ -39,8 +45,7 @@ class Channels(NamedTuple):
         if isinstance(channels, Channels):
             return channels
         check_alpha(alpha)
-        # 0.29 * 100 is 28.999999999999996 in floating point: round that error away first.
-        low = math.floor(round(alpha * channels, 6))
+        low = low_share(channels, alpha)
         if alpha > 0 and not 0 < low < channels:
             least = math.ceil(1e4 / channels) / 1e4
             choice = "take 0" if channels == 1 else f"take 0, or {least:.4g} to {1 - least:.4g}"

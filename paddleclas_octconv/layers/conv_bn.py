@@ -15,6 +15,7 @@ ACTIVATIONS = {"relu": nn.ReLU, "relu6": nn.ReLU6}
 
 
 def activation(name: str | None) -> nn.Layer | None:
+    """The layer that PaddleClas's configs call by a name of ``ACTIVATIONS``; None for None."""
     return None if name is None else ACTIVATIONS[name]()
 
 
@@ -134,6 +135,7 @@ class OctConvBNLayer(Reparameterizable):
 
 
 def add(x: Feature, y: Feature) -> Feature:
+    """The sum of two feature maps of one shape, branch by branch."""
     if isinstance(x, Octave):
         return Octave(x.high + y.high, x.low + y.low)
     return x + y

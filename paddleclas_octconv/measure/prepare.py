@@ -96,9 +96,9 @@ def export(
             environ = {"FLAGS_enable_pir_api": "0"} if step == "pdmodel" else {}
             _export_for_paddle(by_label, todo, say, **environ)
         for (label, size), folder in todo.items():
-            if step in _CONVERSIONS:
+            if step in CONVERSIONS:
                 say(f"converting {label} for {step}")
-                _CONVERSIONS[step](folder, [3, size, size])
+                CONVERSIONS[step](folder, [3, size, size])
             elif step.endswith("-int8"):
                 say(f"quantising {label} for {step.partition('-')[0]}")
                 with Worker(Operations, machine.cpu_count()) as worker:
@@ -112,8 +112,8 @@ def export(
     return folders
 
 
-_CONVERSIONS = {"openvino": to_openvino.add, "onnxruntime": to_onnx.add}
-STEPS = ("paddle", "pdmodel", *_CONVERSIONS, *(f"{engine}-int8" for engine in _CONVERSIONS))
+CONVERSIONS = {"openvino": to_openvino.add, "onnxruntime": to_onnx.add}
+STEPS = ("paddle", "pdmodel", *CONVERSIONS, *(f"{engine}-int8" for engine in CONVERSIONS))
 
 
 def _steps(case: Case) -> list[str]:

@@ -16,10 +16,7 @@ from ..common.suggest import suggest
 from ..weights import VANILLA
 from ..weights.pretrained import load_pretrained
 from .network import octavize
-from .options import NAMES, OCTAVE
-
-# Keys of Arch that PaddleClas's exporter reads there, and networks ignore.
-NOT_FOR_THE_NETWORK = ("infer_add_softmax",)
+from .options import NAMES, NOT_FOR_THE_NETWORK, OCTAVE
 
 
 def build_octave(

@@ -40,8 +40,8 @@ def carry_out(network: nn.Layer, plan: Plan) -> None:
     for name in plan.opaque:
         layers[name].__dict__["takes_plain"] = True
     for name, layer in layers.items():
-        inside = (f"{name}." if name else "", plan.convs)
-        if any(conv.octave and key.startswith(inside[0]) for key, conv in inside[1].items()):
+        prefix = f"{name}." if name else ""
+        if any(conv.octave and key.startswith(prefix) for key, conv in plan.convs.items()):
             for method in ("re_parameterize", "rep"):
                 if hasattr(layer, method) and not isinstance(layer, Reparameterizable):
                     layer.__dict__[method] = _leave_as_it_is

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Sequence
 
 import numpy as np
+
+from ..layers.channels import low_share
 
 
 class Layout:
@@ -89,6 +90,5 @@ def low_mask(sections: Sequence[int], alpha: float) -> np.ndarray:
     """Of each channel whether it is low, if every section gives its last floor(alpha * size)."""
     masks = []
     for size in sections:
-        low = math.floor(round(alpha * size, 6))
-        masks.append(np.arange(size) >= size - low)
+        masks.append(np.arange(size) >= size - low_share(size, alpha))
     return np.concatenate(masks)

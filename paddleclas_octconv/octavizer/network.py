@@ -101,6 +101,9 @@ class OctavizedNetwork:
     octave_report: Report
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs:  # ``forward`` may call its argument otherwise than the vanilla network does
+            bound = inspect.signature(self.octave_forward).bind(*args, **kwargs)  # type: ignore[attr-defined]
+            args, kwargs = bound.args, bound.kwargs
         return call_natively(self, args, kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:

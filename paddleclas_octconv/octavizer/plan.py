@@ -16,8 +16,9 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
-from ..common.errors import OctConvError
+from ..common.errors import OctConvError, explained
 from ..common.say import described
+from ..layers.channels import low_share
 from .layout import Layout, low_mask
 from .options import Options
 from .pair import Pair, convert, join, make
@@ -121,6 +122,7 @@ class _Trial(Planner, Listener):
     def __init__(self, network: nn.Layer, options: Options) -> None:
         self.network, self.options = network, options
         self.names = {id(x): name for name, x in network.named_sublayers(include_self=True)}
+        self.shared = _shared(network)
         self.opaque: dict[str, str] = {}
         self.decided: dict[str, tuple[float, str]] = {}
         self.wanted: dict[str, Layout] = {}
@@ -133,11 +135,8 @@ class _Trial(Planner, Listener):
     def plan(self) -> Plan:
         self._measure()
         self._decide()
-        for _ in range(_PASSES):
-            self._begin()
-            self._run()
-            if not self.changed:
-                break
+        with explained(f"{type(self.network).__name__} cannot be made octave"):
+            self._agree()
         plan = self.found
         plan.opaque = {name: why for name, why in self.opaque.items() if self._is_outermost(name)}
         plan.folds = self._folds()
@@ -145,6 +144,13 @@ class _Trial(Planner, Listener):
         if not any(conv.octave and (conv.inputs or conv.outputs) for conv in plan.convs.values()):
             raise OctConvError(self._nothing())
         return plan
+
+    def _agree(self) -> None:
+        for _ in range(_PASSES):
+            self._begin()
+            self._run()
+            if not self.changed:
+                break
 
     # Passes
 
@@ -239,7 +245,7 @@ class _Trial(Planner, Listener):
                 alpha, reason = 0.0, "plain"
             elif alpha == 0:
                 reason = "max_stride" if not isinstance(options.alpha, (list, tuple)) else "alpha"
-            elif not math.floor(round(alpha * conv.layer._out_channels, 6)) > 0:
+            elif not low_share(conv.layer._out_channels, alpha):
                 alpha, reason = 0.0, "alpha leaves no low channel"
             self.decided[conv.name] = alpha, reason
 
@@ -281,17 +287,24 @@ class _Trial(Planner, Listener):
             args, kwargs = without_pairs(args), without_pairs(kwargs)
         self.stack.append(name)
         self.inside_opaque += opaque
-        before = dict(self.found.convs), len(self.found.joins)
+        before, joins = dict(self.found.convs), len(self.found.joins)
         try:
             result = layer.call_layer(*args, **kwargs)
         except Exception as error:
-            ran = [c for key, c in self.found.convs.items() if key not in before[0] and c.octave]
-            if opaque or not (ran or holds_pair(args) or holds_pair(kwargs)):
+            prefix = f"{name}." if name else ""
+            inside = {
+                key
+                for key, conv in self.found.convs.items()
+                if conv.octave and key.startswith(prefix)
+            }
+            if opaque or not (inside or holds_pair(args) or holds_pair(kwargs)):
                 raise
             what = " ".join(str(error).split())[:200]
             self.opaque[name] = f"{type(error).__name__}: {what}"
-            self.found.convs = before[0]
-            del self.found.joins[before[1] :]
+            # What evaluation let pass may fail in training alone: decide once more, then.
+            self.changed |= not inside.isdisjoint(before)
+            self.found.convs = {key: before[key] for key in before if key not in inside}
+            del self.found.joins[joins:]
         else:
             if self.counts and isinstance(layer, nn.Linear) and is_tensor(result):
                 self.found.linear += math.prod(result.shape) * layer.weight.shape[0]
@@ -345,6 +358,8 @@ class _Trial(Planner, Listener):
             conv.alpha, conv.reason = 0.0, "inside a layer that takes plain tensors alone"
             return
         why = unsupported(conv.layer)
+        if id(conv.layer._parameters.get("weight")) in self.shared:
+            why = "another layer has the same weight"
         if not why and conv.size == (1, 1) and max(conv.layer._kernel_size) > 1:
             why = "its kernel takes in the whole map"
         if why or (layout is not None and layout.is_view):
@@ -502,7 +517,20 @@ def unsupported(layer: nn.Layer) -> str:
         return f"data format {layer._data_format}"
     if layer._padding_mode not in ("zeros", "replicate", "reflect"):
         return f"padding mode {layer._padding_mode}"
+    if layer._parameters.get("weight") is None:  # weight_norm and spectral_norm take it away
+        return "its weight is computed"
     return ""
+
+
+def _shared(network: nn.Layer) -> set[int]:
+    """The ids of parameters that several layers have: cut for one, they would be two."""
+    seen: set[int] = set()
+    shared: set[int] = set()
+    for layer in network.sublayers(include_self=True):
+        own = {id(p) for p in layer._parameters.values() if p is not None}
+        shared |= own & seen
+        seen |= own
+    return shared
 
 
 def keeps_geometry(layer: nn.Layer) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -116,17 +117,10 @@ def _cost(conv: Conv) -> int:
     if not conv.octave:
         return conv.multiply_adds
     layer: Any = conv.layer
-    kernel = sum(map(_product, [layer.vanilla_shapes()["weight"]]))
+    kernel = math.prod(layer.vanilla_shapes()["weight"])
     once = conv.size[0] * conv.size[1] * kernel
     calls = conv.multiply_adds / once if once else 0
     return round(calls * sum(layer.multiply_adds(*conv.size)))
-
-
-def _product(shape: list[int]) -> int:
-    result = 1
-    for size in shape:
-        result *= size
-    return result
 
 
 def _number(alpha: Any) -> float:

@@ -1,7 +1,8 @@
 """Every function of Paddle, PaddleClas or Python that is replaced, each with its reason.
 
 A module holds the replacements for one purpose; what it lists in ``PATCHES`` is the table in
-docs/architecture.md. Nothing outside this room replaces what is not ours.
+docs/architecture.md. Nothing outside this room replaces what is not ours, but
+for what ``child`` sets on the one engine of a training.
 """
 
 from __future__ import annotations

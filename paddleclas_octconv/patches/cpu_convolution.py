@@ -33,7 +33,7 @@ from .patch import TRAINER, Patch
 
 CONV2D = Patch(
     "paddle.nn.Conv2D.forward",
-    f"{TRAINER} that trains on a CPU",
+    f"{TRAINER} that trains on a CPU, and `benchmark --train-step` there",
     "Paddle's CPU kernels convolve image by image, which on small feature maps is slow: one matrix "
     "product serves the whole batch",
     "Paddle trains with oneDNN",

@@ -19,11 +19,10 @@ from ..config.image_size import size_after
 from ..config.recipe import Recipe, apply
 from ..data.list_files import DELIMITER, read_lines
 
-# Multiply-adds a second and core that training reaches; from docs/performance.md, rounded down.
+# Multiply-adds a second and core that training reaches at least, with AVX2 alone, too.
 SPEED = 5e9
-# A step forward and its two back; and what stays in memory for them, as numbers of 4 bytes.
-_PASSES = 3
-_BYTES_AN_ELEMENT = 8
+_PASSES = 3  # a step forward and its two back
+_BYTES_AN_ELEMENT = 8  # of a feature map: its float32 and its gradient's
 _BYTES_A_PARAMETER = 16  # itself, its gradient, two moments
 _PROCESS = 600 << 20  # Paddle itself
 PATIENCE = 3 * 3600.0  # seconds that nobody has to be asked about
@@ -107,13 +106,13 @@ def check_cpu(config: dict[str, Any], config_file: str, is_asked_for: bool) -> s
     key = "DataLoader.Train.sampler.batch_size: too large for this machine" if too_much else ""
     if device == "gpu":
         key = "Global.device: gpu, but Paddle sees none here"
-    return _refuse(config, config_file, f"{key}: {what}")
+    raise _refusal(config, config_file, f"{key}: {what}")
 
 
-def _refuse(config: dict, config_file: str, what: str) -> str:
+def _refusal(config: dict, config_file: str, what: str) -> OctConvError:
     fitting = next(_fitting(config), None)
     if fitting is None:
-        raise OctConvError(f"{what}; --device cpu starts it all the same")
+        return OctConvError(f"{what}; --device cpu starts it all the same")
     recipe, expected = fitting
     options = [
         f"--{name.replace('_', '-')} {value}"
@@ -122,7 +121,7 @@ def _refuse(config: dict, config_file: str, what: str) -> str:
         if value is not None
     ]
     command = f"paddleclas train -c {shlex.quote(config_file)} --device cpu {' '.join(options)}"
-    raise OctConvError(
+    return OctConvError(
         f"{what}. '{command.strip()}' takes about {told(expected.seconds)}; --device cpu alone "
         "starts it as it is"
     )

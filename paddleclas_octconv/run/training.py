@@ -16,7 +16,8 @@ from ..weights import TRUST_VARIABLE
 from . import launch
 from .job import Job
 
-_INTERRUPTED = [128 + getattr(signal, name, 0) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+# Exit codes of a training that the user has stopped.
+INTERRUPTED = [128 + getattr(signal, name, 0) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
 
 Words = Callable[[str], List[str]]
 
@@ -72,7 +73,7 @@ def _conclusion(
 ) -> list[str]:
     """What has come of a training, and what comes next."""
     epochs = config["Global"]["epochs"]
-    if code in _INTERRUPTED:
+    if code in INTERRUPTED:
         newest, _ = whole.newest(config)
         if newest is None:
             return ["interrupted before the first checkpoint: there is nothing to go on from"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from ..common import urls
 from ..common.errors import OctConvError
 from .match import load_into, log, match_weights
 from .safe_load import load_weights
@@ -70,7 +70,7 @@ def downloaded(url: str, copy: str) -> Path:
 
 def _path(pretrained: str, copy: str) -> Path:
     if pretrained.startswith(("http://", "https://")):
-        if not urlsplit(pretrained).path.endswith(SUFFIX):
+        if not urls.split(pretrained, "pretrained").path.endswith(SUFFIX):
             raise OctConvError(
                 f"pretrained: {pretrained}: should be the address of a {SUFFIX} file"
             )

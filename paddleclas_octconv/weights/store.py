@@ -13,11 +13,12 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import numpy as np
 from filelock import FileLock
 
+from ..common import urls
 from ..common.download import Checksum, download
 from ..common.errors import OctConvError
 from ..common.files import digest, reason, why_no_file, write_atomically
@@ -139,7 +140,7 @@ def _forget_unless_it_was_used(file: Path) -> None:
 def _bring(checkpoint: Checkpoint, new: Path) -> str:
     """Get the file from where the user wants it from; returns where that is."""
     base = os.environ.get(URL_VARIABLE) or BASE
-    parts = urlsplit(base)
+    parts = urls.split(base, URL_VARIABLE)
     if parts.scheme in ("http", "https"):
         url = f"{base.rstrip('/')}/{checkpoint.path}"
         say(f"fetching {url}, once ({checkpoint.about_size})")
