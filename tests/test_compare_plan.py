@@ -15,6 +15,7 @@ from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.compare import plan
 from paddleclas_octconv.compare.presets import MODELS, PRESETS, config_names
 from paddleclas_octconv.config import find_config
+from paddleclas_octconv.config.dotted import get
 from paddleclas_octconv.data.list_files import read_list
 from paddleclas_octconv.run import estimate
 
@@ -149,6 +150,37 @@ def test_a_folder_can_be_called_by_another_path_and_on_another_device(
     overrides = ["Global.device=cpu"]
     again = plan.make(plan.Options(**options, output=Path("out"), overrides=overrides))
     assert [run.name for run in again.runs] == ["tiny", "twin"]
+
+
+def test_a_list_given_as_a_tuple_is_the_same_when_asked_again(tmp_path, configs):
+    overrides = ["Global.image_shape=3,32,32", "Arch.return_stages=(1,2)"]
+    for _ in range(2):
+        options = plan.Options(configs=configs, overrides=overrides, output=tmp_path / "out")
+        plan.write(plan.make(options))
+    assert plan.load_runs(tmp_path / "out")[0].config["Global"]["image_shape"] == [3, 32, 32]
+
+
+@pytest.mark.parametrize(
+    "key", ["DataLoader.Eval.dataset", "DataLoader.Train.sampler.batch_size", "Metric.Eval"]
+)
+def test_what_a_comparison_needs_is_asked_for(capsys, tmp_path, configs, key):
+    parent, _, last = key.rpartition(".")
+
+    def without(config):
+        del get(config, parent)[last]
+        config["Global"]["eval_during_train"] = False
+        config["DataLoader"]["Train"]["sampler"]["first_bs"] = 8
+
+    path = str(variant(configs[0], tmp_path / "other.yaml", without))
+    assert f"{key}: missing from the config" in refused(capsys, tmp_path, path, configs[1])
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"runs": 5}', "{"])
+def test_a_damaged_folder_is_told(capsys, tmp_path, configs, content):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "comparison.json").write_text(content)
+    line = refused(capsys, tmp_path, *configs, "--output", str(tmp_path / "out"))
+    assert f"--output {tmp_path / 'out'}: comparison.json " in line
 
 
 def test_a_folder_whose_lists_were_drawn_from_other_images_is_refused(capsys, tmp_path, configs):

@@ -93,6 +93,16 @@ def test_the_speed_of_training_is_that_of_all_processes(tmp_path):
     assert results_of._throughput(run) == 80.0
 
 
+def test_classes_beyond_those_of_the_labels_are_counted(tmp_path):
+    found = {"labels": [0, 1], "predicted": [0, 7], "confidence": [0.5, 0.6], "images": ["a", "b"]}
+    (tmp_path / "predictions.json").write_text(json.dumps(found))
+    run = plan.Run("a", "a", 1, {"Arch": {}}, tmp_path, 1, 1, 1)
+    told = results_of._predictions(run)
+    assert len(told["classes"]) == len(told["confusion"]) == 8
+    assert told["confusion"][1][7] == 1
+    assert [mistake["predicted"] for mistake in told["mistakes"]] == ["7"]
+
+
 def test_an_interrupted_run_says_so(interrupted):
     assert interrupted["code"] == 130
     assert interrupted["state"]["done"] == []

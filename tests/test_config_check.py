@@ -154,6 +154,33 @@ def test_value_beyond_type_or_range_is_named_with_its_key(config, key, value, to
     assert len(message) < 200
 
 
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_an_evaluation_needs_a_metric(config, mode):
+    del config["Metric"]["Eval"]
+    assert messages(config, mode) == "Metric.Eval: missing from the config"
+    config["Global"]["eval_mode"] = "retrieval"
+    check.check_keys(config, mode)
+
+
+def test_a_top_k_of_more_than_all_classes_is_refused(config):
+    config["Metric"]["Eval"] = [{"TopkAcc": {"topk": [5, 9]}}]
+    told = "Metric.Eval.0.TopkAcc.topk: [5, 9] is more than Arch.class_num: 4"
+    assert messages(config, "eval") == told
+    config["Metric"]["Eval"] = [{"TopkAcc": {"topk": [4, 9]}}]
+    check.check_keys(config, "eval")
+
+
+def test_a_label_map_of_other_classes_is_refused_to_predict_with(config, tmp_path):
+    key = "Infer.PostProcess.class_id_map_file"
+    config["Infer"]["PostProcess"]["class_id_map_file"] = str(tmp_path / "map.txt")
+    (tmp_path / "map.txt").write_text("0 cat\n1 dog\n3 bird\n")
+    told = f"{key}: {tmp_path / 'map.txt'}: has no name of class 2; Arch.class_num is 4"
+    assert messages(config, "infer") == told
+    for content in ("0 cat\n1 dog\n2 fox\n3 bird\n4 cow\n", "what PaddleClas passes over"):
+        (tmp_path / "map.txt").write_text(content)
+        check.check_files(config, "infer")
+
+
 def test_alpha_of_other_networks_is_not_ours(config):
     config["Arch"].update(name="SomeNet", alpha=1.5)
     check.check_keys(config, "train")

@@ -1,6 +1,7 @@
 """``prepare cifar10`` from small sources made here: lossless, ordered, resumable, suspicious."""
 
 import io
+import os
 import pickle
 import shutil
 import stat
@@ -459,3 +460,10 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, ar
     assert main(["prepare", *arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("paddleclas: error: ") and error.count("\n") == 1
+
+
+def test_a_pipe_is_not_waited_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    assert main(["prepare", "cifar10", "--source", "pipe"]) == 2
+    assert "--source pipe: is a pipe, not a file" in capsys.readouterr().err

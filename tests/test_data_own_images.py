@@ -375,6 +375,10 @@ def test_a_failure_leaves_what_was_there(pets, monkeypatch, capsys):
         (["--source", "my pets", "--root", ""], "argument --root: '' should be a path"),
         (["--source", "my pets", "--config", ""], "argument --config: '' should be a path"),
         (["--source", "my pets", "--name", "taken"], "holds something else"),
+        (
+            ["--source", "my pets", "--root", "caf\udce9"],
+            "--root b'caf\\xe9/my_pets': a name",
+        ),
     ],
 )
 def test_wrong_options_are_one_line_and_write_nothing(pets, capsys, options, told):

@@ -231,6 +231,10 @@ def test_data_of_another_size_is_refused(folders, tiny_config, tmp_path, capsys)
     assert cli.main(command) == 2
     said = capsys.readouterr().err
     assert "larger.yaml: makes images of 48x40, but 32x32 is measured" in said
+    config["DataLoader"]["Eval"]["dataset"]["transform_ops"] = ["ToCHWImage"]
+    (tmp_path / "larger.yaml").write_text(yaml.safe_dump(config))
+    assert cli.main(command) == 2
+    assert "larger.yaml: DataLoader.Eval.dataset.transform_ops" in capsys.readouterr().err
 
 
 def test_a_speed_up_below_the_one_demanded_fails(folders, capsys):
@@ -331,6 +335,7 @@ def test_a_networks_name_comes_before_a_folder_of_that_name(tmp_path, monkeypatc
         (["ResNet18", "--fail-below", "x"], "'x' should be a ratio"),
         (["MobileNetV1_x0_25", "--fail-below", "1.2", *SMALL], "no network here has a twin"),
         (["ResNet18", "--eval-images", "5"], "--eval-images: goes with --data"),
+        (["ResNet18:alpha={0.5}"], "'alpha={0.5}' should be KEY=VALUE"),
         (["ResNet18", "--data", "Digits/nothing.yaml"], "Digits/nothing.yaml"),
     ],
 )

@@ -115,6 +115,7 @@ def test_visualize_writes_three_pictures(trained, tmp_path, capsys):
         (["--image", ""], "--image: '' should be a path"),
         (["-o", "Infer=5"], "Infer: 5 should be a section"),
         (["-o", "Global.output_dir=5"], "Global.output_dir: 5 should be a folder"),
+        (["-o", "Global.pretrained_model=True"], "Global.pretrained_model: True should be the"),
         (["--image", "/dev/null"], "--image /dev/null: "),
         (["--output", "image.png"], "--output image.png: "),
     ],

@@ -18,7 +18,10 @@ def best_weights(config: dict[str, Any]) -> Path:
     Raises:
         OctConvError: there are none.
     """
-    output = Path(config["Global"]["output_dir"])
+    folder_name = (config.get("Global") or {}).get("output_dir")
+    if not folder_name:
+        raise OctConvError("Global.output_dir: missing from the config")
+    output = Path(folder_name)
     for prefix in ("best_model", "latest"):
         found = [
             folder / f"{prefix}.pdparams"

@@ -16,11 +16,12 @@ _LENGTH = 400  # of what is told of an error of PaddleClas
 def explain_setup() -> None:
     """Have the ``Engine`` on ``sys.path`` say in one line which config it cannot be made from.
 
-    Raises (then, when an engine is made, trains its first batch, or predicts):
+    Raises (then, when an engine is made, trains its first batch, evaluates, or predicts):
         OctConvError: PaddleClas failed, with the place where it did, or the image.
     """
     paddleclas_engine.make_within(_explained)
     paddleclas_engine.train_within(_explained)
+    paddleclas_engine.eval_within(_explained)
     paddleclas_engine.infer_within(_naming_the_image)
 
 

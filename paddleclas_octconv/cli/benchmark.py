@@ -24,7 +24,7 @@ from ..deploy.engines import ENGINES, PRECISIONS
 from ..measure import cases
 from ..measure.cases import FORMS, Contender, Settings, label_of
 from ..measure.rows import Row
-from .options import file_or_folder, named_network, pixels, positive
+from .options import file_or_folder, named_network, pixels, positive, threads
 
 if TYPE_CHECKING:
     from ..measure.benchmark import Labelled
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N,N",
         help="images a step (default: 1; 4 with --train-step)",
     )
-    parser.add_argument("--threads", type=positive, default=1, help="CPU threads (default: 1)")
+    parser.add_argument("--threads", type=threads, default=1, help="CPU threads (default: 1)")
     parser.add_argument(
         "--data",
         metavar="CONFIG",
@@ -308,12 +308,14 @@ def _image_sizes(args: argparse.Namespace, networks: Sequence[Contender]) -> lis
 def _labelled(args: argparse.Namespace, sizes: Sequence[int]) -> Labelled:
     """The images of ``--data``, as large as those that are measured."""
     from ..config import find_config, load_config
+    from ..config.check import check_values
     from ..deploy import metadata
     from ..deploy.images import Preprocess, listed
     from ..measure.benchmark import Labelled
 
     config = load_config(find_config(args.data))
     try:
+        check_values(config)
         found = listed(config, "Eval")
         steps, decoding = metadata.transform_ops(config), metadata.decode_image(config)
         _, *size = Preprocess(steps, decoding).read(found.paths[0]).shape

@@ -14,7 +14,7 @@ from ..common.say import say
 from ..config import find_config, load_config
 from ..config.check import check_keys, get
 from ..config.data_sets import ONE_LABEL
-from .options import add_config, add_json, add_overrides, positive
+from .options import add_config, add_json, add_overrides, threads
 
 HELP = "look for missing, broken, mislabelled and shared images in a config's data"
 SHOWN = 10  # lines of each kind, unless --all
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_config(parser)
     add_overrides(parser, "set a value of the config; any number of times")
-    parser.add_argument("--threads", type=positive, metavar="N", help="images read at once")
+    parser.add_argument("--threads", type=threads, metavar="N", help="images read at once")
     add_json(parser)
     parser.add_argument("--all", action="store_true", help=f"not only {SHOWN} lines of each kind")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import math
 from pathlib import Path
 from typing import Any, Callable
@@ -14,6 +15,7 @@ from ..config.recipe import Recipe
 from ..octavizer.options import OCTAVE
 
 MOST_PIXELS = 16384
+MOST_THREADS = 1024
 
 
 def add_config(
@@ -35,6 +37,16 @@ def positive(text: str) -> int:
     value = whole(text)
     if value is None or value < 1:
         raise argparse.ArgumentTypeError(f"{shown(text)} should be a whole number from 1")
+    return value
+
+
+def threads(text: str) -> int:
+    """The value of an option that counts threads."""
+    value = whole(text)
+    if value is None or not 1 <= value <= MOST_THREADS:
+        raise argparse.ArgumentTypeError(
+            f"{shown(text)} should be a whole number, 1 to {MOST_THREADS}"
+        )
     return value
 
 
@@ -141,6 +153,7 @@ def named_network(text: str) -> tuple[str, dict[str, Any]]:
             if not key.isidentifier() or key == "name":
                 raise ValueError
             options[key] = ast.literal_eval(value)
+            json.dumps(options[key])  # as it will be handed on
         except (ValueError, SyntaxError, TypeError):
             raise OctConvError(
                 f"{text}: {option!r} should be KEY=VALUE, such as alpha=0.25"

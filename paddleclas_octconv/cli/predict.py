@@ -15,7 +15,7 @@ from ..common.errors import OctConvError
 from ..common.files import write_atomically
 from ..common.say import say
 from ..deploy import engines
-from .options import file_or_folder, positive
+from .options import file_or_folder, positive, threads
 
 HELP = "classify images with an exported network"
 COLUMNS = ("file_name", "rank", "class_id", "label_name", "score", "error")
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to compute in (default: %(default)s)",
     )
     parser.add_argument(
-        "--threads", type=positive, help="CPU threads (default: as many as there are CPUs)"
+        "--threads", type=threads, help="CPU threads (default: as many as there are CPUs)"
     )
     parser.add_argument("--topk", type=positive, help="classes an image (default: as DIR says)")
     parser.add_argument(

@@ -177,6 +177,9 @@ def _prepare_own(args: argparse.Namespace) -> int:
     if config.is_dir():
         raise OctConvError(f"--config {config}: is a folder, not a file")
     target = args.root / name
+    for option, path in (("--source", args.source), ("--root", target), ("--config", config)):
+        if any("\ud800" <= letter <= "\udfff" for letter in str(path)):
+            raise OctConvError(f"{option} {os.fsencode(path)!r}: a name in it is no UTF-8")
 
     def progress(images, total):
         return tqdm(images, desc=name, total=total, unit=" images", disable=None)

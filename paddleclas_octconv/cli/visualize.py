@@ -113,10 +113,9 @@ def _normalized(config: dict[str, Any], pixels: np.ndarray) -> np.ndarray:
 
     from ..deploy.metadata import transform_ops
 
-    options: dict[str, Any] = next(
-        (op["NormalizeImage"] for op in transform_ops(config) if "NormalizeImage" in op), {}
-    )
-    mean = np.array(options.get("mean", [0.485, 0.456, 0.406]))
-    std = np.array(options.get("std", [0.229, 0.224, 0.225]))
-    scaled = (pixels * float(options.get("scale", 1 / 255)) - mean) / std
+    given = (op["NormalizeImage"] for op in transform_ops(config) if "NormalizeImage" in op)
+    defaults = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "scale": 1 / 255}
+    set_here = {key: value for key, value in (next(given, {}) or {}).items() if value is not None}
+    options: dict[str, Any] = {**defaults, **set_here}
+    scaled = (pixels * float(options["scale"]) - np.array(options["mean"])) / options["std"]
     return scaled.transpose(2, 0, 1).astype("float32")

@@ -37,7 +37,7 @@ def of_recipes(first: dict, second: dict) -> list[str]:
 
 def flat(config: Any, prefix: str = "") -> dict[str, Any]:
     """The values of a config by their dotted keys."""
-    if not isinstance(config, (dict, list)) or not config:
+    if not isinstance(config, (dict, list, tuple)) or not config:
         return {prefix: config}
     items = config.items() if isinstance(config, dict) else enumerate(config)
     return {

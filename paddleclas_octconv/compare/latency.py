@@ -10,6 +10,7 @@ from ..common import machine
 from ..common.files import write_atomically
 from ..common.say import say
 from ..deploy.engines import ENGINES
+from ..deploy.engines.paddle_files import model_files
 from ..measure.benchmark import measure
 from ..measure.cases import Case, Contender, Settings
 from ..measure.prepare import CONVERSIONS
@@ -39,8 +40,7 @@ def of_exports(folder: Path, runs: Sequence[Run], engine: str) -> dict[str, dict
     """
     exports = {run.model: run.folder / "inference" for run in runs}
     written = [
-        [name, engine, (path / "inference.pdiparams").stat().st_mtime]
-        for name, path in exports.items()
+        [name, engine, model_files(path)[1].stat().st_mtime] for name, path in exports.items()
     ]
     where = machine.in_words()
     kept = _read(folder / FILE)
@@ -87,6 +87,7 @@ def _is_unsteady(table: Sequence[Row]) -> bool:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        kept = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return kept if isinstance(kept, dict) else {}

@@ -30,6 +30,7 @@ from .presets import PRESETS, config_names
 
 MANIFEST = "comparison.json"
 _BATCH = "DataLoader.Train.sampler.batch_size"
+_NEEDED = ("DataLoader.Train.dataset", "DataLoader.Eval.dataset", _BATCH)
 
 
 @dataclass
@@ -122,7 +123,13 @@ def make(options: Options) -> Plan:
     source = source_of(locate().root)
     for name, config in configs.items():
         with _naming(name):
+            if isinstance(config.get("Global"), dict):
+                config["Global"]["eval_during_train"] = True
+                config["Global"].setdefault("eval_interval", 1)
             check.check_keys(config, "train")
+            for key in _NEEDED:
+                if check.get(config, key) is None:
+                    raise OctConvError(f"{key}: missing from the config; compare needs it")
             check.check_keys(config, "export")
             check_vocabulary(config, "train", source)
             data.ensure_for(config, "train")
@@ -143,7 +150,7 @@ def make(options: Options) -> Plan:
             run_name = kept.get((name, seed), new_name)
             plan.runs.append(_run(plan, run_name, name, seed, changed, world))
     if manifest:
-        _check_kept(plan, kept_runs, manifest["preset"])
+        _check_kept(plan, kept_runs, manifest.get("preset"))
     elif plan.output.is_dir() and any(plan.output.iterdir()):
         raise OctConvError(f"--output {plan.output}: holds something else; give an empty folder")
     return plan
@@ -167,9 +174,8 @@ def _write(plan: Plan) -> None:
     manifest = read_manifest(plan.output) or {"runs": {}}
     for run in plan.runs:
         run.folder.mkdir(parents=True, exist_ok=True)
-        run.config_file.write_text(
-            yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True), encoding="utf-8"
-        )
+        text = yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True)
+        write_atomically(run.config_file, text.encode())
         manifest["runs"][run.name] = {
             "model": run.model,
             "seed": run.seed,
@@ -188,11 +194,14 @@ def _write(plan: Plan) -> None:
 def read_manifest(folder: Path) -> dict | None:
     """What `write` has left in a folder; None where it has not."""
     try:
-        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise OctConvError(f"--output {folder}: {MANIFEST} cannot be read: {error}") from None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("runs"), dict):
+        raise OctConvError(f"--output {folder}: {MANIFEST} is not what compare writes")
+    return manifest
 
 
 def load_runs(folder: Path) -> list[Run]:
@@ -338,7 +347,7 @@ def _run(plan: Plan, run_name: str, model: str, seed: int, config: dict, world: 
 
 def _divisor(number: int, most: int) -> int:
     """The largest divisor of a number that is not above another."""
-    return max(n for n in range(1, max(1, most) + 1) if number % n == 0)
+    return max(n for n in range(1, max(1, min(most, number)) + 1) if number % n == 0)
 
 
 def _check_kept(plan: Plan, kept_runs: Sequence[Run], preset: str | None) -> None:

@@ -84,4 +84,5 @@ def _render(template: str, collected: dict, captions: dict, folder: Path, **more
 
 
 def _write(path: Path, text: str) -> None:
-    write_atomically(path, text.encode("utf-8"))
+    # A folder's name may be no UTF-8.
+    write_atomically(path, text.encode("utf-8", errors="backslashreplace"))

@@ -154,8 +154,10 @@ def _predictions(run: Run) -> dict[str, Any]:
     """The confusion matrix (rows: true classes) and the most confident mistakes."""
     found = _read_predictions(run)
     described = read_export(run.folder / "inference") or {}
-    count = max(run.config["Arch"].get("class_num") or 0, found["labels"].max() + 1)
-    names = label_list(described) or [str(index) for index in range(count)]
+    last = max(int(found[key].max()) for key in ("labels", "predicted"))
+    count = max(run.config["Arch"].get("class_num") or 0, last + 1)
+    names = list(label_list(described) or ())
+    names += [str(index) for index in range(len(names), count)]
     matrix = np.zeros((count, count), int)
     np.add.at(matrix, (found["labels"], found["predicted"]), 1)
     wrong = np.flatnonzero(found["labels"] != found["predicted"])

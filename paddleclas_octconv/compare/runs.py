@@ -7,6 +7,7 @@ no evaluation has chosen.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import time
@@ -40,10 +41,11 @@ class Failed(Exception):
 
 def read_state(run: Run) -> dict[str, Any]:
     """What was done: {"seconds": {stage: …}, "segments": […], "peak_memory": bytes, …}."""
-    try:
-        return json.loads((run.folder / STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {"done": [], "seconds": {}, "segments": [], "peak_memory": 0}
+    state: dict[str, Any] = {"done": [], "seconds": {}, "segments": [], "peak_memory": 0}
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads((run.folder / STATE).read_text(encoding="utf-8"))
+        state.update(found if isinstance(found, dict) else {})
+    return state
 
 
 def is_done(run: Run) -> bool:
@@ -110,8 +112,9 @@ def _count_killed(run: Run) -> None:
     state = read_state(run)
     since = state.pop("training_since", None)
     if since is not None:
-        last = (run.folder / "train.log").stat().st_mtime
-        _add_seconds(state, "train", max(0.0, last - since))
+        with contextlib.suppress(OSError):  # somebody has removed the log
+            last = (run.folder / "train.log").stat().st_mtime
+            _add_seconds(state, "train", max(0.0, last - since))
         _write(run, state)
 
 

@@ -42,7 +42,7 @@ REQUIRED = {
         "Loss.Train",
         "Optimizer",
     ),
-    "eval": (*_ALWAYS, "DataLoader.Eval"),
+    "eval": (*_ALWAYS, "Global.print_batch_step", "DataLoader.Eval"),
     "infer": (*_ALWAYS, "Infer.infer_imgs", "Infer.batch_size", "Infer.transforms"),
     "export": (*_ALWAYS, "Global.image_shape", "Global.save_inference_dir"),
 }
@@ -65,6 +65,7 @@ def check_keys(config: dict[str, Any], mode: str) -> None:
         if get(config, key) is None and not (key in _MAY_BE_NULL and has(config, key)):
             raise OctConvError(f"{key}: missing from the config")
     _check_arch(config["Arch"])
+    _check_topk(config)
     check_slim(config.get("Slim"))
 
 
@@ -75,6 +76,8 @@ def _of_the_parts(config: dict, mode: str) -> Iterator[str]:
         yield "Global.eval_interval"
         yield "DataLoader.Eval"
         parts.append("Eval")
+    if "Eval" in parts and get(config, "Global.eval_mode") in (None, "classification"):
+        yield "Metric.Eval"
     for part in parts:
         section = get(config, f"DataLoader.{part}")
         if part == "Train" or "dataset" in (section or ()):
@@ -93,7 +96,20 @@ def check_files(config: dict[str, Any], mode: str) -> None:
     if mode in ("train", "eval"):
         check_data_sets(config, mode)
     else:
-        check_label_map(config)
+        check_label_map(config, mode)
+
+
+def _check_topk(config: dict) -> None:
+    """See that a top-k is left to choose the best epoch by: PaddleClas drops those that are more
+    than there are classes."""
+    classes = get(config, "Arch.class_num")
+    for index, metric in enumerate(get(config, "Metric.Eval") or ()):
+        topk = get(metric, "TopkAcc.topk")
+        counts = topk if isinstance(topk, (list, tuple)) else [topk]
+        if classes is not None and topk is not None and min(counts) > classes:
+            raise OctConvError(
+                f"Metric.Eval.{index}.TopkAcc.topk: {topk} is more than Arch.class_num: {classes}"
+            )
 
 
 def _check_arch(arch: dict) -> None:

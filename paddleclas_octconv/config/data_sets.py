@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 from ..common.errors import OctConvError
-from ..common.files import why_no_file, why_no_folder
+from ..common.files import read_text, why_no_file, why_no_folder
 from ..data.list_files import DELIMITER, Line, read_lines
 from .dotted import get
 from .image_size import check_one_size
@@ -27,16 +27,35 @@ def check_data_sets(config: dict[str, Any], mode: str) -> None:
         _check_data_set(config, key, dataset)
 
 
-def check_label_map(config: dict[str, Any]) -> None:
-    """Check that ``Infer.PostProcess.class_id_map_file`` can be read, where there is one.
+def check_label_map(config: dict[str, Any], mode: str) -> None:
+    """Check ``Infer.PostProcess.class_id_map_file``, where there is one.
 
     Raises:
-        OctConvError: it is a folder, a pipe or the like, or may not be read.
+        OctConvError: it is a folder, a pipe or the like, or may not be read; or the mode is "infer"
+            and it lacks a class that the network can predict.
     """
     path = get(config, "Infer.PostProcess.class_id_map_file")
     wrong = why_no_file(path) if path else None
     if wrong not in (None, "no such file"):  # PaddleClas looks for it in other places too
         raise OctConvError(f"Infer.PostProcess.class_id_map_file: {path}: {wrong}")
+    classes = get(config, "Arch.class_num")
+    if mode == "infer" and path and not wrong and classes:
+        named = _named_classes(Path(path))
+        unnamed = next((each for each in range(classes) if each not in named), None)
+        if named and unnamed is not None:
+            raise OctConvError(
+                f"Infer.PostProcess.class_id_map_file: {path}: has no name of class {unnamed}; "
+                f"Arch.class_num is {classes}"
+            )
+
+
+def _named_classes(path: Path) -> set[int]:
+    """The classes that a label map names; none where PaddleClas does without it."""
+    try:
+        lines = read_text(path, "Infer.PostProcess.class_id_map_file").splitlines()
+        return {int(line.partition(" ")[0]) for line in lines}
+    except ValueError:
+        return set()
 
 
 def check_images(config: dict[str, Any], nested: bool) -> None:

@@ -35,6 +35,9 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     config = _read(path)
     for override in overrides:
         _override(config, override)
+    general = config.get("Global")
+    if isinstance(general, dict) and isinstance(general.get("image_shape"), tuple):
+        general["image_shape"] = list(general["image_shape"])  # PaddleClas adds it to a list
     return config
 
 

@@ -126,6 +126,7 @@ _RULES: dict[str, _Rule] = {
     },
     "Global.eval_during_train": _FLAG,
     "Global.use_visualdl": _FLAG,
+    "Global.pretrained_model": _or_null(_Rule(_is_path, "the path of a .pdparams file")),
     "Global.class_num": _or_null(_whole(1, MOST_CLASSES)),
     "Arch.name": _Rule(_is_path, "the name of a network"),
     "Arch.class_num": _or_null(_whole(1, MOST_CLASSES)),

@@ -11,7 +11,7 @@ from typing import Any, Iterator
 
 from ..common.download import Checksum, download
 from ..common.errors import OctConvError
-from ..common.files import digest, write_atomically
+from ..common.files import digest, why_no_file, write_atomically
 from .archive import Member, members
 from .list_files import LABEL_MAP, TRAIN_LIST, VAL_LIST, Entry, write_label_map, write_list
 from .staging import publish
@@ -65,8 +65,10 @@ def prepare(target: Path, source: Path | None = None, partial: bool = False) -> 
 
 def _fingerprint(source: Path) -> str:
     """What tells whether an interrupted run was made from this very source."""
-    if not source.exists():
-        raise OctConvError(f"--source {source}: no such file or folder")
+    wrong = None if source.is_dir() else why_no_file(source)
+    if wrong:
+        wrong = "no such file or folder" if wrong == "no such file" else wrong
+        raise OctConvError(f"--source {source}: {wrong}")
     state = source.stat()
     return f"{source.resolve()} {state.st_size} {state.st_mtime_ns}"
 

@@ -93,8 +93,10 @@ def _lock(target: Path) -> Iterator[None]:
 def _open_staging(staging: Path, stamp: str) -> None:
     """Make `staging`, emptied unless it was begun from the same source."""
     stamp_file = staging / _STAMP
-    if not (stamp_file.is_file() and stamp_file.read_text(encoding="utf-8") == stamp):
+    # A path in it may be no UTF-8.
+    content = stamp.encode("utf-8", errors="surrogateescape")
+    if not (stamp_file.is_file() and stamp_file.read_bytes() == content):
         if staging.exists():
             shutil.rmtree(staging)
         staging.mkdir()
-        stamp_file.write_text(stamp, encoding="utf-8")
+        stamp_file.write_bytes(content)

@@ -23,13 +23,18 @@ INIT_MODEL = Patch(
     "it takes the metric of the checkpoint, or 0, for the best so far, so that a worse model "
     "replaces the best one",
 )
+EVAL = Patch(
+    "ppcls.engine.engine.Engine.eval",
+    TRAINER,
+    "what it cannot evaluate, as for want of memory, ends in a traceback: it is told in one line",
+)
 INFER = Patch(
     "ppcls.engine.engine.Engine.infer",
     TRAINER,
     "2.4 ends in a traceback at an image that cannot be read: it is named in one line",
     "PaddleClas 2.6",
 )
-PATCHES = (MAKE, TRAIN, INIT_MODEL, INFER)
+PATCHES = (MAKE, TRAIN, INIT_MODEL, EVAL, INFER)
 
 Around = Callable[[Any], ContextManager[None]]
 
@@ -42,6 +47,11 @@ def make_within(context: Around) -> None:
 def train_within(context: Around) -> None:
     """Train within ``context(engine)``; one that is given later is around those before."""
     _within(TRAIN, context)
+
+
+def eval_within(context: Around) -> None:
+    """Evaluate within ``context(engine)``, in training too."""
+    _within(EVAL, context)
 
 
 def infer_within(context: Around) -> None:
