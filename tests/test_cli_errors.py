@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import pytest
 from conftest import CLASS_NUM, run_cli
 
-from paddleclas_octconv import __version__
+from paddleclas_octconv import __version__, cli
 from paddleclas_octconv.cli import COMMANDS, main
 
 
@@ -142,3 +146,35 @@ def test_a_wrong_option_is_answered_with_the_right_one(run, argv, told):
     code, out, err = run(*argv, *config)
     assert (code, out) == (2, "")
     assert told in err and err.count("\n") == 1
+
+
+def test_a_package_that_cannot_be_imported_is_told(monkeypatch, capsys):
+    def fail(*arguments):
+        raise ImportError("libgomp.so.1: cannot open shared object file")
+
+    monkeypatch.setattr(cli, "_run", fail)
+    assert main(["summary"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("paddleclas: error: a package that is installed cannot be imported: ")
+    assert "libgomp.so.1" in said and said.count("\n") == 1
+
+
+def test_a_signal_lets_a_command_clear_up(monkeypatch):
+    removed = []
+
+    def work(*arguments):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+        finally:
+            removed.append("what was half made")
+
+    monkeypatch.setattr(cli, "_run", work)
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main(["export"])
+        assert ended.value.code == 128 + signal.SIGTERM and removed
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -70,6 +70,17 @@ def test_config_is_handed_over_as_data(fetched_trainer, tiny_config, parse, runs
     assert handover.profiler_options == "x=1"
 
 
+def test_a_checkpoint_may_have_its_suffix(fetched_trainer, tiny_config, parse, runs):
+    for suffix in ("pdparams", "pdopt", "pdstates"):
+        make(f"old/latest.{suffix}")
+    job.prepare("train", parse("-c", tiny_config, "-o", "Global.checkpoints=old/latest.pdparams"))
+    task = job.prepare("train", parse("-c", tiny_config, "-o", "Global.checkpoints=old/latest"))
+    assert task.config["Global"]["checkpoints"] == "old/latest"
+    with pytest.raises(OctConvError, match="Global.checkpoints: http://x/a.pdparams: should be a"):
+        override = "Global.checkpoints=http://x/a.pdparams"
+        job.prepare("train", parse("-c", tiny_config, "-o", override))
+
+
 def test_launcher_stands_before_the_trainer(fetched_trainer, tiny_config, parse, runs):
     options = ["--nproc-per-node", 2, "--nnodes=2", "--master", "10.0.0.1:6070", "--rank", 0]
     job.prepare("train", parse("-c", tiny_config, *options, "--log_dir", "ranks")).run()

@@ -406,3 +406,22 @@ def test_any_name_of_a_class_is_yaml(tmp_path, monkeypatch):
     (config,) = tmp_path.glob("*.yaml")
     assert yaml.safe_load(config.read_text())["Arch"]["class_num"] == 3
     check_files(load_config(config), "train")
+
+
+def test_where_nothing_is_left_to_evaluate_on_nothing_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(("cat", "dog")):
+        fill(Path("pics") / name, 1, seed)
+    assert main(["prepare", "folder", "--source", "pics"]) == 2
+    assert "--source pics: no class has two different images" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["pics"]
+
+
+def test_a_label_is_one_line_and_an_image_may_be_anything(tmp_path):
+    for seed in range(4):
+        draw(tmp_path / f"{seed}.png", seed)
+    rows = ['0.png,"big\ncat"', '1.png,"big\ncat"', "2.png,dog", "3.png,dog", f"{'x' * 300},dog"]
+    (tmp_path / "all.csv").write_text("\n".join(["image,label", *rows]))
+    images = take(tmp_path / "all.csv", val=0.5)
+    assert images.classes == ["big cat", "dog"]
+    assert len(images.left_out) == 1

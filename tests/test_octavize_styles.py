@@ -242,3 +242,23 @@ def test_a_network_of_float64():
     network.to(dtype="float64")
     octave = octavize(nn.Sequential(network, nn.Conv2D(8, 8, 3).to(dtype="float64")), input_size=32)
     assert octave(paddle.ones([2, 3, 32, 32], "float64")).dtype == paddle.float64
+
+
+SWITCH = 1.0
+
+
+class Switched(Net):
+    def middle(self, x):
+        return self.second(x) * SWITCH
+
+
+def test_what_a_module_has_changed_since_is_known(monkeypatch):
+    def output():
+        paddle.seed(0)
+        net = octavize(Switched(), 0.5, input_size=SIZE)
+        net.eval()
+        return float(net(paddle.ones([1, 3, SIZE, SIZE])).abs().sum())
+
+    first = output()
+    monkeypatch.setitem(globals(), "SWITCH", 0.0)
+    assert output() != first

@@ -136,6 +136,12 @@ def test_no_network_and_no_cache_is_one_line(cache, index, tiny_config, tmp_path
     assert not (tmp_path / "output").exists()
 
 
+def test_a_program_that_tries_to_import_what_cannot_be_fetched_goes_on(cache, index):
+    (index / fetch.TRAINER.name).unlink()
+    with pytest.raises(ImportError):
+        fetch.trainer_root()
+
+
 def test_cache_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("PADDLECLAS_OCTCONV_CACHE", str(tmp_path / "file" / "cache"))

@@ -13,7 +13,6 @@ import paddle
 import pytest
 from backbones import build, twin
 from paddle.quantization.imperative.qat import ImperativeQuantAware
-from paddleclas.ppcls.utils import download
 
 from paddleclas_octconv.common.errors import OctConvError
 
@@ -163,10 +162,13 @@ def test_planted_code_does_not_run(saved, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_an_address_is_downloaded(saved, tmp_path, monkeypatch):
+def test_an_address_is_downloaded_and_no_other_is_taken_for_it(saved, tmp_path, monkeypatch):
     weights = other(twin(NAME).state_dict())
     saved(weights)
-    monkeypatch.setattr(download, "WEIGHTS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PADDLECLAS_OCTCONV_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "second").mkdir()
+    own = build(NAME).state_dict()
+    paddle.save(own, str(tmp_path / "second" / "weights.pdparams"))
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *args):
@@ -178,11 +180,18 @@ def test_an_address_is_downloaded(saved, tmp_path, monkeypatch):
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        network = build(NAME, pretrained=f"http://127.0.0.1:{server.server_port}/weights.pdparams")
+        address = f"http://127.0.0.1:{server.server_port}"
+        network = build(NAME, pretrained=f"{address}/weights.pdparams")
+        second = build(NAME, pretrained=f"{address}/second/weights.pdparams")
+        (tmp_path / "weights.pdparams").unlink()
+        again = build(NAME, pretrained=f"{address}/weights.pdparams")
+        with pytest.raises(OctConvError, match="404"):
+            build(NAME, pretrained=f"{address}/none.pdparams")
     finally:
         server.shutdown()
         server.server_close()
-    np.testing.assert_array_equal(network.fc.bias.numpy(), weights["fc.bias"].numpy())
+    for each, expected in ((network, weights), (again, weights), (second, own)):
+        np.testing.assert_array_equal(each.fc.bias.numpy(), expected["fc.bias"].numpy())
 
 
 @pytest.mark.parametrize("method", ["set_state_dict", "set_dict", "load_dict"])

@@ -43,7 +43,7 @@ def load(model, pretrained: Any, name: str, copy: str, use_ssld: bool, alpha: An
         path = fetch_vanilla(name, copy, use_ssld)
         load_file(model, path, str(path))
     else:
-        load_pretrained(model, pretrained, copy)
+        load_pretrained(model, pretrained)
 
 
 def describe(checkpoint: published.Checkpoint) -> str:

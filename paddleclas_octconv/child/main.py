@@ -22,7 +22,7 @@ from typing import Any
 from .. import autoload
 from ..checkpoints import resume
 from ..common import machine, streams
-from ..common.errors import OctConvError
+from ..common.errors import OctConvError, explained
 from ..common.say import one_line, say
 from ..handover import Handover
 from ..patches import paddle_scalars
@@ -88,7 +88,8 @@ def _run(handover: Handover) -> None:
     if handover.trust_weights:
         os.environ[TRUST_VARIABLE] = "1"
     autoload.install(force=True)
-    quiet.import_paddle(handover.verbose)
+    with explained("Paddle is installed, but cannot be imported"):
+        quiet.import_paddle(handover.verbose)
     _patch(trainer)
 
     from .model_check import check_model

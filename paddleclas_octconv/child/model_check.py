@@ -39,7 +39,7 @@ def check_model(config: dict[str, Any], mode: str) -> None:
     if mode == "train":
         weights["Global.checkpoints"] = config["Global"]["checkpoints"]
     for key, path in weights.items():
-        if path and not path.startswith(("http://", "https://")):
+        if path:
             _check_weights(key, path, model, config["Arch"], mode)
 
 

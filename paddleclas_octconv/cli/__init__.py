@@ -17,8 +17,9 @@ from typing import NoReturn, Sequence
 
 from .. import __version__
 from ..common import files, machine, streams
-from ..common.errors import OctConvError
-from ..common.say import say_error
+from ..common.errors import OctConvError, traceback_wanted
+from ..common.processes import ended_by_signals
+from ..common.say import described, say_error
 from ..common.suggest import suggest
 from ..patches.python_eval import evaluate_names_and_numbers
 
@@ -54,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
     streams.prepare()
     try:
-        code = _main(argv)
+        with ended_by_signals():
+            code = _main(argv)
         sys.stdout.flush()  # what cannot be written is told here, not at the interpreter's end
         return code
     except BrokenPipeError:
@@ -66,6 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if (error.name or "").partition(".")[0] == "paddle":
             return _fail(machine.NO_PADDLE)
         raise
+    except ImportError as error:  # a library that it needs is not there, or of another version
+        if traceback_wanted():
+            raise
+        return _fail(f"a package that is installed cannot be imported: {described(error)}")
     except MemoryError:
         return _fail("there is not enough memory for this")
     except OSError as error:  # a file that the system refuses, wherever it is met

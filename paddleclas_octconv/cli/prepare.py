@@ -225,7 +225,7 @@ def _prepare_own(args: argparse.Namespace) -> int:
 
 def _write_config(path: Path, text: str, given: bool) -> None:
     """Write the config, unless there is one that somebody has edited."""
-    if os.path.lexists(path):
+    if path.is_file():
         with writing("--config", path):
             before = path.read_text(encoding="utf-8", errors="replace")
         if before != text:

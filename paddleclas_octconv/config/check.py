@@ -14,6 +14,7 @@ from ..common.errors import OctConvError
 from ..common.files import why_no_file
 from ..octavizer.options import OCTAVE
 from ..weights import VANILLA
+from ..weights.address import is_address
 from .data_sets import check_data_sets, check_images, check_label_map
 from .dotted import get, has
 from .slim import check_slim
@@ -134,7 +135,9 @@ def _check_weights(config: dict, mode: str) -> None:
             continue
         if not isinstance(weights, str):
             raise OctConvError(f"{key}: {weights!r} should be the path of a .pdparams file")
-        if weights.startswith(("http://", "https://")):
+        if is_address(weights):
+            if key == "Global.checkpoints":
+                raise OctConvError(f"{key}: {weights}: should be a path; it has three files")
             if not urls.split(weights, key).path.endswith(".pdparams"):
                 raise OctConvError(f"{key}: {weights}: should be the address of a .pdparams file")
             continue

@@ -156,6 +156,9 @@ _RULES: dict[str, _Rule] = {
     "Infer.batch_size": _COUNT,
     "Infer.PostProcess": _SECTION,
     "Infer.PostProcess.topk": _POSITIVE,
+    "Infer.PostProcess.delimiter": _or_null(
+        _Rule(lambda value: isinstance(value, str) and bool(value), "a string between id and name")
+    ),
     "Infer.PostProcess.class_id_map_file": _or_null(_Rule(_is_path, "a file")),
     **{f"{part}.{split}": _or_null(_ITEMS) for part in ("Loss", "Metric") for split in
        ("Train", "Eval")},

@@ -195,7 +195,7 @@ def _listed(source: Path) -> tuple[list[Found], list[str]]:
         if len(row) <= max(image_at, label_at):
             left_out.append(f"{source.name}:{number}: should be an image and a label")
             continue
-        image, label = row[image_at].strip(), row[label_at].strip()
+        image, label = row[image_at].strip(), " ".join(row[label_at].split())
         path = _existing(source.parent, image)
         if not label or path is None:
             what = f"no such image: {image}" if path is None else "no label"
@@ -254,7 +254,7 @@ def _existing(folder: Path, image: str) -> str | None:
     if not image or "\0" in image:
         return None
     for suffix in ("", *SUFFIXES):
-        if (folder / f"{image}{suffix}").is_file():
+        if os.path.isfile(folder / f"{image}{suffix}"):  # False for a name that is too long
             return f"{image}{suffix}"
     return None
 
@@ -298,6 +298,10 @@ def _split(
         train, evaluate = given["train"], given["val"]
     else:
         train, evaluate = _draw(given["train"], contents, val, seed)
+    if not evaluate:
+        raise OctConvError(
+            f"--source {source}: no class has two different images: none is left to evaluate on"
+        )
     held_out = {contents[image]: image for image in (*given.get("test", ()), *evaluate)}
     kept = []
     for image in train:

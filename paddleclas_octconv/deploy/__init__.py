@@ -8,6 +8,7 @@
 ``classify``    the likeliest classes of images
 ``to_onnx``     adds the model as ONNX
 ``to_openvino`` adds the model as OpenVINO's own
+``conversion``  what these two have in common
 ``int8``        quantises either, with images to calibrate on
 ``inference_form``  the form in which a network is exported, without a trainer
 ``agreement``   whether another engine computes the same network

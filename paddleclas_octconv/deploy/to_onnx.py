@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Sequence
 
 from ..common import machine
 from ..common.errors import OctConvError
-from ..common.worker import Worker
+from . import conversion
 from .engines.onnx_runtime import FILES
 
 if TYPE_CHECKING:
@@ -50,16 +49,7 @@ def add(folder: Path, image_shape: Sequence[int], images: np.ndarray | None = No
     Raises:
         OctConvError: the model cannot be converted or gives something else.
     """
-    import numpy as np
-
-    with TemporaryDirectory(prefix="onnx-") as scratch, Worker(Conversion) as worker:
-        file = None
-        if images is not None:
-            file = str(Path(scratch, "images.npy"))
-            np.save(file, images)
-        return worker.call(
-            "convert", folder=str(folder), image_shape=list(image_shape), images=file
-        )
+    return conversion.apart(Conversion, folder, image_shape, images)
 
 
 class Conversion:
@@ -83,20 +73,7 @@ def check(folder: Path, image_shape: Sequence[int], images: np.ndarray | None = 
     Raises:
         OctConvError: they give something else.
     """
-    import onnxruntime
-
-    from . import agreement, predictor
-
-    session = onnxruntime.InferenceSession(str(folder / FILE), providers=["CPUExecutionProvider"])
-    opened = predictor.create_predictor(folder, engine="paddle")
-    name = session.get_inputs()[0].name
-    return agreement.demand(
-        f"--onnx: {FILE}",
-        lambda batch: predictor.outputs(opened, batch),
-        lambda batch: session.run(None, {name: batch}),
-        image_shape,
-        images,
-    ).relative
+    return conversion.compare(f"--onnx: {FILE}", "onnxruntime", folder, image_shape, images)
 
 
 def _converted(folder: Path) -> bytes:

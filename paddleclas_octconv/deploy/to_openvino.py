@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Sequence
 
 from ..common.errors import OctConvError
-from ..common.worker import Worker
+from . import conversion
 from .engines import ENGINES
 from .engines.openvino_runtime import FILES
 
@@ -46,16 +45,7 @@ def add(folder: Path, image_shape: Sequence[int], images: np.ndarray | None = No
     Raises:
         OctConvError: the model cannot be converted or gives something else.
     """
-    import numpy as np
-
-    with TemporaryDirectory(prefix="openvino-") as scratch, Worker(Conversion) as worker:
-        file = None
-        if images is not None:
-            file = str(Path(scratch, "images.npy"))
-            np.save(file, images)
-        return worker.call(
-            "convert", folder=str(folder), image_shape=list(image_shape), images=file
-        )
+    return conversion.apart(Conversion, folder, image_shape, images)
 
 
 class Conversion:
@@ -86,11 +76,4 @@ def check(folder: Path, image_shape: Sequence[int], images: np.ndarray | None = 
     Raises:
         OctConvError: they give something else.
     """
-    from . import agreement
-    from .predictor import create_predictor
-
-    wanted = create_predictor(folder, engine="paddle")
-    given = create_predictor(folder, engine="openvino")
-    return agreement.demand(
-        f"{OPTION}: {FILE}", wanted.outputs, given.outputs, image_shape, images
-    ).relative
+    return conversion.compare(f"{OPTION}: {FILE}", "openvino", folder, image_shape, images)

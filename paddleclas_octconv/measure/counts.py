@@ -13,38 +13,7 @@ from ..common.files import write_atomically
 from ..layers import Octave
 from .complexity import measure, whole_layers
 
-_HEAD = '''"""What each backbone counts by default: 1,000 classes, 224x224, its own alpha.
-
-Written by ``python -m paddleclas_octconv.measure.counts``, so that nobody waits for it, or needs
-Paddle, to read it. A test holds it to the networks.
-"""
-
-from __future__ import annotations
-
-from typing import Mapping, NamedTuple
-
-IMAGE_SIZE = 224
-
-
-class Counts(NamedTuple):
-    """Of one image; see ``measure.complexity.Complexity`` for the first five.
-
-    Attributes:
-        elements: of the outputs of all layers, which training keeps in memory.
-    """
-
-    parameters: int
-    total_parameters: int
-    multiply_adds: int
-    vanilla_parameters: int
-    vanilla_multiply_adds: int
-    elements: int
-
-
-# fmt: off
-# ruff: noqa: E501
-COUNTS: Mapping[str, Counts] = {
-'''
+_TABLE = "COUNTS: Mapping[str, Counts] = {\n"
 
 
 def counts_of(name: str) -> tuple[int, ...]:
@@ -69,10 +38,11 @@ def counts_of(name: str) -> tuple[int, ...]:
 
 
 def main() -> None:
-    """Count all backbones and write the table."""
+    """Count all backbones and write the table anew."""
     lines = [f'    "{name}": Counts{counts_of(name)},\n' for name in CATALOGUE]
     path = Path(__file__).parents[1] / "backbones" / "counts.py"
-    write_atomically(path, f"{_HEAD}{''.join(lines)}}}\n# fmt: on\n".encode())
+    head, table, _ = path.read_text(encoding="utf-8").partition(_TABLE)
+    write_atomically(path, f"{head}{table}{''.join(lines)}}}\n# fmt: on\n".encode())
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def build_octave(
         raise OctConvError(f"{name}: {error}") from None
     network.arch_name = name
     if weights is not None:
-        load_pretrained(network, weights, networks.__name__.partition(".arch.")[0])
+        load_pretrained(network, weights)
     return network
 
 

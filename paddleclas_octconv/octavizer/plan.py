@@ -23,7 +23,7 @@ from .layout import Layout, low_mask
 from .options import Options
 from .pair import Pair, convert, join, make
 from .rules import Listener, holds_pair, is_tensor, listen, without_pairs
-from .standins import Converted, Planner, rebind_layer, restore
+from .standins import Converted, Planner, rebind_layer, refresh, restore
 
 _PASSES = 8  # in which layouts are agreed on; one or two are the rule
 _NORMS = (nn.BatchNorm, nn.BatchNorm2D, nn.SyncBatchNorm)
@@ -100,6 +100,7 @@ def make_plan(network: nn.Layer, options: Options) -> Plan:
         OctConvError: it cannot run on such images, an option does not fit it, or nothing of it
             becomes octave. The network is what it was, then.
     """
+    refresh()
     undo = rebind_layer(network)
     try:
         return _Trial(network, options).plan()

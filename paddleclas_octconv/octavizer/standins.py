@@ -351,6 +351,14 @@ class _PyLayer:
         return getattr(self.cls, name)
 
 
+def refresh() -> None:
+    """Take over what has changed in the modules whose functions were converted before."""
+    for module, names in _namespaces.values():
+        for name, value in module.items():
+            if not isinstance(value, (*_REPLACED, type)):
+                names[name] = value
+
+
 def _namespace(namespace: dict) -> dict:
     """A module's names for its converted functions, and the functions of other modules theirs."""
     if id(namespace) not in _namespaces:

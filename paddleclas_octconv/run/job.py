@@ -19,6 +19,7 @@ from ..config.vocabulary import check_vocabulary
 from ..handover import Handover
 from ..trainer.locate import Trainer, locate
 from ..trainer.source import source_of
+from ..weights.address import fetched, is_address
 from . import launch, process, published
 from .outcome import Watch
 
@@ -182,11 +183,16 @@ def _demand_paddle() -> None:
 
 def _find_weights(config: dict[str, Any], mode: str) -> None:
     """Let ``Global.pretrained_model`` name the weights to start from, as every version takes it."""
-    given = config["Global"]["pretrained_model"]
-    if given:
+    general = config["Global"]
+    for key in ("pretrained_model", "checkpoints"):
+        given = general.get(key)
+        if key == "pretrained_model" and isinstance(given, str) and is_address(given):
+            given = str(fetched(given, "Global.pretrained_model"))
         # 2.4 wants the path without its suffix, later versions take either.
-        if isinstance(given, str) and given.endswith(_WEIGHTS) and "://" not in given:
-            config["Global"]["pretrained_model"] = given[: -len(_WEIGHTS)]
+        if isinstance(given, str) and "://" not in given:
+            suffixed = given.endswith(_WEIGHTS)
+            general[key] = given[: -len(_WEIGHTS)] if suffixed else given
+    if general["pretrained_model"]:
         return
     if mode == "train":
         return

@@ -34,18 +34,20 @@ def run(command: Sequence[str], environ: Mapping[str, str], output: IO | None = 
     """
     with raising_on_signals():
         error = subprocess.STDOUT if output else None
-        child = subprocess.Popen(
-            list(command),
-            env=dict(environ),
-            stdout=output,
-            stderr=error,
-            preexec_fn=death_with_parent(),
-        )
+        child = None
         try:
+            child = subprocess.Popen(
+                list(command),
+                env=dict(environ),
+                stdout=output,
+                stderr=error,
+                preexec_fn=death_with_parent(),
+            )
             code = child.wait()
         except Interrupted as interruption:
             (number,) = interruption.args
-            end(child, number)
+            if child is not None:
+                end(child, number)
             return 128 + number
     return 128 - code if code < 0 else code
 

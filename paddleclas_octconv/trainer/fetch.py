@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -27,6 +28,12 @@ from ..common.errors import OctConvError
 from ..common.files import digest
 from ..common.locks import hold
 from ..common.say import say
+
+_TRIES = 20
+
+
+class NotFetched(OctConvError, ImportError):
+    """A wheel that should be imported is not to be had: programs that try ``import`` catch it."""
 
 
 @dataclass(frozen=True)
@@ -150,12 +157,15 @@ def _download(wheel: Wheel, target: Path) -> None:
     """Download a wheel through the user's own pip configuration."""
     say(f"fetching {wheel.what}, {wheel.project}=={wheel.version}, once (0.5 MB)")
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
-        command = ["download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", folder]
+        command = ["download", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"]
+        command += ["--only-binary", ":all:", "--dest", folder]
         pip = subprocess.run(
             [sys.executable, "-m", "pip", *command, f"{wheel.project}=={wheel.version}"],
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
         downloaded = Path(folder) / wheel.name
         if pip.returncode or not downloaded.is_file():
@@ -164,7 +174,7 @@ def _download(wheel: Wheel, target: Path) -> None:
             if find_spec("pip") is None:  # as in environments that uv makes
                 reason = "this environment has no pip"
                 mend = "install pip here (python -m ensurepip, or uv pip install pip)"
-            raise OctConvError(
+            raise NotFetched(
                 f"{wheel.what} is not here yet and pip cannot download it ({reason}): with a "
                 f"network, {mend}; without, copy {wheel.name} to {target.parent}, or "
                 f"{wheel.instead}"
@@ -197,7 +207,7 @@ def _is_whole(unpacked: Path, wheel: Path, release: str) -> bool:
     for folder, folders, files in os.walk(unpacked):
         if "__pycache__" in folders:  # could hold code that no hash vouches for
             folders.remove("__pycache__")
-            shutil.rmtree(Path(folder) / "__pycache__")
+            _remove(Path(folder) / "__pycache__")
         if any((Path(folder) / name).is_symlink() for name in (*folders, *files)):
             return False
         for name in files:
@@ -205,6 +215,16 @@ def _is_whole(unpacked: Path, wheel: Path, release: str) -> bool:
             if expected.pop(path.relative_to(unpacked).as_posix(), None) != digest(path):
                 return False
     return not expected
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder into which another process may be writing."""
+    for _ in range(_TRIES):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
+    shutil.rmtree(folder)
 
 
 def _record(wheel: Path, release: str) -> dict[str, str]:

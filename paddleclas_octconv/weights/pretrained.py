@@ -5,22 +5,19 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from ..common import urls
 from ..common.errors import OctConvError
+from .address import SUFFIX, fetched, is_address
 from .match import load_into, log, match_weights
 from .safe_load import load_weights
 
-SUFFIX = ".pdparams"
 
-
-def load_pretrained(model, pretrained, copy: str = "ppcls") -> None:
+def load_pretrained(model, pretrained) -> None:
     """Load what PaddleClas's ``pretrained`` asks for.
 
     Args:
         model: the network, just built.
         pretrained: False or None; the path of a ``.pdparams`` file, with or without its
             suffix, or its address, of the network's own weights or of its vanilla twin's.
-        copy: the package of the PaddleClas that downloads them.
 
     Raises:
         OctConvError: the file is missing or not safe to load, or its
@@ -30,7 +27,7 @@ def load_pretrained(model, pretrained, copy: str = "ppcls") -> None:
         return
     if not isinstance(pretrained, (str, Path)):
         raise OctConvError(f"pretrained must be False or a path, got {pretrained!r}")
-    path = _path(str(pretrained), copy)
+    path = _path(str(pretrained))
     load_file(model, path, str(path))
 
 
@@ -68,13 +65,9 @@ def downloaded(url: str, copy: str) -> Path:
         raise OctConvError(f"pretrained: {url} cannot be downloaded: {error}") from None
 
 
-def _path(pretrained: str, copy: str) -> Path:
-    if pretrained.startswith(("http://", "https://")):
-        if not urls.split(pretrained, "pretrained").path.endswith(SUFFIX):
-            raise OctConvError(
-                f"pretrained: {pretrained}: should be the address of a {SUFFIX} file"
-            )
-        return downloaded(pretrained, copy)
+def _path(pretrained: str) -> Path:
+    if is_address(pretrained):
+        return fetched(pretrained, "pretrained")
     if Path(pretrained).suffix in (".pth", ".pt", ".params", ".tar"):
         raise OctConvError(
             f"pretrained: {pretrained}: convert these weights first (paddleclas convert-weights)"

@@ -16,12 +16,12 @@ from typing import Any, Callable, Iterator, Mapping
 from urllib.parse import unquote
 
 import numpy as np
-from filelock import FileLock
 
 from ..common import urls
 from ..common.download import Checksum, download
 from ..common.errors import OctConvError
 from ..common.files import digest, reason, why_no_file, write_atomically
+from ..common.locks import hold
 from ..common.say import say
 from ..trainer.fetch import cache_folder
 from .mxnet_arrays import load_mxnet
@@ -92,7 +92,7 @@ def _locked(checkpoint: Checkpoint) -> Iterator[Path]:
     cache = folder()
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(str(cache / f"{checkpoint.file}.lock")):
+        with hold(cache / f"{checkpoint.file}.lock"):
             yield cache / checkpoint.file
     except OSError as error:
         raise OctConvError(f"{cache}: cannot hold weights: {reason(error)}") from None
@@ -108,22 +108,21 @@ def _fetched(checkpoint: Checkpoint, file: Path) -> Path:
                 "delete it to have it fetched anew"
             )
         return file
-    new = file.with_name(f"{file.name}.new")
-    if file.is_file():  # a user has put it there
-        os.replace(file, new)
-        origin = str(file)
-    else:
-        origin = _bring(checkpoint, new)
+    is_theirs = file.is_file()  # a user has put it there
+    new = file if is_theirs else file.with_name(f"{file.name}.new")
+    origin = str(file) if is_theirs else _bring(checkpoint, new)
     try:
         sha256 = _verified(checkpoint, new, origin)
         load_mxnet(new)
     except OctConvError as error:
-        new.unlink()
+        if not is_theirs:
+            new.unlink()
         message = str(error).replace(str(new), origin)
         raise OctConvError(f"{message}; it is not used") from None
     trust = "published" if checkpoint.sha256 else "first use"
     _write_record(file, {"sha256": sha256, "source": origin, "trust": trust})
-    os.replace(new, file)
+    if not is_theirs:
+        os.replace(new, file)
     if not checkpoint.sha256:
         say(f"{checkpoint.file}: no hash is published; from now on it must have SHA-256 {sha256}")
     return file
@@ -133,7 +132,8 @@ def _forget_unless_it_was_used(file: Path) -> None:
     """Remove what no published hash vouches for, so that the next build fetches it anew."""
     record = _record(file)
     if record.get("trust") == "first use" and "pdparams" not in record:
-        file.unlink()
+        if record.get("source") != str(file):  # else a user has put it there
+            file.unlink()
         _record_of(file).unlink()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterable
 
 from ...common.errors import OctConvError
+from ...common.say import described
 from ..engines.onnx_runtime import FILES
 from .ranges import Ranges
 
@@ -62,10 +63,11 @@ def quantize(
                     node.name for node in model.graph.node if node.op_type == "Softmax"
                 ],
             )
-        except (RuntimeError, ValueError) as error:
-            reason = str(error).strip().splitlines()[-1]
+        except OctConvError:
+            raise
+        except Exception as error:  # its exceptions have no class in common
             raise OctConvError(
-                f"--int8: ONNX Runtime cannot quantise this model: {reason}"
+                f"--int8: ONNX Runtime cannot quantise this model: {described(error)}"
             ) from None
 
 

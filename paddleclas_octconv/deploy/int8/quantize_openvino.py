@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Iterable
 
 from ...common.errors import OctConvError
+from ...common.say import described
 from ..engines.openvino_runtime import FILES
 from .ranges import Ranges
 
@@ -57,9 +58,12 @@ def quantize(
                 advanced_parameters=parameters,
             )
             openvino.save_model(quantized, str(folder / FILES["int8"]), compress_to_fp16=False)
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise OctConvError(f"--int8: NNCF cannot quantise this model: {reason}") from None
+        except OctConvError:
+            raise
+        except Exception as error:  # those of NNCF and of OpenVINO have no class in common
+            raise OctConvError(
+                f"--int8: NNCF cannot quantise this model: {described(error)}"
+            ) from None
 
 
 @contextlib.contextmanager
