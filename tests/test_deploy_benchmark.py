@@ -231,10 +231,10 @@ def test_data_of_another_size_is_refused(folders, tiny_config, tmp_path, capsys)
     assert cli.main(command) == 2
     said = capsys.readouterr().err
     assert "larger.yaml: makes images of 48x40, but 32x32 is measured" in said
-    config["DataLoader"]["Eval"]["dataset"]["transform_ops"] = ["ToCHWImage"]
+    config["DataLoader"]["Eval"]["dataset"]["delimiter"] = 5
     (tmp_path / "larger.yaml").write_text(yaml.safe_dump(config))
     assert cli.main(command) == 2
-    assert "larger.yaml: DataLoader.Eval.dataset.transform_ops" in capsys.readouterr().err
+    assert "larger.yaml: DataLoader.Eval.dataset.delimiter" in capsys.readouterr().err
 
 
 def test_a_speed_up_below_the_one_demanded_fails(folders, capsys):

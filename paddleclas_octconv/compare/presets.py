@@ -8,13 +8,15 @@ MODELS = ("OctMobileNetV1", "MobileNetV1", "OctResNet50", "ResNet50")
 
 
 class Preset(NamedTuple):
-    """Attributes:
-    folder: the shipped configs are ``<folder>/<model>.yaml``.
-    subset, eval_subset: images to train and to evaluate on; None: all.
-    image_size: in pixels; None: the configs' own.
-    same_steps: whether the batch shrinks with the subset, so that an epoch keeps its steps; not
-        one given by ``-o``.
-    meaning: in a few words.
+    """Which shipped configs are compared, and what is changed in them.
+
+    Attributes:
+        folder: the shipped configs are ``<folder>/<model>.yaml``.
+        meaning: in a few words.
+        subset, eval_subset: images to train and to evaluate on; None: all.
+        image_size: in pixels; None: the configs' own.
+        same_steps: whether the batch shrinks with the subset, so that an epoch keeps its steps; not
+            one given by ``-o``.
     """
 
     folder: str

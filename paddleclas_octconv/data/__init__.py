@@ -32,10 +32,18 @@ def prepare(
     root: Path = DEFAULT_ROOT,
     partial: bool = False,
 ) -> bool:
-    """Make the data set `dataset` in ``<root>/<dataset>``; return False where it was there.
+    """Make a data set of ``DATASETS`` in ``<root>/<dataset>``.
 
-    See `digits.prepare` and `cifar10.prepare` for the rest.
-    Raises OctConvError for an unknown data set, and for options that it does not have.
+    Args:
+        dataset: its name.
+        source, partial: as of ``cifar10.prepare``.
+        root: the folder of data sets.
+
+    Returns:
+        Whether it was made; False where it was there.
+
+    Raises:
+        OctConvError: the data set is unknown, does not have an option, or cannot be made.
     """
     if dataset not in DATASETS:
         near = suggest(dataset, DATASETS)
@@ -54,11 +62,17 @@ def prepare(
 
 
 def ensure_for(config: Mapping[str, Any], mode: str = "train") -> None:
-    """See that the data sets of this package which `config` names are there for `mode`.
+    """See that the data sets of this package which a config names are there.
 
     Digits are prepared on the spot (they take a second), wherever they are missing from the
-    default folder; for any other raises OctConvError with the command that prepares it.
-    Data from elsewhere is left alone.
+    default folder. Data from elsewhere is left alone.
+
+    Args:
+        config: the whole config.
+        mode: what reads them: "train", "eval", "infer" or "export".
+
+    Raises:
+        OctConvError: another one is missing; with the command that prepares it.
     """
     for key, path in _paths(config, mode):
         dataset = next((name for name in DATASETS if name in path.parts), None)

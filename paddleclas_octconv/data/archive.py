@@ -47,9 +47,13 @@ class Member(NamedTuple):
 
 
 def members(source: Path) -> Iterator[Member]:
-    """Yield the files of `source`; ``read`` is valid until the next member is asked for.
+    """The files of a folder, tar or zip.
 
-    Raises OctConvError for a source that is missing, damaged, unsafe or beyond the limits.
+    Yields:
+        Each file; its ``read`` is valid until the next one is asked for.
+
+    Raises:
+        OctConvError: the source is missing, damaged, unsafe or beyond the limits.
     """
     if not source.exists():
         raise OctConvError(f"--source {source}: no such file or folder")

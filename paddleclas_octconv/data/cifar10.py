@@ -46,13 +46,20 @@ _FREE_BYTES = 400 << 20  # 60,000 files of one 4 KiB block, and room to move
 
 
 def prepare(target: Path, source: Path | None = None, partial: bool = False) -> bool:
-    """Write CIFAR-10 into the folder `target`; return False where it was there already.
+    """Write CIFAR-10 as image files: pickled batches become PNG, files are copied byte for byte.
 
-    `source` is the official archive or its unpacked folder, or a folder, tar or zip of
-    ``train|test/<class>/<image>``; without it the official archive is downloaded beside
-    `target`.  Pickled batches become PNG files, image files are copied byte for byte.
-    With `partial` a source that lacks images is taken as it is.
-    Raises OctConvError for a source that is not CIFAR-10, is damaged or incomplete.
+    Args:
+        target: the folder of the data set.
+        source: the official archive or its unpacked folder, or a folder, tar or zip of
+            ``train|test/<class>/<image>``; None: the official archive is downloaded beside
+            ``target``.
+        partial: take a source that lacks images as it is.
+
+    Returns:
+        Whether it was written; False where it was there already.
+
+    Raises:
+        OctConvError: the source is not CIFAR-10, is damaged or incomplete.
     """
     origin = "download" if source is None else _fingerprint(source)
 

@@ -24,14 +24,23 @@ def is_complete(folder: Path) -> bool:
 
 
 def publish(target: Path, build: Callable[[Path], None], stamp: str, anew: bool = False) -> bool:
-    """Make the data set `target` unless it is there; return whether it was made.
+    """Make a data set unless it is there, in one step.
 
-    ``build(folder)`` fills a hidden folder beside `target`, which takes the place of `target`
-    by one rename.  A killed run leaves the hidden folder, and the next run with the same
-    `stamp` (what the data is made from) goes on in it; a failed run removes it.
-    Where `target` is a link, it stays one: the data set is made where it leads.
-    With `anew` a data set that is there is replaced, once the new one is whole.
-    Raises OctConvError for a `target` that is something else, and where it cannot be written.
+    It is built in a hidden folder, which takes its place by one rename. A killed run leaves the
+    hidden folder, and the next run with the same stamp goes on in it; a failed run removes it.
+
+    Args:
+        target: the folder of the data set; where it is a link, it stays one: the data set is made
+            where it leads.
+        build: fills the hidden folder that it is given.
+        stamp: tells what the data is made from.
+        anew: replace a data set that is there, once the new one is whole.
+
+    Returns:
+        Whether it was made.
+
+    Raises:
+        OctConvError: ``target`` is something else, or cannot be written.
     """
     if target.is_symlink():
         target = Path(os.path.realpath(target))

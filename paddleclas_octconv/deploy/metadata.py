@@ -27,10 +27,13 @@ _LABELS_KEY = "Infer.PostProcess.class_id_map_file"
 def describe(config: dict, roots: Iterable[Path] = ()) -> dict[str, Any]:
     """The content of ``inference.yml`` for a training config.
 
-    config: a whole PaddleClas config, overrides applied.
-    roots: folders in which a relative ``class_id_map_file`` is looked for when the current
-        one does not hold it (the trainer's: PaddleClas's own configs name files there).
-    Raises OctConvError if the label map is missing, unreadable, or lacks a class.
+    Args:
+        config: a whole PaddleClas config, overrides applied.
+        roots: folders in which a relative ``class_id_map_file`` is looked for when the current
+            one does not hold it (the trainer's: PaddleClas's own configs name files there).
+
+    Raises:
+        OctConvError: the label map is missing, unreadable, or lacks a class.
     """
     arch = config.get("Arch") or {}
     described: dict[str, Any] = {

@@ -80,7 +80,9 @@ def run(predictor: Any, images: np.ndarray) -> np.ndarray:
 def outputs(predictor: Any, images: np.ndarray) -> list[np.ndarray]:
     """All outputs for a float32 NCHW array of images.
 
-    predictor: one of ``create_predictor``, or a ``paddle.inference.Predictor``.
+    Args:
+        predictor: one of ``create_predictor``, or a ``paddle.inference.Predictor``.
+        images: (N, 3, H, W), preprocessed.
     """
     if isinstance(predictor, Predictor):
         return predictor.outputs(images)

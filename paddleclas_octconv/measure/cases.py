@@ -64,7 +64,11 @@ class Contender:
     twin: str | None = None
 
     def demand_name(self) -> str:
-        """The network's name. Raises OctConvError for a folder, which has none."""
+        """The network's name.
+
+        Raises:
+            OctConvError: it is a folder, which has none.
+        """
         if self.name is None:
             raise OctConvError(f"--train-step: {self.label} is an exported folder; it cannot train")
         return self.name

@@ -88,7 +88,11 @@ class Engine(ABC):
         """
 
     def demand(self) -> None:
-        """Raises OctConvError, with what to install, where the library is missing."""
+        """See that the library is installed.
+
+        Raises:
+            OctConvError: it is missing; with what to install.
+        """
         if not self.is_installed():
             raise OctConvError(
                 f"the engine {self.name} is not installed: "
@@ -100,14 +104,22 @@ class Engine(ABC):
         return ""
 
     def demand_precision(self, precision: str) -> None:
-        """Raises OctConvError where the engine never computes in a precision."""
+        """See that the engine has a precision.
+
+        Raises:
+            OctConvError: it never computes in it.
+        """
         if precision not in self.precisions:
             raise OctConvError(
                 f"precision {precision!r}: the engine {self.name} has {', '.join(self.precisions)}"
             )
 
     def refuse_options(self, options: dict[str, Any]) -> None:
-        """Raises OctConvError if there are options, for an engine without any."""
+        """See that an engine without options is given none.
+
+        Raises:
+            OctConvError: there is one.
+        """
         if options:
             raise OctConvError(f"the engine {self.name} has no option {next(iter(options))!r}")
 
@@ -120,7 +132,11 @@ def contiguous(images: np.ndarray) -> np.ndarray:
 
 
 def precision_of(text: str) -> str:
-    """One of ``PRECISIONS``, also by another of its names (f32). Raises OctConvError."""
+    """One of ``PRECISIONS``, also by another of its names (f32).
+
+    Raises:
+        OctConvError: there is no such precision.
+    """
     precision = _ALIASES.get(text, text)
     if precision not in PRECISIONS:
         raise OctConvError(f"precision {text!r} should be one of {', '.join(PRECISIONS)}")
