@@ -297,19 +297,18 @@ def verdict(root: Path) -> str:
 
 def stems(root: Path) -> str:
     """What a stem made for small images gains in the same time of training."""
-    lines = []
+    rows = []
     for file, results in _comparisons(root):
-        if not file.stem.endswith("-stem"):
+        if "-stem" not in file.stem:
             continue
         for model in results["models"]:
             rate, seconds = (model[key]["mean"] for key in ("images_per_second", "train_seconds"))
             stride = 1 if model["arch"].get("small_images") else 2
             accuracy = model["eval_accuracy"]["mean"]
-            lines.append(
-                [f"{model['model']}, stem of stride {stride}", f"{rate:.0f} images/s"]
-                + [str(model["epochs"]), f"{seconds / 60:.1f} min", f"{accuracy:.4f}"]
-                + [f"[`{file.stem}`](../results/{file.name})"]
-            )
+            line = [f"{model['model']}, stem of stride {stride}", f"{rate:.0f} images/s"]
+            line += [str(model["epochs"]), f"{seconds / 60:.1f} min", f"{accuracy:.4f}"]
+            rows.append((seconds, [*line, f"[`{file.stem}`](../results/{file.name})"]))
+    lines = [line for _, line in sorted(rows)]
     header = ["", "training speed", "epochs", "training time", "eval acc", "data"]
     return _table(header, lines) if lines else NOT_RUN
 

@@ -39,7 +39,8 @@ def check_label_map(config: dict[str, Any], mode: str) -> None:
     if wrong not in (None, "no such file"):  # PaddleClas looks for it in other places too
         raise OctConvError(f"Infer.PostProcess.class_id_map_file: {path}: {wrong}")
     classes = get(config, "Arch.class_num")
-    if mode == "infer" and path and not wrong and classes:
+    is_topk = get(config, "Infer.PostProcess.name") == "Topk"  # others take a map as it is
+    if mode == "infer" and is_topk and path and not wrong and classes:
         named = _named_classes(Path(path))
         unnamed = next((each for each in range(classes) if each not in named), None)
         if named and unnamed is not None:
