@@ -240,7 +240,7 @@ def test_an_option_that_agrees_with_an_override_is_not(fetched_trainer, tiny_con
         [],
         ["-o", "Arch.alpha=0.25", "-o", "Global.seed=1", "--paddleclas", "a folder"],
         ["--epochs", "3", "--batch-size", "8", "--lr", "0.1", "--device", "cpu", "--output", "o"],
-        ["--image-size", "48", "--allow-unknown-keys", "--trust-weights", "--verbose"],
+        ["--image-size", "48", "--allow-unknown-keys", "--trust-weights"],
         ["--allow-non-finite-loss", "-p", "batch_range=[1,2]"],
         ["--nproc-per-node", "2", "--nnodes=2", "--master", "[::1]:5", "--rank", "1"],
     ],

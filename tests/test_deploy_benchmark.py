@@ -224,8 +224,7 @@ def test_what_a_folder_cannot_is_one_clear_line(folders, more, said, capsys, tin
 
 def test_data_of_another_size_is_refused(folders, tiny_config, tmp_path, capsys):
     config = yaml.safe_load(tiny_config.read_text())
-    steps = config["DataLoader"]["Eval"]["dataset"]["transform_ops"]
-    steps.insert(1, {"ResizeImage": {"size": [40, 48]}})
+    config["Infer"]["transforms"].insert(1, {"ResizeImage": {"size": [40, 48]}})
     (tmp_path / "larger.yaml").write_text(yaml.safe_dump(config))
     command = ["benchmark", folders[0], "--data", str(tmp_path / "larger.yaml"), *QUICK]
     assert cli.main(command) == 2

@@ -170,7 +170,7 @@ def words(args: argparse.Namespace, command: str) -> list[str]:
         value = getattr(recipe, name)
         if value is not None:
             said += [f"--{name.replace('_', '-')}", str(value)]
-    said += _flags(args, "--allow-non-finite-loss", "--verbose")
+    said += _flags(args, "--allow-non-finite-loss")
     if args.profiler_options:
         said.append(f"--profiler_options={args.profiler_options}")
     launched = _launch_options(args).items()
