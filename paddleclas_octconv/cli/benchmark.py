@@ -24,6 +24,7 @@ from ..deploy.engines import ENGINES, PRECISIONS
 from ..measure import cases
 from ..measure.cases import FORMS, Contender, Settings, label_of
 from ..measure.rows import Row
+from ..trainer.fetch import LIBRARY
 from .options import file_or_folder, named_network, pixels, positive, threads
 
 if TYPE_CHECKING:
@@ -171,6 +172,7 @@ def run(args: argparse.Namespace) -> int:
         with writing("--exports", args.exports):
             args.exports.mkdir(parents=True, exist_ok=True)
     facts = {**machine.describe(), "busy_cpus": round(_busy_cpus(), 2)}
+    facts["versions"].setdefault("paddleclas", LIBRARY.version)  # where none is installed
     with contextlib.closing(_Progress()) as progress:
         table = measure(contenders, planned, settings, progress.say, labelled, args.exports)
     print(render(table, settings))
