@@ -46,12 +46,12 @@ def _draw_all(results: dict[str, Any], folder: Path) -> dict[str, str]:
         draw(f"loss-{group}.png", f"Losses of {names}", loss, shown)
         draw(f"learning-rate-{group}.png", f"Learning rate of {names}", learning_rate, shown)
     points = list(drawn.values())
-    if any(model["multiply_adds"] for model in models):
+    if len(points) > 1 and any(model["multiply_adds"] for model in models):
         label = "multiply-adds of one image, in millions"
         caption = "Accuracy against multiply-adds"
         draw("accuracy-multiply-adds.png", caption, cost, points, label, _mega_adds)
     engines = [model["latency"].get("engine", "paddle") for model in models if model["latency"]]
-    if engines:
+    if len(points) > 1 and engines:
         label = f"latency of one image, in ms ({engines[0]})"
         caption = "Accuracy against latency; the bars are half the distance of the quartiles"
         ways = (_milliseconds, _milliseconds_spread)
