@@ -395,13 +395,14 @@ def test_what_is_unknown_is_joined_and_told():
     assert "joined in 1, flip: has no octave form" in str(network.octave_report)
 
 
+class Foreign:
+    """Something that calls Paddle where no stand-in can reach."""
+
+    def __call__(self, x):
+        return paddle.nn.functional.relu(x)
+
+
 def test_what_fails_on_pairs_takes_tensors():
-    class Foreign:
-        """Something that calls Paddle where no stand-in can reach."""
-
-        def __call__(self, x):
-            return paddle.nn.functional.relu(x)
-
     class Block(nn.Layer):
         def __init__(self):
             super().__init__()
@@ -418,10 +419,6 @@ def test_what_fails_on_pairs_takes_tensors():
 
 
 def test_what_fails_on_pairs_in_training_alone_takes_tensors():
-    class Foreign:
-        def __call__(self, x):
-            return paddle.nn.functional.relu(x)
-
     class Block(nn.Layer):
         def __init__(self):
             super().__init__()

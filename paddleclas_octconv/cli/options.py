@@ -42,21 +42,18 @@ def positive(text: str) -> int:
 
 def threads(text: str) -> int:
     """The value of an option that counts threads."""
-    value = whole(text)
-    if value is None or not 1 <= value <= MOST_THREADS:
-        raise argparse.ArgumentTypeError(
-            f"{shown(text)} should be a whole number, 1 to {MOST_THREADS}"
-        )
-    return value
+    return _up_to(MOST_THREADS, text)
 
 
 def pixels(text: str) -> int:
     """The value of an option that is the side of an image."""
+    return _up_to(MOST_PIXELS, text)
+
+
+def _up_to(most: int, text: str) -> int:
     value = whole(text)
-    if value is None or not 1 <= value <= MOST_PIXELS:
-        raise argparse.ArgumentTypeError(
-            f"{shown(text)} should be a whole number, 1 to {MOST_PIXELS}"
-        )
+    if value is None or not 1 <= value <= most:
+        raise argparse.ArgumentTypeError(f"{shown(text)} should be a whole number, 1 to {most}")
     return value
 
 
