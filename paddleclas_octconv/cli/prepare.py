@@ -21,6 +21,7 @@ from ..data.own_images import EXPECTED
 from ..data.subsets import write_subset
 from ..octavizer.options import OCTAVE
 from ..weights import VANILLA
+from ..weights.address import is_address
 from .options import alpha, file_or_folder, pixels, positive
 
 HELP = "make your own images ready to train on (folder), or write digits or cifar10"
@@ -270,7 +271,7 @@ def _check_pretrained(arch: str, pretrained: str | None) -> None:
     named = arch in CATALOGUE and pretrained == CATALOGUE[arch].twin
     if pretrained in (None, "True", "False", VANILLA) or named:
         return
-    if pretrained.startswith(("http://", "https://")):
+    if is_address(pretrained):
         return
     weights = pretrained if pretrained.endswith(".pdparams") else f"{pretrained}.pdparams"
     wrong = why_no_file(weights)
