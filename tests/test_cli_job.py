@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from paddleclas_octconv.checkpoints import outputs
-from paddleclas_octconv.cli import job, options, train
+from paddleclas_octconv.cli import job, options, parser_of
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.handover import Handover
@@ -59,7 +59,7 @@ def handed_over(command: list[str]) -> Handover:
 
 def test_config_is_handed_over_as_data(fetched_trainer, tiny_config, parse, runs):
     overrides = ["-o", "Global.epochs=2*3", "-o", "Global.output_dir=a=b[0]__import__('os')"]
-    job.prepare("train", parse("-c", tiny_config, *overrides, "-p", "x=1")).run()
+    job.job_from("train", parse("-c", tiny_config, *overrides, "-p", "x=1")).run()
     ((command, _),) = runs
     assert command[0] == sys.executable
     assert command[2] == "paddleclas_octconv.child.main"
@@ -73,17 +73,17 @@ def test_config_is_handed_over_as_data(fetched_trainer, tiny_config, parse, runs
 def test_a_checkpoint_may_have_its_suffix(fetched_trainer, tiny_config, parse, runs):
     for suffix in ("pdparams", "pdopt", "pdstates"):
         make(f"old/latest.{suffix}")
-    job.prepare("train", parse("-c", tiny_config, "-o", "Global.checkpoints=old/latest.pdparams"))
-    task = job.prepare("train", parse("-c", tiny_config, "-o", "Global.checkpoints=old/latest"))
+    job.job_from("train", parse("-c", tiny_config, "-o", "Global.checkpoints=old/latest.pdparams"))
+    task = job.job_from("train", parse("-c", tiny_config, "-o", "Global.checkpoints=old/latest"))
     assert task.config["Global"]["checkpoints"] == "old/latest"
     with pytest.raises(OctConvError, match="Global.checkpoints: http://x/a.pdparams: should be a"):
         override = "Global.checkpoints=http://x/a.pdparams"
-        job.prepare("train", parse("-c", tiny_config, "-o", override))
+        job.job_from("train", parse("-c", tiny_config, "-o", override))
 
 
 def test_launcher_stands_before_the_trainer(fetched_trainer, tiny_config, parse, runs):
     options = ["--nproc-per-node", 2, "--nnodes=2", "--master", "10.0.0.1:6070", "--rank", 0]
-    job.prepare("train", parse("-c", tiny_config, *options, "--log_dir", "ranks")).run()
+    job.job_from("train", parse("-c", tiny_config, *options, "--log_dir", "ranks")).run()
     (check, _), (command, _) = runs
     assert "paddleclas_octconv.child.launcher" not in check
     assert handed_over(check).check_only and not handed_over(command).check_only
@@ -101,7 +101,7 @@ def test_launcher_stands_before_the_trainer(fetched_trainer, tiny_config, parse,
 
 def test_verbose_lets_everyone_speak(fetched_trainer, tiny_config, parse, runs):
     options = ["--nproc-per-node", 2, "--verbose"]
-    job.prepare("train", parse("-c", tiny_config, *options)).run()
+    job.job_from("train", parse("-c", tiny_config, *options)).run()
     _, (command, _) = runs
     assert handed_over(command).verbose
     assert not any("log_level" in word for word in command)
@@ -128,7 +128,7 @@ def test_cpu_runs_use_all_cores(
     if user:
         monkeypatch.setenv("OMP_NUM_THREADS", user)
     args = parse("-c", tiny_config, "-o", f"Global.device={device}", *options)
-    job.prepare("train", args).run()
+    job.job_from("train", args).run()
     assert runs[-1][1].get("OMP_NUM_THREADS") == (threads and str(threads))
 
 
@@ -156,7 +156,7 @@ def test_weights_of_the_output_folder_are_the_default(
     fetched_trainer, tiny_config, parse, runs, mode
 ):
     make(f"output/{NAME}/best_model.pdparams")
-    job.prepare(mode, parse("-c", tiny_config)).run()
+    job.job_from(mode, parse("-c", tiny_config)).run()
     weights = handed_over(runs[0][0]).config["Global"]["pretrained_model"]
     assert weights == f"output/{NAME}/best_model"
 
@@ -165,7 +165,7 @@ def test_weights_of_the_output_folder_are_the_default(
 def test_weights_that_are_given_are_taken(fetched_trainer, tiny_config, parse, runs, given):
     make("output/best_model.pdparams")
     make("mine.pdparams")
-    job.prepare("eval", parse("-c", tiny_config, "-o", f"Global.pretrained_model={given}")).run()
+    job.job_from("eval", parse("-c", tiny_config, "-o", f"Global.pretrained_model={given}")).run()
     weights = handed_over(runs[0][0]).config["Global"]["pretrained_model"]
     assert weights == "mine"  # as every version takes it
 
@@ -173,14 +173,14 @@ def test_weights_that_are_given_are_taken(fetched_trainer, tiny_config, parse, r
 def test_pretrained_network_can_be_evaluated_without_training(
     fetched_trainer, tiny_config, parse, runs
 ):
-    job.prepare("eval", parse("-c", tiny_config, "-o", "Arch.pretrained=vanilla")).run()
+    job.job_from("eval", parse("-c", tiny_config, "-o", "Arch.pretrained=vanilla")).run()
     assert handed_over(runs[0][0]).config["Global"]["pretrained_model"] is None
     with pytest.raises(OctConvError, match="holds no trained weights"):
-        job.prepare("eval", parse("-c", tiny_config))
+        job.job_from("eval", parse("-c", tiny_config))
 
 
 def test_second_process_of_a_job_does_not_check_again(fetched_trainer, tiny_config, parse, runs):
-    task = job.prepare("train", parse("-c", tiny_config))
+    task = job.job_from("train", parse("-c", tiny_config))
     for value, folder in (("1", "a"), ("0", "b")):
         task.run({"FLAGS_x": value}, {"Global.save_inference_dir": folder})
     assert [environ["FLAGS_x"] for _, environ in runs] == ["1", "0"]
@@ -191,7 +191,7 @@ def test_second_process_of_a_job_does_not_check_again(fetched_trainer, tiny_conf
 
 def test_options_of_the_recipe_reach_the_trainer(fetched_trainer, tiny_config, parse):
     given = ["--epochs", 3, "--batch-size", 2, "--image-size", 16, "--lr", 0.5]
-    task = job.prepare("train", parse("-c", tiny_config, *given, "--output", "a=b"))
+    task = job.job_from("train", parse("-c", tiny_config, *given, "--output", "a=b"))
     assert (task.config["Global"]["epochs"], task.config["Global"]["output_dir"]) == (3, "a=b")
     assert task.config["DataLoader"]["Eval"]["sampler"]["batch_size"] == 2
     assert task.config["Global"]["image_shape"] == [3, 16, 16]
@@ -199,16 +199,16 @@ def test_options_of_the_recipe_reach_the_trainer(fetched_trainer, tiny_config, p
 
 def test_weights_may_be_the_folder_of_a_training(fetched_trainer, tiny_config, parse, runs):
     make(f"mine/{NAME}/best_model.pdparams")
-    task = job.prepare("eval", parse("-c", tiny_config, "--weights", "mine"))
+    task = job.job_from("eval", parse("-c", tiny_config, "--weights", "mine"))
     assert task.config["Global"]["pretrained_model"] == f"mine/{NAME}/best_model"
     with pytest.raises(OctConvError, match="Global.pretrained_model: no/such"):
-        job.prepare("eval", parse("-c", tiny_config, "--weights", "no/such"))
+        job.job_from("eval", parse("-c", tiny_config, "--weights", "no/such"))
 
 
 def test_transforms_that_miss_image_shape_are_refused(fetched_trainer, tiny_config, parse):
     ops = "DataLoader.Eval.dataset.transform_ops.1={'ResizeImage': {'size': 64}}"
     with pytest.raises(OctConvError, match="Global.image_shape: .*--image-size sets both"):
-        job.prepare("train", parse("-c", tiny_config, "-o", ops))
+        job.job_from("train", parse("-c", tiny_config, "-o", ops))
 
 
 @pytest.mark.parametrize(
@@ -225,30 +225,46 @@ def test_an_option_that_contradicts_an_override_is_refused(
     override, option, key, fetched_trainer, tiny_config, parse
 ):
     with pytest.raises(OctConvError, match=f"^-o {key}=.*: an option sets it to .*give one"):
-        job.prepare("train", parse("-c", tiny_config, "-o", override, *option))
+        job.job_from("train", parse("-c", tiny_config, "-o", override, *option))
 
 
 def test_an_option_that_agrees_with_an_override_is_not(fetched_trainer, tiny_config, parse):
     arguments = ("-o", "Global.epochs=2", "-o", "Global.save_interval=9", "--epochs", "2")
-    task = job.prepare("train", parse("-c", tiny_config, *arguments))
+    task = job.job_from("train", parse("-c", tiny_config, *arguments))
     assert task.config["Global"]["epochs"] == task.config["Global"]["save_interval"] == 2
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        [],
-        ["-o", "Arch.alpha=0.25", "-o", "Global.seed=1", "--paddleclas", "a folder"],
-        ["--epochs", "3", "--batch-size", "8", "--lr", "0.1", "--device", "cpu", "--output", "o"],
-        ["--image-size", "48", "--allow-unknown-keys", "--trust-weights"],
-        ["--allow-non-finite-loss", "-p", "batch_range=[1,2]"],
-        ["--nproc-per-node", "2", "--nnodes=2", "--master", "[::1]:5", "--rank", "1"],
-    ],
-)
-def test_the_command_to_go_on_with_says_all_that_was_said(given):
-    parser = argparse.ArgumentParser()
-    train.add_arguments(parser)
-    args = parser.parse_args(["-c", "my config.yaml", *given])
-    _, command, *again = job.words(args, "train")
-    assert command == "train"
-    assert parser.parse_args(again) == parser.parse_args(["-c", args.config, *given, "--resume"])
+def given(action: argparse.Action) -> list[str]:
+    """An option of "train" as somebody gives it."""
+    option = action.option_strings[0]
+    if action.nargs == 0:
+        return [option]
+    values = {"-c": "my config.yaml", "-o": "Arch.alpha=0.25", "--master": "[::1]:5"}
+    number = "2" if action.type in (options.positive, options.pixels, options.rate) else "a b"
+    return [option, values.get(option, number)]
+
+
+OPTIONS = [action for action in parser_of("train")._actions if action.dest != "help"]
+
+
+@pytest.mark.parametrize("action", OPTIONS, ids=lambda action: action.dest)
+def test_no_option_is_lost_from_the_command_to_go_on_with(action):
+    parser = parser_of("train")
+    words = ["-c", "x", *given(action)]
+    said, command, *again = job.words(parser.parse_args(words), "train")
+    assert (said, command) == ("paddleclas", "train")
+    assert parser.parse_args(again) == parser.parse_args([*words, "--resume"])
+
+
+@pytest.mark.parametrize("command", ["eval", "export"])
+def test_the_next_command_finds_what_was_trained(command):
+    words = [word for action in OPTIONS for word in given(action)] + ["-o", "b=-2", "-o=-c=1"]
+    args = parser_of("train").parse_args(words)
+    _, _, *again = job.words(args, command)
+    found = parser_of(command).parse_args(again)
+    assert found.override[:3] == ["Arch.alpha=0.25", "b=-2", "-c=1"]
+    assert "Global.output_dir=a b" in found.override
+    assert (found.config, found.paddleclas) == ("my config.yaml", "a b")
+    assert found.allow_unknown_keys and found.trust_weights
+    assert options.recipe_of(found).image_size == 2
+    assert getattr(found, "launch_gpus", None) is None  # how it runs is another matter

@@ -11,13 +11,15 @@ from visualdl import LogReader, LogWriter
 from paddleclas_octconv.compare import curves
 from paddleclas_octconv.compare.plan import Run
 from paddleclas_octconv.compare.results import spread
+from paddleclas_octconv.config import Config
 
 STEPS = 4  # an epoch
 
 
 @pytest.fixture
 def run(tmp_path) -> Run:
-    return Run("OctNet", "OctNet", 0, {"Global": {"epochs": 3}}, tmp_path, STEPS, 8, 4)
+    config = Config({"Global": {"epochs": 3}}, tmp_path / "config.yaml")
+    return Run("OctNet", "OctNet", 0, config, tmp_path, STEPS, 8, 4)
 
 
 def log(run: Run, began: int, train: dict, evaluated: dict) -> None:

@@ -14,6 +14,7 @@ from paddleclas_octconv.common import machine
 from paddleclas_octconv.compare import display, jobs
 from paddleclas_octconv.compare.plan import Run
 from paddleclas_octconv.compare.progress import DONE, Follower
+from paddleclas_octconv.config import Config
 
 NAMES = ("OctResNet50-alpha0.25-seed1", "OctResNet50-alpha0.25-seed2", "ResNet50-seed1")
 
@@ -24,7 +25,7 @@ def runs(tmp_path) -> list[Run]:
     for name in NAMES:
         folder = tmp_path / name
         folder.mkdir()
-        config = {"Global": {"epochs": 12}}
+        config = Config({"Global": {"epochs": 12}}, folder / "config.yaml")
         found.append(Run(name, name.rpartition("-")[0], 1, config, folder, 10, 8, 4))
     return found
 

@@ -16,6 +16,7 @@ from runs import Run
 
 from paddleclas_octconv.compare import latency, plan, runs
 from paddleclas_octconv.compare import results as results_of
+from paddleclas_octconv.config import Config
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +57,16 @@ def results(folder, finished) -> dict:
     return json.loads((folder / "output/results.json").read_text())
 
 
+def run_of(folder: Path, world: int = 1, **sections) -> plan.Run:
+    config = Config({"Arch": {"name": "ResNet50"}, **sections}, folder / "config.yaml")
+    return plan.Run("a", "a", 1, config, folder, 1, 1, 1, world)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_comparison_not_the_run_alone(number, tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "_job", lambda *args, **kwargs: None)
+    monkeypatch.setattr(runs, "create_job", lambda *args, **kwargs: None)
     monkeypatch.setattr(runs.training, "train", lambda *args, **kwargs: 128 + number)
-    config = {"Global": {"output_dir": str(tmp_path), "epochs": 1}, "Arch": {"name": "ResNet50"}}
-    run = plan.Run("a", "a", 1, config, tmp_path, 1, 1, 1)
+    run = run_of(tmp_path, Global={"output_dir": str(tmp_path), "epochs": 1})
     with pytest.raises(KeyboardInterrupt):
         runs.execute(run, None)
     assert runs.read_state(run)["done"] == []
@@ -71,10 +76,9 @@ def test_a_signal_ends_the_comparison_not_the_run_alone(number, tmp_path, monkey
 def test_the_time_of_a_killed_training_counts(tmp_path, monkeypatch):
     """Killed, it could not write it down: it is that up to its last line."""
     calls = []
-    monkeypatch.setattr(runs, "_job", lambda *args, **kwargs: None)
+    monkeypatch.setattr(runs, "create_job", lambda *args, **kwargs: None)
     monkeypatch.setattr(runs.training, "train", lambda *args, **kwargs: calls.append(args) or 1)
-    config = {"Global": {"output_dir": str(tmp_path), "epochs": 1}, "Arch": {"name": "ResNet50"}}
-    run = plan.Run("a", "a", 1, config, tmp_path, 1, 1, 1)
+    run = run_of(tmp_path, Global={"output_dir": str(tmp_path), "epochs": 1})
     (tmp_path / "train.log").write_text("[Train]")
     os.utime(tmp_path / "train.log", (1500, 1500))
     state = {"done": [], "seconds": {"train": 20.0}, "segments": [{"first_epoch": 1, "began": 1}]}
@@ -89,14 +93,14 @@ def test_the_time_of_a_killed_training_counts(tmp_path, monkeypatch):
 
 def test_the_speed_of_training_is_that_of_all_processes(tmp_path):
     (tmp_path / "train.log").write_text("[Train][Epoch 1/1][Iter: 0/1]ips: 40.0 samples/s\n")
-    run = plan.Run("a", "a", 1, {}, tmp_path, 1, 1, 1, world=2)
+    run = run_of(tmp_path, world=2)
     assert results_of._throughput(run) == 80.0
 
 
 def test_classes_beyond_those_of_the_labels_are_counted(tmp_path):
     found = {"labels": [0, 1], "predicted": [0, 7], "confidence": [0.5, 0.6], "images": ["a", "b"]}
     (tmp_path / "predictions.json").write_text(json.dumps(found))
-    run = plan.Run("a", "a", 1, {"Arch": {}}, tmp_path, 1, 1, 1)
+    run = run_of(tmp_path)
     told = results_of._predictions(run)
     assert len(told["classes"]) == len(told["confusion"]) == 8
     assert told["confusion"][1][7] == 1

@@ -12,7 +12,9 @@ from conftest import CLASS_NUM
 from PIL import Image
 
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.config import check, image_size, load_config
+from paddleclas_octconv.config import Config, check, load_config
+from paddleclas_octconv.config.data_sets import check_images
+from paddleclas_octconv.config.dotted import get
 
 
 @pytest.fixture
@@ -21,18 +23,24 @@ def config(tiny_config, tmp_path, monkeypatch):
     return copy.deepcopy(load_config(tiny_config))
 
 
+def checked(config, mode):
+    """Make all checks of a mode that ask no trainer."""
+    whole = Config(config, Path("tiny.yaml"))
+    for row in check.CHECKS:
+        if mode in row.modes and not row.needs_trainer:
+            row.function(whole, check.Use((mode,)))
+
+
 def messages(config, mode):
     with pytest.raises(OctConvError) as error:
-        check.check_keys(config, mode)
-        check.check_files(config, mode)
+        checked(config, mode)
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
 @pytest.mark.parametrize("mode", ["train", "eval", "infer", "export"])
 def test_good_config_passes(config, mode):
-    check.check_keys(config, mode)
-    check.check_files(config, mode)
+    checked(config, mode)
 
 
 @pytest.mark.parametrize("mode", ["train", "eval", "infer", "export"])
@@ -40,7 +48,7 @@ def test_each_missing_key_is_named(config, mode):
     for key in check.REQUIRED[mode]:
         broken = copy.deepcopy(config)
         parent, _, last = key.rpartition(".")
-        del (check.get(broken, parent) if parent else broken)[last]
+        del (get(broken, parent) if parent else broken)[last]
         assert messages(broken, mode) == f"{key}: missing from the config"
 
 
@@ -72,7 +80,7 @@ def test_each_missing_key_is_named(config, mode):
 )
 def test_wrong_value_is_named_with_its_key(config, key, value, told):
     parent, _, last = key.rpartition(".")
-    check.get(config, parent)[last] = value
+    get(config, parent)[last] = value
     assert messages(config, "train").startswith(f"{key}: ")
     assert told in messages(config, "train")
 
@@ -159,7 +167,7 @@ def test_an_evaluation_needs_a_metric(config, mode):
     del config["Metric"]["Eval"]
     assert messages(config, mode) == "Metric.Eval: missing from the config"
     config["Global"]["eval_mode"] = "retrieval"
-    check.check_keys(config, mode)
+    checked(config, mode)
 
 
 def test_a_top_k_of_more_than_all_classes_is_refused(config):
@@ -167,7 +175,7 @@ def test_a_top_k_of_more_than_all_classes_is_refused(config):
     told = "Metric.Eval.0.TopkAcc.topk: [5, 9] is more than Arch.class_num: 4"
     assert messages(config, "eval") == told
     config["Metric"]["Eval"] = [{"TopkAcc": {"topk": [4, 9]}}]
-    check.check_keys(config, "eval")
+    checked(config, "eval")
 
 
 def test_a_label_map_of_other_classes_is_refused_to_predict_with(config, tmp_path):
@@ -178,17 +186,17 @@ def test_a_label_map_of_other_classes_is_refused_to_predict_with(config, tmp_pat
     assert messages(config, "infer") == told
     for content in ("0 cat\n1 dog\n2 fox\n3 bird\n4 cow\n", "what PaddleClas passes over"):
         (tmp_path / "map.txt").write_text(content)
-        check.check_files(config, "infer")
+        checked(config, "infer")
 
 
 def test_alpha_of_other_networks_is_not_ours(config):
     config["Arch"].update(name="SomeNet", alpha=1.5)
-    check.check_keys(config, "train")
+    checked(config, "train")
 
 
 def test_alpha_may_be_one_per_stage(config):
     config["Arch"]["alpha"] = [0.25, 0.5, 0.75, 0]
-    check.check_keys(config, "train")
+    checked(config, "train")
     config["Arch"]["alpha"] = [0.25, 2]
     assert "one per stage, got [0.25, 2]" in messages(config, "train")
 
@@ -196,8 +204,7 @@ def test_alpha_may_be_one_per_stage(config):
 def test_eval_data_is_not_asked_for_without_evaluation(config):
     config["Global"]["eval_during_train"] = False
     del config["DataLoader"]["Eval"]
-    check.check_keys(config, "train")
-    check.check_files(config, "train")
+    checked(config, "train")
     config["Global"]["eval_during_train"] = True
     assert messages(config, "train") == "DataLoader.Eval: missing from the config"
 
@@ -235,7 +242,7 @@ def test_other_delimiters_and_labels_that_are_relabelled_pass(config):
     Path("list.txt").write_text("0.png\t100\n1.png\t7\n")
     dataset = config["DataLoader"]["Train"]["dataset"]
     dataset.update(cls_label_path="list.txt", delimiter="\t", relabel=True)
-    check.check_files(config, "train")
+    checked(config, "train")
 
 
 @pytest.mark.parametrize("content, told", [(b"", "is empty"), (b"\xff\xfe 1\n", "UTF-8")])
@@ -246,19 +253,19 @@ def test_list_file_without_lines_or_text_is_named(config, content, told):
 
 
 def test_images_to_infer(config, tiny_data):
-    def check_images(images, nested):
+    def check_at(images, nested):
         config["Infer"]["infer_imgs"] = str(images)
-        check.check_images(config, nested)
+        check_images(Config(config, Path("tiny.yaml")), nested)
 
     for nested in (True, False):
-        check_images(tiny_data / "images", nested)
-        check_images(tiny_data / "images" / "3.png", nested)
+        check_at(tiny_data / "images", nested)
+        check_at(tiny_data / "images" / "3.png", nested)
         for images in ("no/such", tiny_data / "train.txt"):
             with pytest.raises(OctConvError, match="Infer.infer_imgs: "):
-                check_images(images, nested)
-    check_images(tiny_data, nested=True)
+                check_at(images, nested)
+    check_at(tiny_data, nested=True)
     with pytest.raises(OctConvError, match="no image"):
-        check_images(tiny_data, nested=False)
+        check_at(tiny_data, nested=False)
 
 
 def test_images_of_several_sizes_need_a_transform_that_makes_them_equal(config, tiny_data):
@@ -277,10 +284,10 @@ def test_images_of_several_sizes_need_a_transform_that_makes_them_equal(config, 
     assert "a.png has 16x16 and mixed/b.png 16x20 pixels" in messages(config, "train")
     for sized in ({"ResizeImage": {"size": 16}}, {"RandCropImage": {"size": 16}}):
         dataset["transform_ops"] = [ops[0], sized]
-        check.check_files(config, "train")
+        checked(config, "train")
     dataset["transform_ops"] = ops[:1]
     config["DataLoader"]["Train"]["sampler"]["batch_size"] = 1
-    check.check_files(config, "train")
+    checked(config, "train")
 
 
 def test_images_turned_by_their_camera_have_the_size_that_opencv_sees(config):
@@ -293,7 +300,7 @@ def test_images_turned_by_their_camera_have_the_size_that_opencv_sees(config):
     Path("list.txt").write_text("a.jpg 0\nb.jpg 1\n")
     dataset = config["DataLoader"]["Train"]["dataset"]
     dataset.update(image_root="turned", cls_label_path="list.txt")
-    check.check_files(config, "train")
+    checked(config, "train")
 
 
 def test_a_batch_that_drop_last_never_fills_is_told(config):
@@ -303,12 +310,12 @@ def test_a_batch_that_drop_last_never_fills_is_told(config):
 
 
 def test_transforms_and_image_shape_have_to_agree(config):
-    image_size.check_image_shape(config)  # no transform sets a size
+    checked(config, "export")  # no transform sets a size
     for key in ("DataLoader.Eval.dataset.transform_ops", "Infer.transforms"):
-        ops = check.get(config, key)
+        ops = get(config, key)
         ops.append({"CropImage": {"size": 64}})
-        with pytest.raises(OctConvError, match=f"Global.image_shape: .* but {key} make .* 64x64"):
-            image_size.check_image_shape(config)
+        told = f"Global.image_shape: [3, 32, 32], but {key} make images of 64x64"
+        assert messages(config, "export").startswith(told)
         ops.pop()
 
 
@@ -321,7 +328,7 @@ def test_what_is_no_file_is_told_and_not_waited_for(config, make, tiny_data):
     ):
         broken = copy.deepcopy(config)
         parent, _, last = key.rpartition(".")
-        check.get(broken, parent)[last] = "special"
+        get(broken, parent)[last] = "special"
         assert messages(broken, mode).startswith(f"{key}: special: is a ")
 
 

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import pytest
 
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.config import load_config, shipped_configs
-from paddleclas_octconv.config.check import check_keys
+from paddleclas_octconv.config import Config, load_config, shipped_configs
+from paddleclas_octconv.config.check import check_sections
 from paddleclas_octconv.config.dotted import get
-from paddleclas_octconv.config.image_size import Size, check_image_shape, size_after
-from paddleclas_octconv.config.recipe import Recipe, apply
+from paddleclas_octconv.config.image_size import Size, size_after
+from paddleclas_octconv.config.recipe import Recipe
 
 SHIPPED = {name: load_config(path) for name, path in shipped_configs().items()}
 OPS = {part: f"DataLoader.{part}.dataset.transform_ops" for part in ("Train", "Eval")}
 
 
 def changed(config, **recipe):
-    config = copy.deepcopy(config)
-    apply(config, Recipe(**recipe))
-    return config
+    return Config(config, Path("c.yaml")).with_recipe(Recipe(**recipe)).sections
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -30,8 +29,7 @@ def test_image_size_is_set_in_all_transforms_and_in_image_shape(name, size):
     assert config["Global"]["image_shape"] == [3, size, size]
     for ops in (*(get(config, key) for key in OPS.values()), config["Infer"]["transforms"]):
         assert size_after(ops) == Size(size, size)
-    check_image_shape(config)
-    check_keys(config, "train")
+    check_sections(Config(config, Path(name)), "train", "export")
     if size == SHIPPED[name]["Global"]["image_shape"][1]:
         assert config == SHIPPED[name]
 
@@ -63,7 +61,7 @@ def test_images_that_come_as_they_are_are_resized(tiny_config):
     config = changed(load_config(tiny_config), image_size=64)
     for ops in (*(get(config, key) for key in OPS.values()), config["Infer"]["transforms"]):
         assert ops[1] == {"ResizeImage": {"size": 64}}
-    check_image_shape(config)
+    check_sections(Config(config, tiny_config), "train", "export")
 
 
 def test_images_that_are_not_square_are_left_to_the_user():
@@ -93,7 +91,7 @@ def test_epochs_take_the_schedule_with_them():
     # PaddleClas would warn of one that takes all epochs.
     assert changed(config, epochs=1)["Optimizer"]["lr"]["warmup_epoch"] == 0
     assert shorter["Global"]["eval_interval"] == 3
-    check_keys(shorter, "train")
+    check_sections(Config(shorter, Path("c.yaml")), "train")
 
 
 def test_batch_size_is_that_of_all_data():

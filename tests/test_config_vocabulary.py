@@ -7,8 +7,8 @@ import copy
 import pytest
 
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.config import load_config, shipped_configs
-from paddleclas_octconv.config.check import check_keys
+from paddleclas_octconv.config import Config, load_config, shipped_configs
+from paddleclas_octconv.config.check import check_sections
 from paddleclas_octconv.config.vocabulary import check_vocabulary
 from paddleclas_octconv.trainer.source import Source
 
@@ -52,7 +52,7 @@ def test_every_config_of_a_checkout_passes(checkout):
             except OctConvError as error:
                 assert broken, f"{path}: {error}"
             try:
-                check_keys(config, mode)
+                check_sections(Config(config, path), mode)
             except OctConvError as error:
                 assert "missing" in str(error) or "Slim" in str(error), f"{path}: {error}"
         count += 1

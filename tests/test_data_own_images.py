@@ -14,14 +14,12 @@ from PIL import Image
 
 from paddleclas_octconv.cli import main
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.config import load_config
-from paddleclas_octconv.config.check import check_files, check_keys
-from paddleclas_octconv.config.image_size import check_image_shape
-from paddleclas_octconv.config.vocabulary import check_vocabulary
+from paddleclas_octconv.config import Config, load_config
+from paddleclas_octconv.config.check import MODES, check_config
+from paddleclas_octconv.config.data_sets import check_data_sets
 from paddleclas_octconv.data import folder as own
 from paddleclas_octconv.data import list_files
 from paddleclas_octconv.data.own_images import collect
-from paddleclas_octconv.trainer.source import source_of
 
 
 def draw(path: Path, seed: int, mode: str = "RGB", **options) -> Path:
@@ -215,12 +213,8 @@ def test_the_command_writes_a_config_that_passes_every_check(pets, capsys, fetch
     assert prepare("--source", pets, "--arch", "OctMobileNetV1_x0_25", "--image-size", 32) == 0
     said = capsys.readouterr()
     assert said.err == "" and "next: paddleclas train -c my_pets.yaml" in said.out
-    config = load_config(Path("my_pets.yaml"))
-    for mode in ("train", "eval", "infer", "export"):
-        check_keys(config, mode)
-        check_files(config, mode)
-        check_vocabulary(config, mode, source_of(fetched_trainer))
-    check_image_shape(config)
+    config = Config.read(Path("my_pets.yaml"))
+    check_config(config, *MODES)
     assert config["Arch"] == {
         "name": "OctMobileNetV1_x0_25",
         "class_num": 2,
@@ -276,8 +270,8 @@ def test_a_network_octavised_stands_in_the_config(pets, capsys):
 def test_images_are_copied_when_that_is_asked_for(pets):
     assert prepare("--source", pets, "--copy", "--name", "mine", "--config", "x/c.yaml") == 0
     shutil.rmtree(pets)
-    config = load_config(Path("x/c.yaml"))
-    check_files(config, "train")
+    config = Config.read(Path("x/c.yaml"))
+    check_data_sets(config, ["train"])
     assert config["DataLoader"]["Train"]["dataset"]["image_root"] == "./dataset/mine/images"
 
 
@@ -405,7 +399,7 @@ def test_any_name_of_a_class_is_yaml(tmp_path, monkeypatch):
     assert prepare("--source", 'we"ird: [name]') == 0
     (config,) = tmp_path.glob("*.yaml")
     assert yaml.safe_load(config.read_text())["Arch"]["class_num"] == 3
-    check_files(load_config(config), "train")
+    check_data_sets(Config.read(config), ["train"])
 
 
 def test_where_nothing_is_left_to_evaluate_on_nothing_is_written(tmp_path, monkeypatch, capsys):

@@ -254,13 +254,13 @@ def test_layouts_of_all_versions(layout, uninterrupted, tmp_path):
         shutil.copy(path, tmp_path / folder)
     assert newest_in(tmp_path).prefix == tmp_path / folder / "latest"
     with pytest.raises(OctConvError, match="holds another run"):
-        resume.prepare(config_of(tmp_path), resume=False)
+        resume.plan_training(config_of(tmp_path), resume=False)
 
 
 def test_own_checkpoint_given_by_hand_is_paddleclas_own_way(uninterrupted):
     given = str(uninterrupted / "OctMobileNetV1_x0_25" / "epoch_2")
-    plan = resume.prepare(config_of(uninterrupted, given=given), resume=False)
-    assert plan == resume.Plan(goes_on=False, done=False)
+    plan = resume.plan_training(config_of(uninterrupted, given=given), resume=False)
+    assert plan == resume.TrainingPlan(goes_on=False, done=False)
 
 
 # Saves checkpoint after checkpoint as PaddleClas does, and dies at a given step.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,8 @@ import pytest
 from paddleclas_octconv.cli import main
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.config import find_config, load_config
+from paddleclas_octconv.config import Config, find_config
+from paddleclas_octconv.config.recipe import Recipe
 from paddleclas_octconv.run import estimate
 
 
@@ -28,28 +28,23 @@ def config(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "cpu_count", lambda: 2)
     memory = type("Memory", (), {"total": 8 << 30})
     monkeypatch.setattr(estimate.psutil, "virtual_memory", lambda: memory)
-    return load_config(find_config("CIFAR10/OctMobileNetV1"))
+    return Config.read(find_config("CIFAR10/OctMobileNetV1"))
 
 
 def test_time_follows_images_epochs_and_pixels(config):
     whole = estimate.estimate(config)
     assert 3 * 3600 < whole.seconds < 3 * 86400
-    for key, value in (("epochs", 6), ("image_shape", [3, 112, 112])):
-        smaller = copy.deepcopy(config)
-        smaller["Global"][key] = value
-        for op in smaller["DataLoader"]["Train"]["dataset"]["transform_ops"]:
-            if "ResizeImage" in op:
-                op["ResizeImage"]["size"] = smaller["Global"]["image_shape"][-1]
-        ratio = whole.seconds / estimate.estimate(smaller).seconds
-        assert ratio == pytest.approx(2 if key == "epochs" else 4)
+    for recipe, share in ((Recipe(epochs=6), 2), (Recipe(image_size=112), 4)):
+        smaller = estimate.estimate(config.with_recipe(recipe))
+        assert whole.seconds / smaller.seconds == pytest.approx(share)
 
 
 def test_the_twin_costs_more_and_unknown_networks_have_no_estimate(config):
     octave = estimate.estimate(config).seconds
-    config["Arch"]["name"] = "MobileNetV1"
-    assert 1.5 < estimate.estimate(config).seconds / octave < 2
-    config["Arch"]["name"] = "SwinTransformer_tiny_patch4_window7_224"
-    assert estimate.estimate(config) is None
+    vanilla = config.changed({"Arch.name": "MobileNetV1"})
+    assert 1.5 < estimate.estimate(vanilla).seconds / octave < 2
+    unknown = config.changed({"Arch.name": "SwinTransformer_tiny_patch4_window7_224"})
+    assert estimate.estimate(unknown) is None
 
 
 def test_a_recipe_for_gpus_is_answered_with_the_command_that_fits(config, capsys, fetched_trainer):
@@ -60,23 +55,21 @@ def test_a_recipe_for_gpus_is_answered_with_the_command_that_fits(config, capsys
     command = line.split("'")[1].split()
     assert command[:4] == ["paddleclas", "train", "-c", "CIFAR10/OctMobileNetV1"]
     assert not Path("output").exists()
-    from paddleclas_octconv.config.recipe import Recipe, apply
-
     options = dict(zip(command[6::2], command[7::2]))
-    apply(config, Recipe(**{k[2:].replace("-", "_"): int(v) for k, v in options.items()}))
-    fitting = estimate.estimate(config)
+    recipe = Recipe(**{k[2:].replace("-", "_"): int(v) for k, v in options.items()})
+    fitting = estimate.estimate(config.with_recipe(recipe))
     assert fitting.seconds <= estimate.PATIENCE and fitting.memory <= 4 << 30
 
 
 def test_who_asks_for_the_cpu_is_only_warned(config):
     warning = estimate.check_cpu(config, "c.yaml", is_asked_for=True)
     assert "would take about" in warning
-    config["Global"]["device"] = "cpu"
+    config = config.changed({"Global.device": "cpu"})
     with pytest.raises(OctConvError, match="DataLoader.Train.sampler.batch_size: too large"):
         estimate.check_cpu(config, "c.yaml", is_asked_for=False)
-    config["DataLoader"]["Train"]["sampler"]["batch_size"] = 8
+    config = config.changed({"DataLoader.Train.sampler.batch_size": 8})
     assert "would take about" in estimate.check_cpu(config, "c.yaml", is_asked_for=False)
-    config["Global"]["epochs"] = 1
+    config = config.changed({"Global.epochs": 1})
     assert estimate.check_cpu(config, "c.yaml", is_asked_for=False) is None
 
 

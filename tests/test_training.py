@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import pickle
@@ -19,8 +18,8 @@ from conftest import run_cli
 
 from paddleclas_octconv.child import main as child
 from paddleclas_octconv.child import quiet, setup
-from paddleclas_octconv.cli import job, train
 from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.config import Config
 from paddleclas_octconv.run import job as jobs
 from paddleclas_octconv.run import outcome, training
 from paddleclas_octconv.weights import TRUST_VARIABLE
@@ -34,12 +33,13 @@ def checkpoint(folder: Path, prefix: str, epoch: int, metric: float) -> None:
 
 
 @pytest.fixture
-def config(tmp_path) -> dict:
-    return {
+def config(tmp_path) -> Config:
+    sections = {
         "Global": {"output_dir": str(tmp_path), "epochs": 12, "checkpoints": None},
         "Arch": {"name": "OctResNet50"},
         "Metric": {"Eval": [{"TopkAcc": {"topk": [1, 5]}}]},
     }
+    return Config(sections, tmp_path / "c.yaml")
 
 
 def words(command: str) -> list[str]:
@@ -49,7 +49,7 @@ def words(command: str) -> list[str]:
 def test_the_best_epoch_and_the_next_command(config, tmp_path):
     checkpoint(tmp_path, "best_model", 9, 0.912345)
     checkpoint(tmp_path, "latest", 12, 0.9)
-    assert training._conclusion(config, 0, 3725, words) == [
+    assert training.conclusion(config, 0, 3725, words) == [
         f"trained for 1 h 2 min; best accuracy 0.9123, of epoch 9 of 12: "
         f"{tmp_path}/best_model.pdparams",
         "next: paddleclas export -c 'a b.yaml' -o Global.epochs=12",
@@ -58,17 +58,17 @@ def test_the_best_epoch_and_the_next_command(config, tmp_path):
 
 def test_without_an_evaluation_none_is_made_up(config, tmp_path):
     checkpoint(tmp_path, "latest", 12, 0)
-    first, second = training._conclusion(config, 0, 65, words)
+    first, second = training.conclusion(config, 0, 65, words)
     assert first.startswith("trained for 1 min 5 s; no evaluation") and "latest.pdparams" in first
     assert second == "next: paddleclas eval -c 'a b.yaml' -o Global.epochs=12"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_it_says_how_to_go_on(number, config, tmp_path):
-    (line,) = training._conclusion(config, 128 + number, 5, words)
+    (line,) = training.conclusion(config, 128 + number, 5, words)
     assert line == "interrupted before the first checkpoint: there is nothing to go on from"
     checkpoint(tmp_path, "latest", 3, 0.5)
-    (line,) = training._conclusion(config, 128 + number, 5, words)
+    (line,) = training.conclusion(config, 128 + number, 5, words)
     assert line == (
         "interrupted; 3 of 12 epochs are kept, "
         "paddleclas train -c 'a b.yaml' -o Global.epochs=12 goes on"
@@ -76,7 +76,7 @@ def test_interrupted_it_says_how_to_go_on(number, config, tmp_path):
 
 
 def test_what_has_failed_has_said_why(config):
-    assert training._conclusion(config, 2, 5, words) == []
+    assert training.conclusion(config, 2, 5, words) == []
 
 
 @pytest.mark.parametrize(
@@ -85,28 +85,13 @@ def test_what_has_failed_has_said_why(config):
         ([{"TopkAcc": {"topk": [5]}}], "top-5 accuracy"),
         ([{"TopkAcc": {"topk": 1}}], "accuracy"),
         ([{"mAP": {}}], "metric"),
-        (None, "metric"),
+        ([{"Recallk": None}, {"TopkAcc": {"topk": 1}}], "metric"),
     ],
 )
-def test_the_metric_is_named(metric, name):
-    assert training._metric_name({"Metric": {"Eval": metric}}) == name
-
-
-def test_the_words_find_the_same_config_again():
-    parser = argparse.ArgumentParser()
-    train.add_arguments(parser)
-    args = parser.parse_args(
-        ["-c", "x", "-o", "a=1", "-o", "b=2", "--paddleclas", "dir", "--image-size", "64"]
-        + ["--epochs", "3", "--lr", "0.1", "--output", "out", "--resume", "--verbose"]
-    )
-    found = ["-c", "x", "-o", "a=1", "-o", "b=2", "--paddleclas", "dir", "--image-size", "64"]
-    assert job.words(args, "export") == [
-        *("paddleclas", "export", *found, "-o", "Global.output_dir=out"),
-    ]
-    assert job.words(args, "train") == [
-        *("paddleclas", "train", *found, "--epochs", "3", "--lr", "0.1", "--output", "out"),
-        "--resume",
-    ]
+def test_the_metric_that_chose_the_best_epoch_is_named(metric, name, config, tmp_path):
+    checkpoint(tmp_path, "best_model", 9, 0.5)
+    (line,) = training.conclusion(config.changed({"Metric.Eval": metric}), 0, 9, None)
+    assert f"; best {name} 0.5000, of epoch 9 of 12: " in line
 
 
 def test_a_run_that_is_killed_for_memory_names_the_batch_size(tmp_path):
@@ -133,7 +118,7 @@ def test_checkpoints_that_are_trusted_count(config, tmp_path, monkeypatch):
     (tmp_path / "latest.pdopt").write_bytes(pickle.dumps(exec, protocol=2))  # nothing runs it
     ran = []
     monkeypatch.setattr(jobs.Job, "run", lambda self, **options: ran.append(options) or 2)
-    task = jobs.Job("train", None, config, tmp_path)
+    task = jobs.Job("train", None, config)
     with pytest.raises(OctConvError, match="no checkpoint in .* is whole"):
         training.train(task, goes_on=True)
     task.trust_weights = True

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping
 
 from ..common.errors import OctConvError
 
 
-def best_weights(config: dict[str, Any]) -> Path:
+def best_weights(config: Mapping[str, Any]) -> Path:
     """The best weights in the output folder of a config, without their ``.pdparams``.
 
     PaddleClas 2.4 writes below ``<output_dir>/<Arch.name>``, later versions into ``<output_dir>``

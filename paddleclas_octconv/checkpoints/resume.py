@@ -24,7 +24,7 @@ class Start(NamedTuple):
     checkpoint: str | None = None
 
 
-class Plan(NamedTuple):
+class TrainingPlan(NamedTuple):
     """What a training is to do. goes_on: from the newest whole checkpoint; done: it is."""
 
     goes_on: bool
@@ -46,7 +46,7 @@ def start_of(config: Mapping[str, Any], say: Callable[[str], None]) -> Start:
     return Start(found.epoch, checkpoints.best_metric(config), str(found.prefix))
 
 
-def prepare(config: Mapping[str, Any], resume: bool) -> Plan:
+def plan_training(config: Mapping[str, Any], resume: bool) -> TrainingPlan:
     """Make an output folder ready for a training, before its processes start.
 
     Args:
@@ -62,11 +62,11 @@ def prepare(config: Mapping[str, Any], resume: bool) -> Plan:
         for folder in checkpoints.folders(config):
             manifest.recover(folder)
         found, _ = _newest(config)
-        return Plan(True, found is not None and found.epoch >= config["Global"]["epochs"])
+        return TrainingPlan(True, found is not None and found.epoch >= config["Global"]["epochs"])
     if given and Path(given).resolve() in [path.resolve() for path in checkpoints.prefixes(config)]:
-        return Plan(False)  # PaddleClas's own way to go on
+        return TrainingPlan(False)  # PaddleClas's own way to go on
     checkpoints.refuse_another_run(config)
-    return Plan(True)
+    return TrainingPlan(True)
 
 
 def _newest(config: Mapping[str, Any]) -> tuple[checkpoints.Checkpoint | None, list[str]]:

@@ -106,9 +106,7 @@ def _run(command: str, argv: list[str]) -> int:
             f"unknown command {command!r}{suggest(command, COMMANDS)} "
             f"(commands: {', '.join(COMMANDS)})"
         )
-    module = importlib.import_module(COMMANDS[command])
-    parser = Parser(prog=f"paddleclas {command}", description=module.HELP, allow_abbrev=False)
-    module.add_arguments(parser)
+    parser = parser_of(command)
     args, unknown = parser.parse_known_args(argv)
     if unknown:
         parser.error(_unknown(unknown[0].partition("=")[0], parser))
@@ -118,7 +116,15 @@ def _run(command: str, argv: list[str]) -> int:
         raise OctConvError("the current folder is no longer there: change to another") from None
     warnings.filterwarnings("ignore", message="No ccache found")  # of Paddle; no concern here
     evaluate_names_and_numbers()  # some commands build networks of a config in this process
-    return module.run(args)
+    return importlib.import_module(COMMANDS[command]).run(args)
+
+
+def parser_of(command: str) -> argparse.ArgumentParser:
+    """The parser of a command's options."""
+    module = importlib.import_module(COMMANDS[command])
+    parser = Parser(prog=f"paddleclas {command}", description=module.HELP, allow_abbrev=False)
+    module.add_arguments(parser)
+    return parser
 
 
 # What other tools call an option.

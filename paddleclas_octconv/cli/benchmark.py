@@ -310,7 +310,7 @@ def _image_sizes(args: argparse.Namespace, networks: Sequence[Contender]) -> lis
 def _labelled(args: argparse.Namespace, sizes: Sequence[int]) -> Labelled:
     """The images of ``--data``, as large as those that are measured."""
     from ..config import find_config, load_config
-    from ..config.check import check_values
+    from ..config.values import check_values
     from ..deploy import metadata
     from ..deploy.images import Preprocess, listed
     from ..measure.benchmark import Labelled

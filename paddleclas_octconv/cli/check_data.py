@@ -11,10 +11,10 @@ from typing import Any
 from .. import data
 from ..common.errors import OctConvError
 from ..common.say import say
-from ..config import find_config, load_config
-from ..config.check import check_keys, get
+from ..config import Config
+from ..config.check import check_sections
 from ..config.data_sets import ONE_LABEL
-from .options import add_config, add_json, add_overrides, threads
+from .options import add_config, add_json, add_overrides, config_from, threads
 
 HELP = "look for missing, broken, mislabelled and shared images in a config's data"
 SHOWN = 10  # lines of each kind, unless --all
@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> int:
     from ..data import survey
 
     threads = args.threads or survey.default_threads()
-    config = load_config(find_config(args.config), args.override)
-    check_keys(config, "eval" if get(config, "DataLoader.Train") is None else "train")
+    config = config_from(args)
+    check_sections(config, "eval" if config.at("DataLoader.Train") is None else "train")
     data.ensure_for(config, "train")
     shown = sys.maxsize if args.all else SHOWN
     checked = []
@@ -71,14 +71,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _splits(config: dict[str, Any]) -> list:
+def _splits(config: Config) -> list:
     from ..data.list_files import DELIMITER
     from ..data.survey import Split
 
-    class_num = get(config, "Arch.class_num") or get(config, "Global.class_num")
+    class_num = config.at("Arch.class_num") or config.at("Global.class_num")
     splits = []
     for name in ("Train", "Eval", "Eval.Query", "Eval.Gallery"):
-        dataset = get(config, f"DataLoader.{name}.dataset")
+        dataset = config.at(f"DataLoader.{name}.dataset")
         if not isinstance(dataset, dict):
             continue
         key = f"DataLoader.{name}.dataset"

@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _check_cpu(args: argparse.Namespace, planned: plan.Plan) -> None:
+def _check_cpu(args: argparse.Namespace, planned: plan.Comparison) -> None:
     """See that the trainings end before anybody has forgotten them; not once they have begun.
 
     Raises:

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run PaddleClas's own code, and print what it has found; returns its exit code."""
-    task = job.prepare("eval", args)
+    task = job.job_from("eval", args)
     if args.json:
         task.output = sys.stderr
     code = task.run()
@@ -34,8 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _print(task: Job, as_json: bool) -> None:
     values = next((found["values"] for found in reversed(task.results) if "values" in found), None)
-    weights = task.config["Global"]["pretrained_model"]
-    name = task.config["Arch"]["name"]
+    name, weights = task.config.network, task.config.pretrained_model
     if as_json:
         if values is None:
             raise OctConvError("--json: PaddleClas has logged no averages")

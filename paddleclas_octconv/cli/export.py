@@ -70,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
         from ..deploy.int8 import add
 
         add.demand(engines)
-    task = job.prepare("export", args)
-    quantized = export.is_quantized(task.config)
+    task = job.job_from("export", args)
+    quantized = export.is_quantized(task.config.sections)
     formats = export.formats_of(args.format, quantized)
     if args.openvino and "pdmodel" not in formats:
         raise OctConvError(
@@ -91,10 +91,10 @@ def run(args: argparse.Namespace) -> int:
     def finish(folder: Path) -> None:
         from ..deploy import images
 
-        samples = images.samples(task.config, count=8) if engines else None
+        samples = images.samples(task.config.sections, count=8) if engines else None
         for engine, convert in (("openvino", to_openvino), ("onnxruntime", to_onnx)):
             if engine in engines:
-                difference = convert.add(folder, task.config["Global"]["image_shape"], samples)
+                difference = convert.add(folder, task.config.image_shape, samples)
                 print(
                     f"paddleclas: {convert.FILE} agrees with Paddle Inference to {difference:.1e}"
                 )
@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
                     f"{result.evaluation_images} images, {result.top1_fp32:.2f} % in float32"
                 )
 
-    folder = export.export(task.run, task.config, formats, [task.trainer.root], finish)
+    folder = export.export(task.run, task.config.sections, formats, [task.trainer.root], finish)
     print(f"paddleclas: exported to {folder}")
     return 0
 

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run PaddleClas's own code, and print what it has found; returns its exit code."""
-    task = job.prepare("infer", args)
+    task = job.job_from("infer", args)
     if args.json or args.csv:
         task.output = sys.stderr
     code = task.run()

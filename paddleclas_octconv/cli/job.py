@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
-from ..backbones.catalogue import CATALOGUE
 from ..checkpoints.outputs import best_weights
 from ..common.errors import OctConvError
-from ..common.say import say
-from ..config import check, find_config, load_config
-from ..config.dotted import get, leaves
-from ..config.image_size import check_image_shape
-from ..config.recipe import apply, follows_epochs
+from ..config import Config
+from ..config.dotted import leaves
+from ..config.recipe import PLACES, follows_epochs
 from ..config.vocabulary import ALLOW_OPTION
-from ..run import job as jobs
 from ..run import launch
+from ..run.job import Job, create_job
 from ..weights import TRUST_VARIABLE
-from .options import add_config, add_overrides, recipe_of
+from . import parser_of
+from .options import add_config, add_overrides, config_from, recipe_of
 
 
 def add_arguments(parser: argparse.ArgumentParser, distributed: bool = True) -> None:
@@ -60,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser, distributed: bool = True) -> 
             group.add_argument(*spellings, dest=_dest(name), metavar="VALUE", help=meaning)
 
 
-def prepare(mode: str, args: argparse.Namespace) -> jobs.Job:
+def job_from(mode: str, args: argparse.Namespace) -> Job:
     """The job that a command line asks for: all that it needs is found and checked.
 
     Raises:
@@ -68,20 +65,15 @@ def prepare(mode: str, args: argparse.Namespace) -> jobs.Job:
     """
     options = _launch_options(args)
     launch.check(options)
-    path = find_config(args.config)
-    config = load_config(path, args.override)
-    check.check_values(config)
+    given = config_from(args)
     recipe = recipe_of(args)
     if recipe.weights is not None:
-        recipe.weights = _weights(config, recipe.weights)
-    before = dict(_overridden(config, args.override))
-    apply(config, recipe)
-    _refuse_contradictions(before, dict(_overridden(config, args.override)))
-    _check_image_shape(config, path)
-    return jobs.prepare(
+        recipe.weights = _weights(given.at("Arch.name"), recipe.weights)
+    config = given.with_recipe(recipe)
+    _refuse_contradictions(args.override, given, config)
+    return create_job(
         mode,
         config,
-        path,
         args.paddleclas,
         args.allow_unknown_keys,
         options=options,
@@ -91,31 +83,25 @@ def prepare(mode: str, args: argparse.Namespace) -> jobs.Job:
     )
 
 
-def _overridden(config: dict[str, Any], overrides: list[str]) -> Iterator[tuple[str, Any]]:
-    """The values at the keys of ``-o``, lists and sections with all they hold."""
-    for override in overrides:
-        key = override.partition("=")[0].strip()
-        for leaf, value in leaves(config):
-            if leaf == key or leaf.startswith(f"{key}."):
-                yield leaf, value
-
-
-def _refuse_contradictions(before: dict[str, Any], after: dict[str, Any]) -> None:
+def _refuse_contradictions(overrides: list[str], given: Config, config: Config) -> None:
     """See that no option sets what ``-o`` has set to something else.
 
     Raises:
         OctConvError: naming the key and both values.
     """
-    for key, value in before.items():
-        if value != after.get(key, value) and not follows_epochs(key):
-            raise OctConvError(
-                f"-o {key}={value}: an option sets it to {after[key]}; give one of the two"
-            )
+    after = dict(leaves(config))
+    for override in overrides:
+        key = override.partition("=")[0].strip()
+        for leaf, value in leaves(given):
+            is_given = leaf == key or leaf.startswith(f"{key}.")
+            if is_given and value != after.get(leaf, value) and not follows_epochs(leaf):
+                raise OctConvError(
+                    f"-o {leaf}={value}: an option sets it to {after[leaf]}; give one of the two"
+                )
 
 
-def _weights(config: dict[str, Any], path: str) -> str:
+def _weights(name: str | None, path: str) -> str:
     """The weights that ``--weights`` names: a file, or the best in the folder of a training."""
-    name = get(config, "Arch.name")
     if name is None or not os.path.isdir(path):
         return path
     try:
@@ -126,60 +112,44 @@ def _weights(config: dict[str, Any], path: str) -> str:
         ) from None
 
 
-def _check_image_shape(config: dict[str, Any], path: Path) -> None:
-    """See that the transforms make what the network is exported for.
-
-    Some configs of PaddleClas have always missed that, and train all the same: of those that are
-    not for a network of this package it is said, not refused.
-
-    Raises:
-        OctConvError: they make images of another size.
-    """
-    try:
-        check_image_shape(config)
-    except OctConvError as error:
-        if get(config, "Arch.name") in CATALOGUE:
-            raise
-        try:
-            check_image_shape(load_config(path))
-        except OctConvError:
-            say(f"warning: {error}")
-        else:
-            raise
-
-
 def words(args: argparse.Namespace, command: str) -> list[str]:
     """The command line on which another command finds what a training has made.
+
+    It repeats what was given of the options that this command has too, but for how processes are
+    launched. An option of the recipe that it has not, but that is one key of the config, is given
+    as that.
 
     Args:
         args: of the training.
         command: "train", to go on with it; "eval" or "export".
     """
-    said = ["paddleclas", command, "-c", args.config]
-    for override in args.override:
-        said += ["-o", override]
-    if args.paddleclas:
-        said += ["--paddleclas", args.paddleclas]
-    recipe = recipe_of(args)
-    if recipe.image_size:
-        said += ["--image-size", str(recipe.image_size)]
-    said += _flags(args, ALLOW_OPTION, "--trust-weights")
-    if command != "train":
-        return said + (["-o", f"Global.output_dir={recipe.output}"] if recipe.output else [])
-    for name in ("epochs", "batch_size", "lr", "device", "output"):
-        value = getattr(recipe, name)
-        if value is not None:
-            said += [f"--{name.replace('_', '-')}", str(value)]
-    said += _flags(args, "--allow-non-finite-loss")
-    if args.profiler_options:
-        said.append(f"--profiler_options={args.profiler_options}")
-    launched = _launch_options(args).items()
-    return [*said, *(f"--{name}={value}" for name, value in launched), "--resume"]
+    said = ["paddleclas", command]
+    known = {action.dest: action for action in parser_of(command)._actions}
+    for action in parser_of("train")._actions:
+        value = getattr(args, action.dest, action.default)
+        key = PLACES.get(action.dest.partition("recipe_")[2])
+        is_launching = action.dest.startswith("launch_") or action.dest == "profiler_options"
+        if value == action.default or (is_launching and command != "train"):
+            continue
+        if action.dest in known:
+            said += _spelled(known[action.dest], value)
+        elif key is not None:
+            said += ["-o", f"{key}={value}"]
+    return said if command != "train" or args.resume else [*said, "--resume"]
 
 
-def _flags(args: argparse.Namespace, *options: str) -> list[str]:
-    """Those of the options without a value that were given."""
-    return [option for option in options if getattr(args, option[2:].replace("-", "_"))]
+def _spelled(action: argparse.Action, value: Any) -> list[str]:
+    """An option as it is written with a value; its values, where it was given more than once."""
+    option = action.option_strings[0]
+    if action.nargs == 0:
+        return [option]
+    values = value if isinstance(value, list) else [value]
+    return [
+        word
+        for each in map(str, values)
+        # What begins with a dash would be taken for an option of its own.
+        for word in ([f"{action.option_strings[-1]}={each}"] if each[:1] == "-" else [option, each])
+    ]
 
 
 def _launch_options(args: argparse.Namespace) -> dict[str, str]:

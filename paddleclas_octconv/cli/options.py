@@ -11,6 +11,7 @@ from typing import Any, Callable
 
 from ..common.errors import OctConvError
 from ..common.numbers import shown, whole
+from ..config import Config, find_config
 from ..config.recipe import Recipe
 from ..octavizer.options import OCTAVE
 
@@ -30,6 +31,15 @@ def add_overrides(parser: argparse.ArgumentParser, help: str) -> None:
     parser.add_argument(
         "-o", "--override", metavar="KEY=VALUE", action="append", default=[], help=help
     )
+
+
+def config_from(args: argparse.Namespace) -> Config:
+    """The config that ``add_config`` and ``add_overrides`` name.
+
+    Raises:
+        OctConvError: it cannot be read, or a value is wrong.
+    """
+    return Config.read(find_config(args.config), args.override)
 
 
 def positive(text: str) -> int:
@@ -127,8 +137,7 @@ def add_recipe(parser: argparse.ArgumentParser, *names: str, **spelled: str) -> 
 
 def recipe_of(args: argparse.Namespace) -> Recipe:
     """What the options of ``add_recipe`` say."""
-    given = {name: getattr(args, f"recipe_{name}", None) for name in _RECIPE}
-    return Recipe(**given)
+    return Recipe(**{name: getattr(args, f"recipe_{name}", None) for name in _RECIPE})
 
 
 def named_network(text: str) -> tuple[str, dict[str, Any]]:

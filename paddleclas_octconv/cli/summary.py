@@ -6,11 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from ..common.errors import OctConvError
-from ..config import find_config, load_config
-from ..config.check import check_values, get
-from ..config.recipe import apply
-from .options import add_config, add_json, add_overrides, add_recipe, recipe_of
+from .options import add_config, add_json, add_overrides, add_recipe, config_from, recipe_of
 from .tables import fitted
 
 HELP = "print a config's network layer by layer"
@@ -31,10 +27,8 @@ def run(args: argparse.Namespace) -> int:
     from ..visualize import trained
     from ..visualize.trace import trace
 
-    config = load_config(find_config(args.config), args.override)
-    check_values(config)
-    apply(config, recipe_of(args))
-    shape = image_shape(config)
+    config = config_from(args).with_recipe(recipe_of(args))
+    shape = config.image_shape
     model = trained.build(config)
     steps = trace(model, paddle.zeros([1, *shape]))
     trainable = sum(p.size for p in model.parameters() if p.trainable)
@@ -43,25 +37,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(render(steps, shape, trainable))
     return 0
-
-
-def image_shape(config: dict[str, Any]) -> list[int]:
-    """``Global.image_shape``: channels, height, width.
-
-    Raises:
-        OctConvError: it is missing or something else.
-    """
-    shape = get(config, "Global.image_shape")
-    if (
-        not isinstance(shape, list)
-        or len(shape) != 3
-        or not all(type(size) is int and size > 0 for size in shape)
-    ):
-        raise OctConvError(
-            f"Global.image_shape: {shape!r} should be channels, height and width, "
-            "such as [3, 224, 224]"
-        )
-    return shape
 
 
 def as_json(steps: list, shape: list[int], trainable: int) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         OctConvError: something is missing or malformed, or the output folder holds another run.
     """
-    task = job.prepare("train", args)
+    task = job.job_from("train", args)
     if not task.options:
         warning = estimate.check_cpu(task.config, args.config, asks_for_cpu(args))
         if warning:

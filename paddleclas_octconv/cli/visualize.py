@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..common.errors import OctConvError
 from ..common.files import write_atomically, writing
-from ..config import find_config, load_config
-from ..config.check import check_values
-from .options import add_config, add_overrides, file_or_folder, pixels
-from .summary import image_shape
+from ..config import Config
+from .options import add_config, add_overrides, config_from, file_or_folder, pixels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,9 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the pictures and print their names."""
-    config = load_config(find_config(args.config), args.override)
-    check_values(config)
-    _, height, width = image_shape(config)
+    config = config_from(args)
+    _, height, width = config.image_shape
     if args.image_size is not None:
         height = width = args.image_size
     image_pixels = _read(args.image, height, width)
@@ -61,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     from ..visualize.trace import trace
 
     model = trained.build(config)
-    name = config["Arch"]["name"]
+    name = config.network
     if not any(isinstance(layer, branches.UNITS) for layer in model.sublayers()):
         raise OctConvError(f"Arch.name: {name} has no octave layers to show")
     weights = trained.load_trained(model, config)
@@ -107,13 +104,15 @@ def _png(figure: Figure) -> bytes:
     return content.getvalue()
 
 
-def _normalized(config: dict[str, Any], pixels: np.ndarray) -> np.ndarray:
+def _normalized(config: Config, pixels: np.ndarray) -> np.ndarray:
     """The image as the network takes it, (3, H, W): normalized as the config's Eval data."""
     import numpy as np
 
     from ..deploy.metadata import transform_ops
 
-    given = (op["NormalizeImage"] for op in transform_ops(config) if "NormalizeImage" in op)
+    given = (
+        op["NormalizeImage"] for op in transform_ops(config.sections) if "NormalizeImage" in op
+    )
     defaults = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "scale": 1 / 255}
     set_here = {key: value for key, value in (next(given, {}) or {}).items() if value is not None}
     options: dict[str, Any] = {**defaults, **set_here}

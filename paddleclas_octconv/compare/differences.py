@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterable, Mapping
+
+from ..config.dotted import leaves
 
 LISTS = "lists"  # the folder, in a comparison's, of the image lists that it has drawn
 LIST = "DataLoader.{}.dataset.cls_label_path"
@@ -18,36 +20,24 @@ _OF_A_RECIPE = (
 )
 
 
-def of_one_model(kept: dict, new: dict) -> str | None:
+def of_one_model(kept: Mapping, new: Mapping) -> str | None:
     """The first key that tells two runs of one network apart, with its values; None for none."""
-    return _first(kept, new, sorted(set(flat(kept)) | set(flat(new))))
+    return _first(kept, new, sorted({*dict(leaves(kept)), *dict(leaves(new))}))
 
 
-def of_data(kept: dict, new: dict) -> str | None:
+def of_data(kept: Mapping, new: Mapping) -> str | None:
     """The same of the images that two networks are compared on."""
     return _first(kept, new, DATA)
 
 
-def of_recipes(first: dict, second: dict) -> list[str]:
+def of_recipes(first: Mapping, second: Mapping) -> list[str]:
     """The keys of all that tells two recipes apart, whatever the network is."""
     one, other = _portable(first), _portable(second)
     keys = sorted(set(one) | set(other))
     return [key for key in keys if key.startswith(_OF_A_RECIPE) and one.get(key) != other.get(key)]
 
 
-def flat(config: Any, prefix: str = "") -> dict[str, Any]:
-    """The values of a config by their dotted keys."""
-    if not isinstance(config, (dict, list, tuple)) or not config:
-        return {prefix: config}
-    items = config.items() if isinstance(config, dict) else enumerate(config)
-    return {
-        key: value
-        for name, part in items
-        for key, value in flat(part, f"{prefix}.{name}" if prefix else str(name)).items()
-    }
-
-
-def _first(kept: dict, new: dict, keys: Any) -> str | None:
+def _first(kept: Mapping, new: Mapping, keys: Iterable[str]) -> str | None:
     one, other = _portable(kept), _portable(new)
     for key in keys:
         if key not in _OF_A_RUN and one.get(key) != other.get(key):
@@ -55,9 +45,9 @@ def _first(kept: dict, new: dict, keys: Any) -> str | None:
     return None
 
 
-def _portable(config: dict) -> dict[str, Any]:
+def _portable(config: Mapping) -> dict[str, Any]:
     """A run's config, its drawn lists by name: the same from wherever the folder is called."""
-    values = flat(config)
+    values = dict(leaves(config))
     folder = Path(values["Global.output_dir"]).parent.parent.parent  # runs/NAME/output
     for part in ("Train", "Eval"):
         path = values.get(LIST.format(part))

@@ -47,7 +47,7 @@ def of_exports(folder: Path, runs: Sequence[Run], engine: str) -> dict[str, dict
     is_steady = not any(each["busy"] for each in kept.get("latencies", {}).values())
     if kept.get("of") == written and kept.get("machine") == where and is_steady:
         return kept["latencies"]
-    sizes = {run.model: run.config["Global"]["image_shape"][-1] for run in runs}
+    sizes = {run.model: run.config.image_shape[-1] for run in runs}
     for name, path in exports.items():
         if engine in CONVERSIONS and ENGINES[engine].find(path, "fp32") is None:
             CONVERSIONS[engine](path, [3, sizes[name], sizes[name]])

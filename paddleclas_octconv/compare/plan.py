@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import json
 import math
 import shlex
@@ -14,23 +13,19 @@ from typing import Any, Iterator, NamedTuple, Sequence
 
 import yaml
 
-from .. import data
 from ..common.errors import OctConvError
 from ..common.files import write_atomically, writing
 from ..common.suggest import suggest
-from ..config import check, find_config, load_config
-from ..config.recipe import Recipe, apply
-from ..config.vocabulary import check_vocabulary
+from ..config import Config, find_config
+from ..config.check import check_config
+from ..config.recipe import Recipe
 from ..data.list_files import DELIMITER, Entry, list_text, read_dataset, write_list
 from ..data.subsets import stratified_subset
-from ..trainer.locate import locate
-from ..trainer.source import source_of
 from . import differences, variants
 from .presets import PRESETS, config_names
 
 MANIFEST = "comparison.json"
 _BATCH = "DataLoader.Train.sampler.batch_size"
-_NEEDED = ("DataLoader.Train.dataset", "DataLoader.Eval.dataset", _BATCH)
 
 
 @dataclass
@@ -70,7 +65,7 @@ class Run:
     name: str
     model: str
     seed: int
-    config: dict[str, Any]
+    config: Config
     folder: Path
     steps: int
     train_images: int
@@ -81,10 +76,6 @@ class Run:
     def config_file(self) -> Path:
         return self.folder / "config.yaml"
 
-    @property
-    def epochs(self) -> int:
-        return self.config["Global"]["epochs"]
-
 
 class Drawn(NamedTuple):
     """The entries of a list file, and what stands between an image and its label."""
@@ -94,8 +85,11 @@ class Drawn(NamedTuple):
 
 
 @dataclass
-class Plan:
-    """runs: in the order to run them. lists: list files to write, with what goes into them."""
+class Comparison:
+    """What is compared.
+
+    runs: in the order to run them. lists: list files to write, with what goes into them.
+    """
 
     options: Options
     output: Path
@@ -103,7 +97,7 @@ class Plan:
     lists: dict[Path, Drawn]
 
 
-def make(options: Options) -> Plan:
+def make(options: Options) -> Comparison:
     """Read and check everything; write nothing (but data that this package brings itself).
 
     Raises:
@@ -115,27 +109,16 @@ def make(options: Options) -> Plan:
         for name in ("subset", "eval_subset", "image_size", "same_steps"):
             if getattr(options, name) is None:
                 setattr(options, name, getattr(preset, name))
-    configs = {name: load_config(path, options.overrides) for name, path in paths.items()}
+    configs = {name: _read(name, path, options.overrides) for name, path in paths.items()}
     if options.alphas:
         configs = variants.with_alphas(configs, options.alphas)
     if options.beside:
         configs = variants.with_others(configs, options.beside)
-    source = source_of(locate().root)
     for name, config in configs.items():
         with _naming(name):
-            if isinstance(config.get("Global"), dict):
-                config["Global"]["eval_during_train"] = True
-                config["Global"].setdefault("eval_interval", 1)
-            check.check_keys(config, "train")
-            for key in _NEEDED:
-                if check.get(config, key) is None:
-                    raise OctConvError(f"{key}: missing from the config; compare needs it")
-            check.check_keys(config, "export")
-            check_vocabulary(config, "train", source)
-            data.ensure_for(config, "train")
-            check.check_files(config, "train")
+            check_config(config, "train", "compare", "export")
     _check_same_data(configs)
-    plan = Plan(options, options.output, [], {})
+    plan = Comparison(options, options.output, [], {})
     world = len(options.gpus.split(",")) if options.gpus else 1
     if plan.output.exists() and not plan.output.is_dir():
         raise OctConvError(f"--output {plan.output}: is a file; give a folder")
@@ -143,8 +126,9 @@ def make(options: Options) -> Plan:
     kept_runs = _runs(plan.output, manifest) if manifest else []
     kept = {(run.model, run.seed): run.name for run in kept_runs}
     for name, config in configs.items():
-        changed = _changed(config, plan)
-        for seed in options.seeds or [int(changed["Global"].get("seed") or 0)]:
+        with _naming(name):
+            changed = _changed(config, plan)
+        for seed in options.seeds or [changed.at("Global.seed") or 0]:
             # A seed that was trained before is the same run, whichever way it was asked for.
             new_name = f"{name}-seed{seed}" if options.seeds else name
             run_name = kept.get((name, seed), new_name)
@@ -156,7 +140,7 @@ def make(options: Options) -> Plan:
     return plan
 
 
-def write(plan: Plan) -> None:
+def write(plan: Comparison) -> None:
     """Write the lists, the configs, and the manifest that makes the folder this comparison's.
 
     Raises:
@@ -166,7 +150,7 @@ def write(plan: Plan) -> None:
         _write(plan)
 
 
-def _write(plan: Plan) -> None:
+def _write(plan: Comparison) -> None:
     plan.output.mkdir(parents=True, exist_ok=True)
     for path, drawn in plan.lists.items():
         path.parent.mkdir(exist_ok=True)
@@ -174,7 +158,7 @@ def _write(plan: Plan) -> None:
     manifest = read_manifest(plan.output) or {"runs": {}}
     for run in plan.runs:
         run.folder.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump(run.config.sections, sort_keys=False, allow_unicode=True)
         write_atomically(run.config_file, text.encode())
         manifest["runs"][run.name] = {
             "model": run.model,
@@ -218,7 +202,7 @@ def _runs(folder: Path, manifest: dict[str, Any]) -> list[Run]:
             name,
             kept["model"],
             kept["seed"],
-            load_config(_folder(folder, name) / "config.yaml"),
+            Config.read(_folder(folder, name) / "config.yaml"),
             _folder(folder, name),
             kept["steps"],
             kept["train_images"],
@@ -265,11 +249,11 @@ def _configs(options: Options) -> dict[str, Path]:
     return configs
 
 
-def _check_same_data(configs: dict[str, dict]) -> None:
+def _check_same_data(configs: dict[str, Config]) -> None:
     first, *others = configs
     for other in others:
         for key in differences.DATA:
-            here, there = check.get(configs[first], key), check.get(configs[other], key)
+            here, there = configs[first].at(key), configs[other].at(key)
             if here != there:
                 raise OctConvError(
                     f"{key}: {first} has {here}, {other} has {there}: "
@@ -277,72 +261,81 @@ def _check_same_data(configs: dict[str, dict]) -> None:
                 )
 
 
-def _changed(config: dict, plan: Plan) -> dict:
+def _read(name: str, path: Path, overrides: Sequence[str]) -> Config:
+    """A config that evaluates after its epochs, as a comparison does."""
+    with _naming(name):
+        config = Config.read(path, overrides)
+        interval = config.at("Global.eval_interval") or 1
+        return config.changed({"Global.eval_during_train": True, "Global.eval_interval": interval})
+
+
+def _changed(config: Config, plan: Comparison) -> Config:
     """The config with the options applied to it."""
-    options, config = plan.options, copy.deepcopy(config)
-    apply(config, Recipe(epochs=options.epochs, image_size=options.image_size))
-    config["Global"].update(use_visualdl=True, pretrained_model=None, checkpoints=None)
-    _draw(config, plan, "Eval", options.eval_subset, "--eval-subset")
-    whole = _draw(config, plan, "Train", options.subset, "--subset")
+    options = plan.options
+    config = config.with_recipe(Recipe(epochs=options.epochs, image_size=options.image_size))
+    changes: dict[str, Any] = {
+        "Global.use_visualdl": True,
+        "Global.pretrained_model": None,
+        "Global.checkpoints": None,
+        **_drawn(config, plan, "Eval", options.eval_subset, "--eval-subset"),
+        **_drawn(config, plan, "Train", options.subset, "--subset"),
+    }
     given = any(override.startswith(f"{_BATCH}=") for override in options.overrides)
     if options.same_steps and options.subset is not None and not given:
-        sampler = config["DataLoader"]["Train"]["sampler"]
-        sampler["batch_size"] = max(2, round(sampler["batch_size"] * options.subset / whole))
-    return config
+        whole = len(read_dataset(config.dataset("Train"), "DataLoader.Train.dataset"))
+        changes[_BATCH] = max(2, round(config.at(_BATCH) * options.subset / whole))
+    return config.changed(changes)
 
 
-def _draw(config: dict, plan: Plan, part: str, size: int | None, option: str) -> int:
-    """Let a part of the data be a stratified subset of it; the size of the whole."""
+def _drawn(
+    config: Config, plan: Comparison, part: str, size: int | None, option: str
+) -> dict[str, Any]:
+    """What to change so that a part of the data is a stratified subset of it."""
     key = differences.LIST.format(part)
-    dataset = config["DataLoader"][part]["dataset"]
+    dataset = config.dataset(part)
     if not isinstance(dataset.get("cls_label_path"), str):
         raise OctConvError(f"{key}: {dataset.get('cls_label_path')!r} should be a list file")
-    entries = read_dataset(dataset, key.rpartition(".")[0])
     if size is None:
-        return len(entries)
+        return {}
     target = plan.output / differences.LISTS / f"{part.lower()}_{size}.txt"
     if target not in plan.lists:
+        entries = read_dataset(dataset, key.rpartition(".")[0])
         try:
             drawn = stratified_subset(entries, size)
         except OctConvError as error:
             raise OctConvError(f"{option} {size}: {error}") from None
         plan.lists[target] = Drawn(drawn, dataset.get("delimiter") or DELIMITER)
-    dataset["cls_label_path"] = str(target)
-    return len(entries)
+    return {key: str(target)}
 
 
-def _run(plan: Plan, run_name: str, model: str, seed: int, config: dict, world: int) -> Run:
+def _run(plan: Comparison, run_name: str, model: str, seed: int, config: Config, world: int) -> Run:
     folder = _folder(plan.output, run_name)
-    config = copy.deepcopy(config)
     counts = {}
     for part in ("Train", "Eval"):
-        dataset = config["DataLoader"][part]["dataset"]
+        dataset = config.dataset(part)
         drawn = plan.lists.get(Path(dataset["cls_label_path"]))
         entries = drawn.entries if drawn else read_dataset(dataset, f"DataLoader.{part}.dataset")
         counts[part] = len(entries)
-    sampler = config["DataLoader"]["Train"]["sampler"]
-    share = counts["Train"] / world / sampler["batch_size"]
-    steps = int(share) if sampler.get("drop_last") else math.ceil(share)
+    batch_size = config.at(_BATCH)
+    share = counts["Train"] / world / batch_size
+    drop_last = config.at("DataLoader.Train.sampler.drop_last")
+    steps = int(share) if drop_last else math.ceil(share)
     if steps < 1:
         raise OctConvError(
-            f"DataLoader.Train.sampler.batch_size: {sampler['batch_size']} (of {model}) is more "
-            f"than the {counts['Train']} images to train on, and drop_last leaves none"
+            f"{_BATCH}: {batch_size} (of {model}) is more than the {counts['Train']} images to "
+            "train on, and drop_last leaves none"
         )
-    general = config["Global"]
-    general.update(
-        seed=seed,
-        output_dir=str(folder / "output"),
-        save_inference_dir=str(folder / "inference"),
-        eval_during_train=True,
+    changes = {
+        "Global.seed": seed,
+        "Global.output_dir": str(folder / "output"),
+        "Global.save_inference_dir": str(folder / "inference"),
         # The last epoch is evaluated, and the last step of each is logged: PaddleClas logs the
         # running mean of the epoch, which is then the mean of all of it.
-        eval_interval=_divisor(general["epochs"], general.get("eval_interval", 1)),
-        print_batch_step=_divisor(steps - 1, general["print_batch_step"]),
-    )
-    with _naming(model):
-        check.check_values(config)  # with the seed and epochs of the command line
+        "Global.eval_interval": _divisor(config.epochs, config.at("Global.eval_interval")),
+        "Global.print_batch_step": _divisor(steps - 1, config.at("Global.print_batch_step")),
+    }
     images = counts["Train"], counts["Eval"]
-    return Run(run_name, model, seed, config, folder, steps, *images, world)
+    return Run(run_name, model, seed, config.changed(changes), folder, steps, *images, world)
 
 
 def _divisor(number: int, most: int) -> int:
@@ -350,7 +343,7 @@ def _divisor(number: int, most: int) -> int:
     return max(n for n in range(1, max(1, min(most, number)) + 1) if number % n == 0)
 
 
-def _check_kept(plan: Plan, kept_runs: Sequence[Run], preset: str | None) -> None:
+def _check_kept(plan: Comparison, kept_runs: Sequence[Run], preset: str | None) -> None:
     """A folder belongs to one comparison, to which models and seeds can be added."""
     folder = plan.output
     models = list(dict.fromkeys(kept.model for kept in kept_runs))

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from ..common.files import write_atomically
-from ..config import load_config
+from ..config import Config
 from ..deploy import images, predictor
 
 BATCH = 50  # images
@@ -26,7 +26,7 @@ def main(folder: Path) -> None:
     import numpy as np
     from tqdm import tqdm
 
-    config = load_config(folder / "config.yaml")
+    config = Config.read(folder / "config.yaml")
     listed = images.listed(config, "Eval")
     network = predictor.create_predictor(folder / "inference", gpu=_has_gpu())
     predicted: list[int] = []
@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
             predicted += scores.argmax(1).tolist()
             confidence += np.round(scores.max(1).astype(float), 4).tolist()
             bar.update(len(batch))
-    root = config["DataLoader"]["Eval"]["dataset"]["image_root"]
+    root = config.dataset("Eval")["image_root"]
     result = {
         "images": [os.path.relpath(path, root) for path in listed.paths],
         "labels": listed.labels,

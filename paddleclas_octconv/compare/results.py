@@ -18,7 +18,7 @@ from ..common.worker import Worker
 from ..deploy.metadata import label_list
 from ..deploy.metadata import read as read_export
 from ..measure.operations import Operations
-from . import curves, latency, published
+from . import curves, latency, reference
 from .differences import of_recipes
 from .plan import Run, load_runs, read_manifest
 from .runs import PREDICTIONS, is_done, read_state
@@ -55,7 +55,7 @@ def collect(folder: Path, engine: str = "paddle") -> dict[str, Any]:
         "trained_on": _trained_on(done),
         "date": datetime.date.today().isoformat(),
         "command": "; ".join(manifest.get("commands", [])),
-        "image_root": runs[0].config["DataLoader"]["Eval"]["dataset"]["image_root"],
+        "image_root": runs[0].config.dataset("Eval")["image_root"],
         "train_images": runs[0].train_images,
         "eval_images": runs[0].eval_images,
         "models": entries,
@@ -80,7 +80,7 @@ def spread(values: Iterable[float | None]) -> dict[str, float | int | None] | No
 
 def _model(name: str, runs: Sequence[Run], counted: dict, latency: dict | None) -> dict[str, Any]:
     config = runs[0].config
-    figures = published.figures_for(config, runs[0].train_images)
+    figures = reference.figures_for(config, runs[0].train_images)
     results = [_run(run) for run in runs]
     means = (
         *("train_accuracy", "eval_accuracy", "best_eval_accuracy", "exported_accuracy"),
@@ -90,9 +90,9 @@ def _model(name: str, runs: Sequence[Run], counted: dict, latency: dict | None) 
         "model": name,
         "arch": config["Arch"],
         "config": config,
-        "epochs": runs[0].epochs,
-        "image_size": config["Global"]["image_shape"][-1],
-        "batch_size": config["DataLoader"]["Train"]["sampler"]["batch_size"],
+        "epochs": config.epochs,
+        "image_size": config.image_shape[-1],
+        "batch_size": config.batch_size,
         "steps_per_epoch": runs[0].steps,
         **{key: spread(result[key] for result in results) for key in means},
         "peak_memory": max(result["peak_memory"] for result in results),
@@ -111,9 +111,9 @@ def _run(run: Run) -> dict[str, Any]:
     return {
         "name": run.name,
         "seed": run.seed,
-        "train_accuracy": dict(read.train_accuracy).get(run.epochs),
-        "eval_accuracy": evaluated.get(run.epochs),
-        "eval_loss": dict(read.eval_loss).get(run.epochs),
+        "train_accuracy": dict(read.train_accuracy).get(run.config.epochs),
+        "eval_accuracy": evaluated.get(run.config.epochs),
+        "eval_loss": dict(read.eval_loss).get(run.config.epochs),
         "best_eval_accuracy": max(evaluated.values(), default=None),
         "exported_accuracy": float(np.mean(predictions["labels"] == predictions["predicted"])),
         "images_per_second": _throughput(run),
@@ -136,10 +136,10 @@ def _throughput(run: Run) -> float | None:
 def _count(run: Run) -> dict[str, Any]:
     """Parameters and multiply-adds; empty where the network cannot be built by its name alone."""
     options = {k: v for k, v in run.config["Arch"].items() if k not in ("name", "pretrained")}
-    network = dict(name=run.config["Arch"]["name"], options=options)
+    network = dict(name=run.config.network, options=options)
     try:
         with Worker(Operations) as worker:
-            size = run.config["Global"]["image_shape"][-1]
+            size = run.config.image_shape[-1]
             return worker.call("describe", image_size=size, **network)
     except OctConvError:
         return {"parameters": None, "total_parameters": None, "multiply_adds": None, "twin": None}
@@ -155,7 +155,7 @@ def _predictions(run: Run) -> dict[str, Any]:
     found = _read_predictions(run)
     described = read_export(run.folder / "inference") or {}
     last = max(int(found[key].max()) for key in ("labels", "predicted"))
-    count = max(run.config["Arch"].get("class_num") or 0, last + 1)
+    count = max(run.config.at("Arch.class_num") or 0, last + 1)
     names = list(label_list(described) or ())
     names += [str(index) for index in range(len(names), count)]
     matrix = np.zeros((count, count), int)

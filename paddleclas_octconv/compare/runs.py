@@ -8,7 +8,6 @@ no evaluation has chosen.
 from __future__ import annotations
 
 import contextlib
-import copy
 import json
 import time
 from pathlib import Path
@@ -21,8 +20,8 @@ from ..common.files import write_atomically
 from ..common.locks import hold
 from ..common.say import say
 from ..deploy import export
-from ..run import job as jobs
 from ..run import launch, process, training
+from ..run.job import create_job
 from .memory import PeakMemory
 from .plan import Run
 
@@ -92,12 +91,13 @@ def _train(run: Run, gpus: str | None) -> None:
     _count_killed(run)
     checkpoint, _ = checkpoints.newest(run.config)
     first_epoch = checkpoint.epoch + 1 if checkpoint else 1
-    if first_epoch > run.epochs:
+    if first_epoch > run.config.epochs:
         return
     options = {"gpus": gpus, "log-dir": str(run.folder / "launch")} if gpus else {}
 
     def train(run: Run, output: IO[str]) -> int:
-        return training.train(_job(run, "train", output, options=options), goes_on=True)
+        job = create_job("train", run.config, output=output, options=options)
+        return training.train(job, goes_on=True)
 
     state = read_state(run)
     segment = {"first_epoch": first_epoch, "began": time.time(), "machine": machine.in_words()}
@@ -125,12 +125,12 @@ def _add_seconds(state: dict, stage: str, seconds: float) -> None:
 def _export(run: Run, output: IO[str]) -> int:
     last, _ = checkpoints.newest(run.config)
     if last is None:
-        folder = run.config["Global"]["output_dir"]
-        raise OctConvError(f"Global.output_dir: {folder} holds no whole checkpoint")
-    job = _job(run, "export", output, weights=str(last.prefix))
-    formats = export.formats_of(None, export.is_quantized(job.config))
+        raise OctConvError(f"Global.output_dir: {run.config.output_dir} holds no whole checkpoint")
+    config = run.config.changed({"Global.pretrained_model": str(last.prefix)})
+    job = create_job("export", config, output=output)
+    formats = export.formats_of(None, export.is_quantized(job.config.sections))
     try:
-        export.export(job.run, job.config, formats, [job.trainer.root])
+        export.export(job.run, job.config.sections, formats, [job.trainer.root])
     except SystemExit as end:  # the exporter has said why
         return int(end.code or 0)
     return 0
@@ -138,17 +138,8 @@ def _export(run: Run, output: IO[str]) -> int:
 
 def _predict(run: Run, output: IO[str]) -> int:
     command = start.command(f"{__package__}.predict", str(run.folder))
-    environ = launch.environment(run.config["Global"]["device"], {})
+    environ = launch.environment(run.config.device, {})
     return process.run(command, environ, output)
-
-
-def _job(
-    run: Run, mode: str, output: IO[str], weights: str | None = None, **attributes: Any
-) -> jobs.Job:
-    config = copy.deepcopy(run.config)
-    if weights:
-        config["Global"]["pretrained_model"] = weights
-    return jobs.prepare(mode, config, run.config_file, output=output, **attributes)
 
 
 def _call(run: Run, stage: str, work: Callable[[Run, IO[str]], int]) -> None:

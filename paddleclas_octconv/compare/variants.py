@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any, Mapping, Sequence
 
 from ..backbones.catalogue import CATALOGUE
 from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
 from ..common.suggest import suggest
+from ..config import Config
 from ..octavizer.options import OCTAVE
 from ..trainer.locate import locate
 from ..trainer.source import source_of
 
-Configs = Mapping[str, Mapping[str, Any]]
+Configs = Mapping[str, Config]
 
 
-def with_alphas(configs: Configs, alphas: Sequence[float]) -> dict[str, dict[str, Any]]:
+def with_alphas(configs: Configs, alphas: Sequence[float]) -> dict[str, Config]:
     """The configs, those of an octave network once for each alpha.
 
     Args:
@@ -31,21 +31,19 @@ def with_alphas(configs: Configs, alphas: Sequence[float]) -> dict[str, dict[str
             check_alpha(alpha)
     except OctConvError as error:
         raise OctConvError(f"--alphas: {error}") from None
-    if not any(is_octave(config["Arch"]) for config in configs.values()):
+    if not any(is_octave(config.get("Arch", {})) for config in configs.values()):
         raise OctConvError(f"--alphas: none of {', '.join(configs)} is an octave network")
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Config] = {}
     for name, config in configs.items():
-        if not is_octave(config["Arch"]):
-            found[name] = dict(config)
-            continue
-        for alpha in alphas:
-            variant = copy.deepcopy(dict(config))
-            variant["Arch"]["alpha"] = alpha
-            found[f"{name}-alpha{alpha:g}"] = variant
+        if is_octave(config.get("Arch", {})):
+            for alpha in alphas:
+                found[f"{name}-alpha{alpha:g}"] = config.changed({"Arch.alpha": alpha})
+        else:
+            found[name] = config
     return found
 
 
-def with_others(configs: Configs, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+def with_others(configs: Configs, names: Sequence[str]) -> dict[str, Config]:
     """The configs, and the recipe of the last one for each of some networks of PaddleClas.
 
     Args:
@@ -55,17 +53,16 @@ def with_others(configs: Configs, names: Sequence[str]) -> dict[str, dict[str, A
     Raises:
         OctConvError: there is no such network, or it is there already.
     """
-    found = {name: dict(config) for name, config in configs.items()}
+    found = dict(configs)
     recipe = list(configs.values())[-1]
     known = {*CATALOGUE, *source_of(locate(None).root).names("ppcls.arch")}
     for name in names:
-        if name in found or name in {config["Arch"]["name"] for config in found.values()}:
+        if name in found or name in {config.network for config in found.values()}:
             raise OctConvError(f"--beside {name}: is compared already")
         if name not in known:
             raise OctConvError(f"--beside {name}: no such network{suggest(name, known)}")
-        config = copy.deepcopy(dict(recipe))
-        config["Arch"] = {"name": name, "class_num": recipe["Arch"].get("class_num")}
-        found[name] = config
+        arch = {"name": name, "class_num": recipe.at("Arch.class_num")}
+        found[name] = recipe.changed({"Arch": arch})
     return found
 
 

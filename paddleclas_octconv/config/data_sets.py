@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Iterator, Sequence
 
 from ..common.errors import OctConvError
 from ..common.files import read_text, why_no_file, why_no_folder
 from ..data.list_files import DELIMITER, Line, read_lines
-from .dotted import get
+from .config import Config
 from .image_size import check_one_size
 
 IMAGE_SUFFIXES = ("jpg", "png", "jpeg", "JPEG", "JPG", "bmp")  # those that PaddleClas reads
@@ -17,30 +17,30 @@ IMAGE_SUFFIXES = ("jpg", "png", "jpeg", "JPEG", "JPG", "bmp")  # those that Padd
 ONE_LABEL = ("ImageNetDataset", "ClsDataset", "ShiTuRecDataset")
 
 
-def check_data_sets(config: dict[str, Any], mode: str) -> None:
-    """Check the folders and lists of the data sets that a mode ("train", "eval") reads.
+def check_data_sets(config: Config, modes: Sequence[str]) -> None:
+    """Check the folders and lists of the data sets that some modes ("train", "eval") read.
 
     Raises:
         OctConvError: naming the key, or the list file and line, and what is wrong there.
     """
-    for key, dataset in _data_sets(config, mode):
+    for key, dataset in _data_sets(config, modes):
         _check_data_set(config, key, dataset)
 
 
-def check_label_map(config: dict[str, Any], mode: str) -> None:
+def check_label_map(config: Config, modes: Sequence[str]) -> None:
     """Check ``Infer.PostProcess.class_id_map_file``, where there is one.
 
     Raises:
-        OctConvError: it is a folder, a pipe or the like, or may not be read; or the mode is "infer"
+        OctConvError: it is a folder, a pipe or the like, or may not be read; or a mode is "infer"
             and it lacks a class that the network can predict.
     """
-    path = get(config, "Infer.PostProcess.class_id_map_file")
+    path = config.at("Infer.PostProcess.class_id_map_file")
     wrong = why_no_file(path) if path else None
     if wrong not in (None, "no such file"):  # PaddleClas looks for it in other places too
         raise OctConvError(f"Infer.PostProcess.class_id_map_file: {path}: {wrong}")
-    classes = get(config, "Arch.class_num")
-    is_topk = get(config, "Infer.PostProcess.name") == "Topk"  # others take a map as it is
-    if mode == "infer" and is_topk and path and not wrong and classes:
+    classes = config.at("Arch.class_num")
+    is_topk = config.at("Infer.PostProcess.name") == "Topk"  # others take a map as it is
+    if "infer" in modes and is_topk and path and not wrong and classes:
         named = _named_classes(Path(path))
         unnamed = next((each for each in range(classes) if each not in named), None)
         if named and unnamed is not None:
@@ -59,7 +59,7 @@ def _named_classes(path: Path) -> set[int]:
         return set()
 
 
-def check_images(config: dict[str, Any], nested: bool) -> None:
+def check_images(config: Config, nested: bool) -> None:
     """Check that ``Infer.infer_imgs`` is an image, or a folder of images.
 
     Args:
@@ -68,7 +68,7 @@ def check_images(config: dict[str, Any], nested: bool) -> None:
     Raises:
         OctConvError: it is neither.
     """
-    images = config["Infer"]["infer_imgs"]
+    images = config.at("Infer.infer_imgs")
     if not isinstance(images, str):
         raise OctConvError(f"Infer.infer_imgs: {images!r} should be an image or a folder of them")
     is_folder = os.path.isdir(images)
@@ -85,30 +85,29 @@ def check_images(config: dict[str, Any], nested: bool) -> None:
         raise OctConvError(
             f"Infer.infer_imgs: {images}: no image ({', '.join(IMAGE_SUFFIXES)}) there"
         )
-    if config["Infer"]["batch_size"] > 1:
-        check_one_size("Infer.transforms", config["Infer"]["transforms"], [*map(str, found)])
+    if config.at("Infer.batch_size") > 1:
+        check_one_size("Infer.transforms", config.at("Infer.transforms"), [*map(str, found)])
     unreadable = next((path for path in found if not os.access(path, os.R_OK)), None)
     if unreadable:
         raise OctConvError(f"Infer.infer_imgs: {unreadable}: cannot be read: Permission denied")
 
 
-def _data_sets(config: dict, mode: str) -> Iterator[tuple[str, dict]]:
-    """The data sets a mode reads: (dotted key, ``dataset`` mapping)."""
-    sections = {"eval": ["Eval"], "train": ["Train"]}[mode]
-    if mode == "train" and get(config, "Global.eval_during_train"):
+def _data_sets(config: Config, modes: Sequence[str]) -> Iterator[tuple[str, dict]]:
+    """The data sets that some modes read: (dotted key, ``dataset`` mapping)."""
+    sections = [part for part, mode in (("Train", "train"), ("Eval", "eval")) if mode in modes]
+    if sections == ["Train"] and config.at("Global.eval_during_train"):
         sections.append("Eval")
     for section in sections:
         key = f"DataLoader.{section}"
-        if get(config, key) is None:
-            raise OctConvError(f"{key}: missing from the config")
+        config.demand(key)
         # Retrieval evaluates two data sets, Query and Gallery.
         for name in (key, f"{key}.Query", f"{key}.Gallery"):
-            dataset = get(config, f"{name}.dataset")
+            dataset = config.at(f"{name}.dataset")
             if isinstance(dataset, dict):
                 yield f"{name}.dataset", dataset
 
 
-def _check_data_set(config: dict, key: str, dataset: dict) -> None:
+def _check_data_set(config: Config, key: str, dataset: dict) -> None:
     root, labels = dataset.get("image_root"), dataset.get("cls_label_path")
     if isinstance(root, str):
         wrong = why_no_folder(root)
@@ -124,13 +123,13 @@ def _check_data_set(config: dict, key: str, dataset: dict) -> None:
         _check_list(config, key, dataset)
 
 
-def _check_list(config: dict, key: str, dataset: dict) -> None:
+def _check_list(config: Config, key: str, dataset: dict) -> None:
     """Check a list of images with one label each, line by line, and whether they make batches."""
     root, path = dataset["image_root"], dataset["cls_label_path"]
     delimiter = dataset.get("delimiter") or DELIMITER
-    class_num = get(config, "Arch.class_num") or get(config, "Global.class_num")
+    class_num = config.at("Arch.class_num") or config.at("Global.class_num")
     # Retrieval has other classes when it evaluates.
-    classes = None if dataset.get("relabel") or get(config, "Arch.Head") else class_num
+    classes = None if dataset.get("relabel") or config.at("Arch.Head") else class_num
     lines = read_lines(Path(path), f"{key}.cls_label_path:", delimiter)
     if not lines:
         raise OctConvError(f"{key}.cls_label_path: {path}: is empty")
@@ -138,7 +137,7 @@ def _check_list(config: dict, key: str, dataset: dict) -> None:
         wrong = _wrong(line, delimiter, root, classes)
         if wrong:
             raise OctConvError(f"{key}.cls_label_path: {path}:{line.number}: {wrong}")
-    sampler = get(config, key.rpartition(".")[0] + ".sampler") or {}
+    sampler = config.at(key.rpartition(".")[0] + ".sampler") or {}
     batch_size = sampler.get("batch_size") or 1
     if sampler.get("drop_last") and len(lines) < batch_size:
         raise OctConvError(

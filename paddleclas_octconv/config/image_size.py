@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Iterable, NamedTuple, Sequence
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from ..common.errors import OctConvError
 from .dotted import get
@@ -42,23 +42,18 @@ def size_after(ops: Any) -> Size | None:
     return size
 
 
-def check_image_shape(config: dict[str, Any]) -> None:
-    """Check that the transforms of evaluation and inference end in ``Global.image_shape``, which is
-    what a network is exported for.
-
-    Raises:
-        OctConvError: they end in another size.
-    """
+def misfit(config: Mapping[str, Any]) -> str | None:
+    """How the transforms of evaluation and inference miss ``Global.image_shape``, the size that a
+    network is exported for; None where they do not."""
     shape = get(config, "Global.image_shape")
-    if shape is None:
-        return
     for key in ("DataLoader.Eval.dataset.transform_ops", "Infer.transforms"):
         size = size_after(get(config, key))
-        if size is not None and set(size) != set(shape[1:]):
-            raise OctConvError(
+        if shape is not None and size is not None and set(size) != set(shape[1:]):
+            return (
                 f"Global.image_shape: {list(shape)}, but {key} make images of "
                 f"{size.height}x{size.width}; --image-size sets both"
             )
+    return None
 
 
 def set_image_size(config: dict[str, Any], size: int) -> None:

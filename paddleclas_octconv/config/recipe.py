@@ -7,7 +7,7 @@ from typing import Any, Iterator
 
 from ..common.errors import OctConvError
 from ..common.numbers import is_number
-from .dotted import get
+from .dotted import get, put
 from .image_size import set_image_size
 
 # Options of schedulers that count epochs.
@@ -15,6 +15,15 @@ _IN_EPOCHS = ("decay_epochs", "milestones", "step_size", "warmup_epoch")
 # Those of training that are cut where there are fewer epochs.
 _INTERVALS = ("save_interval", "eval_interval", "start_eval_epoch")
 _RATES = ("learning_rate", "max_learning_rate")
+# What stands in one place: the attribute of ``Recipe``, and its key.
+PLACES = {
+    "device": "Global.device",
+    "output": "Global.output_dir",
+    "inference": "Global.save_inference_dir",
+    "weights": "Global.pretrained_model",
+    "images": "Infer.infer_imgs",
+    "topk": "Infer.PostProcess.topk",
+}
 
 
 @dataclass
@@ -27,11 +36,11 @@ class Recipe:
         image_size: side of the network's input, in pixels.
         lr: the highest learning rate.
         device: to run on.
-        output: ``Global.output_dir``.
-        inference: ``Global.save_inference_dir``.
-        weights: ``Global.pretrained_model``.
-        images: ``Infer.infer_imgs``.
-        topk: the classes that are named, ``Infer.PostProcess.topk``.
+        output: folder of the training.
+        inference: folder to export into.
+        weights: to start from.
+        images: to predict.
+        topk: how many classes are named for each of them.
     """
 
     epochs: int | None = None
@@ -49,11 +58,13 @@ class Recipe:
 def apply(config: dict[str, Any], recipe: Recipe) -> None:
     """Set what a recipe names, in place.
 
+    Args:
+        config: the sections, in which no two places share a value.
+        recipe: what to set.
+
     Raises:
         OctConvError: the config has no place for it.
     """
-    for name, section in config.items():
-        config[name] = _unshared(section)
     if recipe.epochs is not None:
         _set_epochs(config, recipe.epochs)
     if recipe.batch_size is not None:
@@ -62,33 +73,15 @@ def apply(config: dict[str, Any], recipe: Recipe) -> None:
         set_image_size(config, recipe.image_size)
     if recipe.lr is not None:
         _set_rate(config, recipe.lr)
-    for key, value in (
-        ("Global.device", recipe.device),
-        ("Global.output_dir", recipe.output),
-        ("Global.save_inference_dir", recipe.inference),
-        ("Global.pretrained_model", recipe.weights),
-        ("Infer.infer_imgs", recipe.images),
-        ("Infer.PostProcess.topk", recipe.topk),
-    ):
+    for name, key in PLACES.items():
+        value = getattr(recipe, name)
         if value is not None:
-            *sections, last = key.split(".")
-            node: Any = config
-            for name in sections:
-                node = node.setdefault(name, {}) if isinstance(node, dict) else {}
-            if isinstance(node, dict):
-                node[last] = value
+            put(config, key, value)
 
 
 def follows_epochs(key: str) -> bool:
     """Whether a value is one that is fitted to the number of epochs, wherever it comes from."""
     return any(name in (*_INTERVALS, *_IN_EPOCHS) for name in key.split("."))
-
-
-def _unshared(node: Any) -> Any:
-    """A copy in which what an alias of the YAML had stand in two places is there twice."""
-    if isinstance(node, dict):
-        return {name: _unshared(value) for name, value in node.items()}
-    return [_unshared(value) for value in node] if isinstance(node, list) else node
 
 
 def _set_epochs(config: dict, epochs: int) -> None:

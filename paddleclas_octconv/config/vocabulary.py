@@ -7,7 +7,7 @@ what that source reads besides is accepted. ``Arch`` is checked with the network
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterable, Iterator, Mapping
 
 from ..common.errors import OctConvError
 from ..common.suggest import suggest
@@ -54,7 +54,7 @@ _OF_PADDLE = {
 
 
 def check_vocabulary(
-    config: dict[str, Any], mode: str, source: Source, allow_unknown: bool = False
+    config: Mapping[str, Any], mode: str, source: Source, allow_unknown: bool = False
 ) -> None:
     """Check the names and keys of all sections that a mode reads.
 
@@ -104,7 +104,7 @@ class _Check:
     def __init__(self, source: Source, allow_unknown: bool) -> None:
         self._source, self._allow_unknown = source, allow_unknown
 
-    def top(self, config: dict) -> None:
+    def top(self, config: Mapping) -> None:
         for name in config:
             # Other sections are nobody's business: a place for anchors, say.
             near = suggest(str(name), _SECTIONS, 1) if name not in _SECTIONS else ""
@@ -213,7 +213,7 @@ class _Check:
         )
 
 
-def _section(config: dict, name: str) -> dict:
+def _section(config: Mapping, name: str) -> dict:
     section = config.get(name)
     return section if isinstance(section, dict) else {}
 

@@ -2,7 +2,7 @@
 
 ``job``       a mode of a trainer with a config that was checked, and its run
 ``training``  a job that trains: alone in its output folder, from where it stands
-``published`` fills a config in with what published weights imply
+``start_weights``  the weights that it starts from, and what published ones imply
 ``estimate``  what a training would take on this CPU
 ``launch``    the command line and environment of the processes, one or many
 ``process``   runs them; nothing is left behind when it is interrupted

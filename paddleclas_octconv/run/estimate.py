@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, Mapping
 
 import psutil
 
@@ -14,9 +14,9 @@ from ..backbones.catalogue import CATALOGUE
 from ..backbones.counts import COUNTS, IMAGE_SIZE, Counts
 from ..common import machine
 from ..common.errors import OctConvError
-from ..config.dotted import get
+from ..config import Config
 from ..config.image_size import size_after
-from ..config.recipe import Recipe, apply
+from ..config.recipe import Recipe
 from ..data.list_files import DELIMITER, read_lines
 
 # Multiply-adds a second and core that training reaches at least, with AVX2 alone, too.
@@ -41,30 +41,30 @@ class Estimate:
     memory: float
 
 
-def estimate(config: dict[str, Any], images: dict[str, int] | None = None) -> Estimate | None:
+def estimate(config: Config, images: Mapping[str, int] | None = None) -> Estimate | None:
     """What training with a config takes on the CPU; None where its network is not known here.
 
     Args:
         config: the whole config.
-        images: how many, by "Train" and "Eval"; None: as the config's lists say.
+        images: how many, as of ``count_images``; None: as the config's lists say.
     """
-    counts, is_vanilla = _counts(get(config, "Arch.name"))
-    count = images["Train"] if images else _images(config, "Train")
+    counts, is_vanilla = _counts(config.at("Arch.name"))
+    images = count_images(config) if images is None else images
+    count = images.get("Train")
     if counts is None or count is None:
         return None
-    shape = get(config, "Global.image_shape")
-    size = size_after(get(config, "DataLoader.Train.dataset.transform_ops")) or (shape or [])[1:]
+    shape = config.at("Global.image_shape") or []
+    size = size_after(config.dataset("Train").get("transform_ops")) or shape[1:]
     if len(size) != 2:
         return None
     height, width = size
     share = height * width / IMAGE_SIZE**2
     cost = (counts.vanilla_multiply_adds if is_vanilla else counts.multiply_adds) * share
-    general = config["Global"]
-    passes = count * _PASSES * general["epochs"]
-    if general.get("eval_during_train"):
-        evaluations = general["epochs"] // general["eval_interval"]
-        passes += (images["Eval"] if images else _images(config, "Eval") or 0) * evaluations
-    batch_size = get(config, "DataLoader.Train.sampler.batch_size") or 1
+    passes = count * _PASSES * config.epochs
+    if config.at("Global.eval_during_train"):
+        evaluations = config.epochs // config.at("Global.eval_interval")
+        passes += images.get("Eval", 0) * evaluations
+    batch_size = config.batch_size or 1
     memory = (
         _PROCESS
         + counts.parameters * _BYTES_A_PARAMETER
@@ -73,7 +73,7 @@ def estimate(config: dict[str, Any], images: dict[str, int] | None = None) -> Es
     return Estimate(passes * cost / (SPEED * machine.cpu_count()), memory)
 
 
-def check_cpu(config: dict[str, Any], config_file: str, is_asked_for: bool) -> str | None:
+def check_cpu(config: Config, config_file: str, is_asked_for: bool) -> str | None:
     """See that a training can be done where it will run.
 
     Args:
@@ -88,10 +88,11 @@ def check_cpu(config: dict[str, Any], config_file: str, is_asked_for: bool) -> s
         OctConvError: a recipe for GPUs would take very long, or more memory than there is; with
             the command that fits.
     """
-    device = config["Global"]["device"]
+    device = config.device
     if device not in ("cpu", "gpu") or (device == "gpu" and machine.has_gpu()):
         return None
-    expected = estimate(config)
+    images = count_images(config)
+    expected = estimate(config, images)
     if expected is None:
         return None
     total = psutil.virtual_memory().total
@@ -106,11 +107,13 @@ def check_cpu(config: dict[str, Any], config_file: str, is_asked_for: bool) -> s
     key = "DataLoader.Train.sampler.batch_size: too large for this machine" if too_much else ""
     if device == "gpu":
         key = "Global.device: gpu, but Paddle sees none here"
-    raise _refusal(config, config_file, f"{key}: {what}")
+    raise _refusal(config, images, config_file, f"{key}: {what}")
 
 
-def _refusal(config: dict, config_file: str, what: str) -> OctConvError:
-    fitting = next(_fitting(config), None)
+def _refusal(
+    config: Config, images: Mapping[str, int], config_file: str, what: str
+) -> OctConvError:
+    fitting = next(_fitting(config, images), None)
     if fitting is None:
         return OctConvError(f"{what}; --device cpu starts it all the same")
     recipe, expected = fitting
@@ -127,24 +130,21 @@ def _refusal(config: dict, config_file: str, what: str) -> OctConvError:
     )
 
 
-def _fitting(config: dict) -> Iterator[tuple[Recipe, Estimate]]:
+def _fitting(config: Config, images: Mapping[str, int]) -> Iterator[tuple[Recipe, Estimate]]:
     """Smaller recipes that this machine can do, the one nearest to the config first."""
     memory = psutil.virtual_memory().total / 2
-    shape = get(config, "Global.image_shape") or [0]
+    shape = config.at("Global.image_shape") or [0]
     sizes = [None, *(side for side in (128, 96, 64, 32) if side < shape[-1])]
-    batch_size = get(config, "DataLoader.Train.sampler.batch_size") or 1
+    batch_size = config.batch_size or 1
     batches = [None, *(2**power for power in range(10, 2, -1) if 2**power < batch_size)]
-    epochs = config["Global"]["epochs"]
-    for count in (None, *(number for number in (12, 5, 2, 1) if number < epochs)):
+    for count in (None, *(number for number in (12, 5, 2, 1) if number < config.epochs)):
         for side in sizes:
             for batch in batches:
                 recipe = Recipe(epochs=count, image_size=side, batch_size=batch)
-                smaller = copy.deepcopy(config)
                 try:
-                    apply(smaller, recipe)
+                    expected = estimate(config.with_recipe(recipe), images)
                 except OctConvError:  # images that are not square
                     continue
-                expected = estimate(smaller)
                 if expected and expected.seconds <= PATIENCE and expected.memory <= memory:
                     yield recipe, expected
 
@@ -165,12 +165,14 @@ def _counts(name: Any) -> tuple[Counts | None, bool]:
     return COUNTS.get(octave or ""), True
 
 
-def _images(config: dict, part: str) -> int | None:
-    dataset = get(config, f"DataLoader.{part}.dataset") or {}
-    path = dataset.get("cls_label_path")
-    if not isinstance(path, str):
-        return None
-    try:
-        return len(read_lines(Path(path), part, dataset.get("delimiter") or DELIMITER))
-    except OctConvError:
-        return None
+def count_images(config: Config) -> dict[str, int]:
+    """How many images the lists of "Train" and "Eval" name; without those that cannot be read."""
+    found = {}
+    for part in ("Train", "Eval"):
+        dataset = config.dataset(part)
+        path = dataset.get("cls_label_path")
+        if isinstance(path, str):
+            with contextlib.suppress(OctConvError):
+                lines = read_lines(Path(path), part, dataset.get("delimiter") or DELIMITER)
+                found[part] = len(lines)
+    return found

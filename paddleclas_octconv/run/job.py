@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Iterator, Mapping
 
-from .. import data
-from ..checkpoints.outputs import best_weights
-from ..common import machine
 from ..common.errors import OctConvError
 from ..common.say import say
-from ..config import check
-from ..config.vocabulary import check_vocabulary
+from ..config import Config
+from ..config.check import check_config
 from ..handover import Handover
-from ..trainer.locate import Trainer, locate
-from ..trainer.source import source_of
-from ..weights.address import fetched, is_address
-from . import launch, process, published
+from ..trainer.locate import Trainer
+from . import launch, process
 from .outcome import Watch
+from .start_weights import with_published, with_weights
 
-_WEIGHTS = ".pdparams"
 _QUIET = {"GLOG_minloglevel": "2"}  # errors of Paddle's C++ code alone
 
 
@@ -34,8 +28,7 @@ class Job:
     Attributes:
         mode: one of these four.
         trainer: the PaddleClas that does it.
-        config: the whole config, overrides applied.
-        config_file: the file that it was read from.
+        config: the config, with the weights to start from.
         options: those of the launcher, by the names in ``launch.OPTIONS``; empty: one process.
         profiler_options: PaddleClas's ``-p``.
         trust_weights: whether weights are loaded even from a file that can run code.
@@ -47,8 +40,7 @@ class Job:
 
     mode: str
     trainer: Trainer
-    config: dict[str, Any]
-    config_file: Path
+    config: Config
     options: Mapping[str, str] = field(default_factory=dict)
     profiler_options: str | None = None
     trust_weights: bool = False
@@ -74,17 +66,17 @@ class Job:
         Returns:
             The exit code; 128 + n after signal n.
         """
-        config = changed(self.config, changes or {})
+        config = self.config.changed(changes or {})
         environ = {
             **({} if self.verbose else _QUIET),
-            **launch.environment(config["Global"]["device"], self.options),
+            **launch.environment(config.device, self.options),
             **(environ or {}),
         }
         start = Handover(
             mode=self.mode,
             trainer=str(self.trainer.root),
-            config=config,
-            config_file=str(self.config_file),
+            config=config.sections,
+            config_file=str(config.file),
             profiler_options=self.profiler_options,
             resume=resume,
             checked=self._checked,
@@ -123,10 +115,9 @@ class Job:
         return process.run(command, environ, self.output)
 
 
-def prepare(
+def create_job(
     mode: str,
-    config: dict[str, Any],
-    config_file: Path,
+    config: Config,
     checkout: str | None = None,
     allow_unknown_keys: bool = False,
     **attributes: Any,
@@ -135,8 +126,7 @@ def prepare(
 
     Args:
         mode: "train", "eval", "infer" or "export".
-        config: the whole config, overrides applied; what is missing in it is filled in.
-        config_file: the file that it was read from.
+        config: the config, overrides applied.
         checkout: the folder of a checkout of PaddleClas to take; None: the one that is found.
         allow_unknown_keys: let keys pass that neither PaddleClas nor this package reads.
         **attributes: others of the ``Job``.
@@ -144,66 +134,11 @@ def prepare(
     Raises:
         OctConvError: something is missing or malformed.
     """
-    check.check_keys(config, mode)
-    _demand_paddle()
-    trainer = locate(checkout)
-    check_vocabulary(config, mode, source_of(trainer.root), allow_unknown_keys)
-    _find_weights(config, mode)
-    published.complete(config, mode, attributes.get("output"))
-    data.ensure_for(config, mode)
-    check.check_files(config, mode)
-    if mode == "infer":
-        check.check_images(config, nested=not trainer.is_pinned)
-    job = Job(mode, trainer, config, config_file, **attributes)
-    say(f"trainer: {trainer}", job.output)
-    return job
-
-
-def changed(config: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a config with other values, by dotted key; its sections have to be there."""
-    config = copy.deepcopy(config)
-    for key, value in changes.items():
-        *sections, last = key.split(".")
-        section = config
-        for name in sections:
-            section = section[name]
-        section[last] = value
-    return config
-
-
-def _demand_paddle() -> None:
-    """Say what to install before a process ends in a traceback for want of it.
-
-    Raises:
-        OctConvError: Paddle is not installed.
-    """
-    if not machine.has_paddle():
-        raise OctConvError(machine.NO_PADDLE)
-
-
-def _find_weights(config: dict[str, Any], mode: str) -> None:
-    """Let ``Global.pretrained_model`` name the weights to start from, as every version takes it."""
-    general = config["Global"]
-    for key in ("pretrained_model", "checkpoints"):
-        given = general.get(key)
-        if key == "pretrained_model" and isinstance(given, str) and is_address(given):
-            given = str(fetched(given, "Global.pretrained_model"))
-        # 2.4 wants the path without its suffix, later versions take either.
-        if isinstance(given, str) and "://" not in given:
-            suffixed = given.endswith(_WEIGHTS)
-            general[key] = given[: -len(_WEIGHTS)] if suffixed else given
-    if general["pretrained_model"]:
-        return
-    if mode == "train":
-        return
-    try:
-        best = best_weights(config)
-    except OctConvError:
-        if config["Arch"].get("pretrained"):  # those of the network, then
-            return
-        raise
-    say(f"weights: {best}{_WEIGHTS}")
-    config["Global"]["pretrained_model"] = str(best)
+    trainer = check_config(config, mode, checkout=checkout, allow_unknown_keys=allow_unknown_keys)
+    output = attributes.get("output")
+    config = with_published(with_weights(config, mode, output), mode, output)
+    say(f"trainer: {trainer}", output)
+    return Job(mode, trainer, config, **attributes)
 
 
 @contextlib.contextmanager

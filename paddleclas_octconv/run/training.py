@@ -7,11 +7,13 @@ import os
 import shlex
 import signal
 import time
-from typing import Any, Callable, Iterator, List, Mapping
+from typing import Callable, Iterator, List
 
 from ..checkpoints import resume, whole
 from ..checkpoints.alone import alone_in
 from ..common.say import say
+from ..config import Config
+from ..config.dotted import get
 from ..weights import TRUST_VARIABLE
 from . import launch
 from .job import Job
@@ -37,19 +39,18 @@ def train(job: Job, goes_on: bool, words: Words | None = None) -> int:
     Raises:
         OctConvError: the output folder holds another run, or one that is still going on.
     """
-    general = job.config["Global"]
     # Several machines share the folder; the first of them guards it.
     guards = launch.machines(job.options) == 1 or job.options.get("rank") == "0"
-    with alone_in(general["output_dir"], guards):
+    with alone_in(job.config.output_dir, guards):
         with _trusting(job.trust_weights):
-            plan = resume.prepare(job.config, goes_on)
+            plan = resume.plan_training(job.config, goes_on)
         if plan.done:
-            where = f"{general['output_dir']}: all {general['epochs']} epochs are done"
+            where = f"{job.config.output_dir}: all {job.config.epochs} epochs are done"
             say(f"{where}; Global.epochs sets their number", job.output)
             return 0
         began = time.monotonic()
         code = job.run(resume=plan.goes_on)
-        lines = _conclusion(job.config, code, time.monotonic() - began, words)
+        lines = conclusion(job.config, code, time.monotonic() - began, words)
     for line in lines if guards else ():
         say(line, job.output)
     return code
@@ -68,11 +69,16 @@ def _trusting(wanted: bool) -> Iterator[None]:
             del os.environ[TRUST_VARIABLE]
 
 
-def _conclusion(
-    config: Mapping[str, Any], code: int, seconds: float, words: Words | None
-) -> list[str]:
-    """What has come of a training, and what comes next."""
-    epochs = config["Global"]["epochs"]
+def conclusion(config: Config, code: int, seconds: float, words: Words | None) -> list[str]:
+    """What has come of a training, and what comes next, in lines for the user.
+
+    Args:
+        config: of the training.
+        code: its exit code.
+        seconds: how long it took.
+        words: as of ``train``.
+    """
+    epochs = config.epochs
     if code in INTERRUPTED:
         newest, _ = whole.newest(config)
         if newest is None:
@@ -99,11 +105,10 @@ def _conclusion(
     return lines
 
 
-def _metric_name(config: Mapping[str, Any]) -> str:
+def _metric_name(config: Config) -> str:
     """What the metric is that chooses the best epoch: the first of the evaluation."""
-    metrics = (config.get("Metric") or {}).get("Eval") or []
-    options = metrics[0].get("TopkAcc") if metrics and isinstance(metrics[0], dict) else None
-    topk = options.get("topk") if isinstance(options, dict) else None
+    metrics = config.at("Metric.Eval") or [None]
+    topk = get(metrics[0], "TopkAcc.topk")
     first = topk[0] if isinstance(topk, (list, tuple)) and topk else topk
     return {1: "accuracy"}.get(first, f"top-{first} accuracy") if first else "metric"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping
 
 from paddle import nn
 
@@ -14,7 +14,7 @@ from ..weights.match import load_into, match_weights
 from ..weights.safe_load import load_weights
 
 
-def build(config: dict[str, Any]) -> nn.Layer:
+def build(config: Mapping[str, Any]) -> nn.Layer:
     """The network of ``Arch``, with random weights.
 
     Raises:
@@ -27,7 +27,7 @@ def build(config: dict[str, Any]) -> nn.Layer:
     return registry.build(arch["name"], **options)
 
 
-def load_trained(model: nn.Layer, config: dict[str, Any]) -> Path:
+def load_trained(model: nn.Layer, config: Mapping[str, Any]) -> Path:
     """Load ``Global.pretrained_model``, or else the best weights of the training; their file.
 
     Raises:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..config import find_config, load_config
-from ..config.dotted import get
+from ..config import Config, find_config
 
 
-class Published(NamedTuple):
+class Figures(NamedTuple):
     """total_parameters: as ``paddle.summary`` counts, with batch norms' running statistics."""
 
     train_accuracy: float
@@ -27,14 +26,14 @@ _RECIPE = (
 )
 
 FIGURES = {
-    "OctMobileNetV1": Published(0.9609, 0.6952, 3_253_898),
-    "MobileNetV1": Published(0.9488, 0.7289, 3_239_114),
-    "OctResNet50": Published(0.9613, 0.7915, 23_625_674),
-    "ResNet50": Published(0.9524, 0.7939, 23_581_642),
+    "OctMobileNetV1": Figures(0.9609, 0.6952, 3_253_898),
+    "MobileNetV1": Figures(0.9488, 0.7289, 3_239_114),
+    "OctResNet50": Figures(0.9613, 0.7915, 23_625_674),
+    "ResNet50": Figures(0.9524, 0.7939, 23_581_642),
 }
 
 
-def figures_for(config: dict[str, Any], train_images: int) -> Published | None:
+def figures_for(config: Config, train_images: int) -> Figures | None:
     """The figures published for a network, if a config trains it by the published recipe.
 
     Args:
@@ -44,9 +43,9 @@ def figures_for(config: dict[str, Any], train_images: int) -> Published | None:
     Returns:
         None for another network, or another recipe: other images, sizes, batches or epochs.
     """
-    name = config["Arch"]["name"]
+    name = config.network
     if name not in FIGURES or train_images != TRAIN_IMAGES:
         return None
-    recipe = load_config(find_config(f"{FOLDER}/{name}.yaml"))
-    same = all(get(config, key) == get(recipe, key) for key in _RECIPE)
+    recipe = Config.read(find_config(f"{FOLDER}/{name}.yaml"))
+    same = all(config.at(key) == recipe.at(key) for key in _RECIPE)
     return FIGURES[name] if same else None

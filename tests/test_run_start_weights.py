@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import pytest
 
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.run import published
+from paddleclas_octconv.config import Config
+from paddleclas_octconv.run.start_weights import with_published
 from paddleclas_octconv.weights import store
 
 USUAL = {
@@ -26,6 +28,10 @@ def fetched(monkeypatch):
     files: list[str] = []
     monkeypatch.setattr(store, "fetch", lambda checkpoint: files.append(checkpoint.file))
     return files
+
+
+def complete(sections, mode):
+    return with_published(Config(sections, Path("c.yaml")), mode).sections
 
 
 def config(name, **arch):
@@ -53,8 +59,7 @@ def normalisations(config):
     "mode, changed", [("train", []), ("eval", [1]), ("infer", [2]), ("export", [1, 2])]
 )
 def test_the_weights_bring_their_normalisation(fetched, capfd, mode, changed):
-    whole = config("OctPreResNet50", alpha=0.25)
-    published.complete(whole, mode)
+    whole = complete(config("OctPreResNet50", alpha=0.25), mode)
     assert fetched == ["a03_resnet-50_alpha-0.250.tar"]
     for place, step in enumerate(normalisations(whole)):
         if place in changed:
@@ -67,8 +72,7 @@ def test_the_weights_bring_their_normalisation(fetched, capfd, mode, changed):
 
 
 def test_what_is_the_same_already_stays(fetched, capfd):
-    whole = config("OctMobileNetV1")
-    published.complete(whole, "export")
+    whole = complete(config("OctMobileNetV1"), "export")
     assert normalisations(whole) == [USUAL] * 3 and capfd.readouterr().err == ""
     assert whole["Arch"]["alpha"] == 0.5
 
@@ -76,17 +80,16 @@ def test_what_is_the_same_already_stays(fetched, capfd):
 def test_other_weights_take_their_place(fetched):
     whole = config("OctResNet152_v1f")
     whole["Global"]["pretrained_model"] = "output/best_model"
-    published.complete(whole, "export")
+    whole = complete(whole, "export")
     assert whole["Arch"] == {"name": "OctResNet152_v1f", "pretrained": False, "alpha": 0.125}
     assert fetched == []
 
 
 def test_networks_of_paddleclas_are_left_alone(fetched):
-    whole = config("ResNet50")
-    published.complete(whole, "eval")
+    whole = complete(config("ResNet50"), "eval")
     assert whole == config("ResNet50") and fetched == []
 
 
 def test_what_is_not_published_is_told_before_anything_starts(fetched):
     with pytest.raises(OctConvError, match="at alpha 0.3 are published, but: 0.125, 0.25, 0.5, 0"):
-        published.complete(config("OctPreResNet50", alpha=0.3), "train")
+        complete(config("OctPreResNet50", alpha=0.3), "train")

@@ -1,0 +1,99 @@
+"""The weights that a job starts from, and what published ones imply: alpha and preprocessing."""
+
+from __future__ import annotations
+
+from typing import IO, Any, Iterator
+
+from ..backbones.catalogue import CATALOGUE
+from ..backbones.checkpoint import find
+from ..checkpoints.outputs import best_weights
+from ..common.errors import OctConvError
+from ..common.say import say
+from ..config import Config
+from ..weights import published, store
+from ..weights.address import fetched, is_address
+
+_SUFFIX = ".pdparams"
+_STEPS = {
+    "eval": ("DataLoader.Eval.dataset.transform_ops",),
+    "infer": ("Infer.transforms",),
+    "export": ("DataLoader.Eval.dataset.transform_ops", "Infer.transforms"),
+}
+
+
+def with_weights(config: Config, mode: str, output: IO[str] | None = None) -> Config:
+    """A config that names the weights to start from as every version of PaddleClas takes them.
+
+    What is not a training takes the best ones of the output folder where none are named.
+
+    Args:
+        config: checked for the mode.
+        mode: "train", "eval", "infer" or "export".
+        output: where to say what is done.
+
+    Raises:
+        OctConvError: there are none, or they cannot be downloaded.
+    """
+    changes: dict[str, Any] = {}
+    for key in ("Global.pretrained_model", "Global.checkpoints"):
+        given = config.at(key)
+        if key == "Global.pretrained_model" and isinstance(given, str) and is_address(given):
+            given = str(fetched(given, key))
+        if isinstance(given, str) and "://" not in given:
+            # 2.4 wants the path without its suffix, later versions take either.
+            changes[key] = given[: -len(_SUFFIX)] if given.endswith(_SUFFIX) else given
+    if mode != "train" and not config.pretrained_model:
+        try:
+            best = best_weights(config)
+        except OctConvError:
+            if not config["Arch"].get("pretrained"):  # those of the network, then
+                raise
+        else:
+            say(f"weights: {best}{_SUFFIX}", output)
+            changes["Global.pretrained_model"] = str(best)
+    return config.changed(changes)
+
+
+def with_published(config: Config, mode: str, output: IO[str] | None = None) -> Config:
+    """A config with what the published weights imply that its network starts from.
+
+    They are fetched here, by one process, and before anything slow begins. Other weights that
+    ``Global.pretrained_model`` names take their place, except in training, which starts anew where
+    the classes are others.
+
+    Args:
+        config: checked for the mode.
+        mode: "train", "eval", "infer" or "export".
+        output: where to say what is done.
+
+    Raises:
+        OctConvError: no such weights are published, or they cannot be fetched.
+    """
+    arch = config["Arch"]
+    if arch.get("pretrained") is not True or config.network not in CATALOGUE:
+        return config
+    checkpoint = find(config.network, arch)
+    config = config.changed({"Arch.alpha": arch.get("alpha", checkpoint.alpha)})
+    if mode != "train" and config.pretrained_model:
+        return config.changed({"Arch.pretrained": False})
+    store.fetch(checkpoint)
+    changes = dict(_normalised(config, checkpoint, mode))
+    for key in changes:
+        say(
+            f"{key}: NormalizeImage as the weights of {config.network} were trained, not as the "
+            "config has it",
+            output,
+        )
+    return config.changed(changes)
+
+
+def _normalised(
+    config: Config, checkpoint: published.Checkpoint, mode: str
+) -> Iterator[tuple[str, list]]:
+    """The transforms that normalise otherwise than the weights were trained, as they were."""
+    for key in _STEPS.get(mode, ()):
+        given = config.at(key)
+        if isinstance(given, list):
+            steps = published.normalised(checkpoint, given)
+            if steps != given:
+                yield key, steps
