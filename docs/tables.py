@@ -185,9 +185,9 @@ def alphas(root: Path) -> str:
 
 def _published_top1(root: Path, network: str) -> dict[float, float]:
     """Top-1 in percent by alpha; 0 is the vanilla network, where the authors trained that too."""
-    from paddleclas_octconv.weights.published import CHECKPOINTS
+    from paddleclas_octconv.backbones.published_weights import PUBLISHED
 
-    found = {each.alpha: each.top1 for each in CHECKPOINTS if each.network == network}
+    found = {each.alpha: each.top1 for each in PUBLISHED if each.network == network}
     vanilla = _vanilla_top1(root)
     return {0: vanilla[network], **found} if network in vanilla else found
 
@@ -435,13 +435,13 @@ def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 def published(root: Path) -> str:
     """The weights that the paper's authors published."""
-    from paddleclas_octconv.weights.published import CHECKPOINTS
+    from paddleclas_octconv.backbones.published_weights import PUBLISHED
 
     lines = [
         "| network | alpha | top-1 | top-5 | Open Model Zoo | file |",
         "|---|--:|--:|--:|--:|---|",
     ]
-    for checkpoint in CHECKPOINTS:
+    for checkpoint in PUBLISHED:
         reproduced = f"{checkpoint.reproduced:.2f}" if checkpoint.reproduced else ""
         lines.append(
             f"| {checkpoint.network} | {checkpoint.alpha:g} | {checkpoint.top1:.1f} | "

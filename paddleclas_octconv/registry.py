@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping
 
 from .backbones.catalogue import CATALOGUE
-from .backbones.checkpoint import implied_options
+from .backbones.published_weights import implied_options
 from .common.errors import OctConvError, explained, unexpected_argument
 from .common.suggest import suggest
 from .octavizer.options import NOT_FOR_THE_NETWORK, OCTAVE, vanilla_of

@@ -40,7 +40,7 @@ def test_a_stage_is_one_tensor_with_all_channels(name):
     first = 32 if "MobileNet" in name else 16
     sizes = [stage.shape[2] for stage in stages.values()]
     assert sizes == [first // 2**number for number in range(len(sizes))]
-    assert len(sizes) == network.octave_stages + network.plain_stages
+    assert len(sizes) == network.family.octave_stages + network.family.plain_stages
 
 
 def test_stage_channels_are_the_high_ones_then_the_low_ones_upsampled():

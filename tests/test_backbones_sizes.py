@@ -98,7 +98,7 @@ def test_measuring_leaves_the_network_as_it_was():
 @pytest.mark.parametrize("name", KINDS)
 def test_alpha_takes_a_number_or_one_per_stage(name):
     network = CATALOGUE[name].load()
-    octave, plain = network.octave_stages, network.plain_stages
+    octave, plain = network.family.octave_stages, network.family.plain_stages
     assert network.stage_alphas(0.25) == [0.25] * octave + [0.0] * plain
     each = [0.125] * (octave + plain)
     assert network.stage_alphas(each) == each
@@ -109,7 +109,7 @@ def test_alpha_takes_a_number_or_one_per_stage(name):
 @pytest.mark.parametrize("name", KINDS)
 def test_other_alphas_are_refused(name, alpha):
     network = CATALOGUE[name].load()
-    stages = network.octave_stages + network.plain_stages
+    stages = network.family.octave_stages + network.family.plain_stages
     with pytest.raises(OctConvError) as error:
         build(name, alpha=alpha)
     assert str(error.value) == (

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from paddleclas_octconv.weights.published import CHECKPOINTS, Checkpoint
+from paddleclas_octconv.backbones.published_weights import PUBLISHED
+from paddleclas_octconv.weights.published import PublishedWeights
 
 FOLDER = Path(__file__).parents[1] / "ppcls_configs" / "ImageNet" / "published"
 TEMPLATE = """\
@@ -140,7 +141,7 @@ class Steps(list):
         return "\n".join(" " * int(indentation) + line for line in lines)
 
 
-def text(checkpoint: Checkpoint) -> str:
+def text(checkpoint: PublishedWeights) -> str:
     measured = "published; nobody has run this config on ImageNet yet."
     if checkpoint.reproduced:
         measured = "published; nobody has run this config on ImageNet yet, but OpenVINO's\n# Open "
@@ -155,7 +156,7 @@ def text(checkpoint: Checkpoint) -> str:
     )
 
 
-@pytest.mark.parametrize("checkpoint", CHECKPOINTS, ids=lambda checkpoint: checkpoint.file)
+@pytest.mark.parametrize("checkpoint", PUBLISHED, ids=lambda checkpoint: checkpoint.file)
 def test_each_has_a_config_that_evaluates_it_as_published(checkpoint):
     written = (FOLDER / checkpoint.config).read_text("utf-8")
     assert written == text(checkpoint)
@@ -167,10 +168,10 @@ def test_each_has_a_config_that_evaluates_it_as_published(checkpoint):
 
 
 def test_there_is_no_other_config():
-    assert {path.name for path in FOLDER.iterdir()} == {c.config for c in CHECKPOINTS}
+    assert {path.name for path in FOLDER.iterdir()} == {c.config for c in PUBLISHED}
 
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for published in CHECKPOINTS:
+    for published in PUBLISHED:
         (FOLDER / published.config).write_text(text(published), "utf-8")

@@ -15,7 +15,11 @@ SUFFIX = {"pir": ".json", "pdmodel": ".pdmodel"}
 # Names that differ in depth and width alone have the same operators: one of each is exported.
 KINDS = list(
     {
-        (entry.module, entry.network, *sorted({*entry.options} - {"scale", "block_depth"})): name
+        (
+            entry.family.module,
+            entry.family.network,
+            *sorted({*entry.options} - {"scale", "block_depth"}),
+        ): name
         for name, entry in reversed([*CATALOGUE.items()])
     }.values()
 )

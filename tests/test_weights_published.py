@@ -11,10 +11,9 @@ from backbones import assert_close, build, few_blocks, images, settle
 from mxnet_files import archive, drawn, logits, params, picture, published, spelt
 
 from paddleclas_octconv.backbones.catalogue import CATALOGUE
-from paddleclas_octconv.backbones.counts import COUNTS
+from paddleclas_octconv.backbones.published_weights import PUBLISHED, find
 from paddleclas_octconv.cli import main
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.weights import published as table
 from paddleclas_octconv.weights.match import load_into, match_weights
 from paddleclas_octconv.weights.octconv_mxnet import from_octconv_mxnet
 
@@ -36,14 +35,19 @@ FILES = (
 
 
 def checkpoint_of(file):
-    [found] = [c for c in table.CHECKPOINTS if c.file.rpartition(".")[0] == file]
+    [found] = [c for c in PUBLISHED if c.file.rpartition(".")[0] == file]
     return found
+
+
+def author_names(network):
+    family = CATALOGUE[network].family
+    return family.authors_units, family.counts_layers
 
 
 def loaded(file, weights, **options):
     checkpoint = checkpoint_of(file)
     network = build(checkpoint.network, class_num=1000, alpha=checkpoint.alpha, **options)
-    ours = from_octconv_mxnet(weights, CATALOGUE[checkpoint.network].module)
+    ours = from_octconv_mxnet(weights, *author_names(checkpoint.network))
     load_into(network, match_weights(network, ours, file, new_classes=False).weights)
     network.eval()
     return network
@@ -64,7 +68,7 @@ def test_outputs_are_those_of_the_authors_code(file):
 def test_gluons_older_names_are_read_too(file):
     def names(older):
         named = {key: np.full((1, 1, 1, 1), n) for n, key in enumerate(spelt(file, older))}
-        ours = from_octconv_mxnet(named, CATALOGUE[checkpoint_of(file).network].module)
+        ours = from_octconv_mxnet(named, *author_names(checkpoint_of(file).network))
         return {key: value.ravel().tolist() for key, value in ours.items()}
 
     assert names(older=True) == names(older=False)
@@ -74,24 +78,24 @@ def test_the_name_of_the_network_may_come_first():
     file = "mobilenet_v1_075_alpha-0.375"
     weights = {name: np.ones((1, 1, 1, 1)) for name in spelt(file, older=True)}
     prefixed = {f"arg:M075_{name}": value for name, value in weights.items()}
-    family = "oct_mobilenet_v1"
-    assert set(from_octconv_mxnet(prefixed, family)) == set(from_octconv_mxnet(weights, family))
+    names = author_names("OctMobileNetV1_x0_75")
+    assert set(from_octconv_mxnet(prefixed, *names)) == set(from_octconv_mxnet(weights, *names))
 
 
 def test_the_table_names_31_files_of_networks_that_there_are():
-    assert len(table.CHECKPOINTS) == len({c.path for c in table.CHECKPOINTS}) == 31
-    assert {c.file.rpartition(".")[0] for c in table.CHECKPOINTS} == set(published())
-    for checkpoint in table.CHECKPOINTS:
+    assert len(PUBLISHED) == len({c.path for c in PUBLISHED}) == 31
+    assert {c.file.rpartition(".")[0] for c in PUBLISHED} == set(published())
+    for checkpoint in PUBLISHED:
         assert checkpoint.network in CATALOGUE
-        assert table.find(checkpoint.network, checkpoint.alpha) == checkpoint
+        assert find(checkpoint.network, checkpoint.alpha) == checkpoint
         shares = CATALOGUE[checkpoint.network].load().stage_alphas(checkpoint.alpha)
-        assert table.find(checkpoint.network, shares) == checkpoint
+        assert find(checkpoint.network, shares) == checkpoint
         assert f"alpha-{checkpoint.alpha}" in checkpoint.file
-    assert sum(c.sha256 is not None for c in table.CHECKPOINTS) == 8
+    assert sum(c.sha256 is not None for c in PUBLISHED) == 8
 
 
 def test_an_alpha_is_implied_where_one_is_published():
-    implied = {name: table.find(name).alpha for name in CATALOGUE if table.of_network(name)}
+    implied = {name: find(name).alpha for name in CATALOGUE if CATALOGUE[name].weights}
     assert implied["OctResNet152_v1f"] == 0.125
     assert implied["OctMobileNetV2"] == 0.375
     assert implied["OctPreResNet50"] == 0.5
@@ -108,7 +112,7 @@ def test_an_alpha_is_implied_where_one_is_published():
 )
 def test_what_is_not_published_is_told_of_with_what_is(name, alpha, message):
     with pytest.raises(OctConvError, match=message):
-        table.find(name, alpha)
+        find(name, alpha)
 
 
 # The families
@@ -221,11 +225,3 @@ def test_weights_of_another_network_end_in_one_line(
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and message in said
     assert not (tmp_path / "out.pdparams").exists()
-
-
-def test_what_the_table_says_of_networks_is_what_they_are():
-    for name, numbers in table._NUMBERS.items():
-        assert numbers == COUNTS[name].total_parameters
-        network = CATALOGUE[name].load()
-        stages = (network.octave_stages, network.plain_stages)
-        assert table._STAGES.get(name.partition("_")[0], (3, 1)) == stages

@@ -21,6 +21,7 @@ from mxnet_files import archive, drawn, logits, params, picture
 from paddleclas.ppcls.arch.backbone.legendary_models import mobilenet_v1
 from paddleclas.ppcls.utils import download as paddleclas_download
 
+from paddleclas_octconv.backbones.published_weights import PUBLISHED, find
 from paddleclas_octconv.cli import main
 from paddleclas_octconv.common import download
 from paddleclas_octconv.common.errors import OctConvError
@@ -232,7 +233,7 @@ def test_weights_of_another_network_are_neither_used_nor_kept(server, tmp_path, 
 
 
 def test_a_published_hash_is_held_to(server, tmp_path):
-    known = {c.path: c for c in published.CHECKPOINTS}[DENSENET]
+    known = {c.path: c for c in PUBLISHED}[DENSENET]
     server.files[DENSENET] = archive({"checkpoint-0-0000.params": b"another"})
     with pytest.raises(OctConvError, match=f"has SHA-256 .* instead of {known.sha256}"):
         build("OctDenseNet121", pretrained=True)
@@ -321,7 +322,7 @@ def test_the_command_lists_all_that_can_be_had(server, capfd):
     assert "1ad2c754a556…" in table and "at first use" in table
     assert "renmada/OctConv-paddle (MIT)" in table and "OctResNet50            ResNet50" in table
     assert not any(line.endswith("fetched") for line in table.splitlines())
-    store.fetch(published.find(NAME))
+    store.fetch(find(NAME))
     assert main(["weights", "--json"]) == 0
     rows = json.loads(capfd.readouterr().out)
     [row] = [row for row in rows if row["network"] == NAME and row.get("size", 0) is None]

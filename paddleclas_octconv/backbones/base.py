@@ -11,6 +11,7 @@ from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
 from ..layers import DataFormat, Order, join
 from ..weights.match import cut_if_vanilla
+from .catalogue.family import Family
 
 
 def check_of_five(**lists: Any) -> None:
@@ -36,12 +37,13 @@ class OctBackbone(nn.Layer):
         arch_name: what messages call it: the registered name it was built by, or its class's.
         class_num: classes that it tells apart; PaddleClas's heads read it.
         blocks: all that is between the stem and the head.
+        family: what is known of its file's networks.
         stage_ends: the index in ``blocks`` of the last one of each stage.
     """
 
     data_format: DataFormat = "NCHW"
     blocks: nn.Sequential
-    octave_stages, plain_stages = 3, 1
+    family: Family
 
     def __init__(self, class_num: int) -> None:
         super().__init__()
@@ -53,16 +55,14 @@ class OctBackbone(nn.Layer):
         """The share of low channels in each stage.
 
         Args:
-            alpha: one number, for the first ``octave_stages`` (the ``plain_stages`` after them
-                get 0), or a number for every stage.
+            alpha: one number, for the ``octave_stages`` of the family (the ``plain_stages`` after
+                them get 0), or a number for every stage.
 
         Raises:
             OctConvError: ``alpha`` is neither, or holds something outside [0, 1).
         """
-        check_alpha(alpha, cls.octave_stages + cls.plain_stages)
-        if isinstance(alpha, (list, tuple)):
-            return list(alpha)
-        return [alpha] * cls.octave_stages + [0.0] * cls.plain_stages
+        check_alpha(alpha, cls.family.octave_stages + cls.family.plain_stages)
+        return list(alpha) if isinstance(alpha, (list, tuple)) else cls.family.spread(alpha)
 
     def init_stages(self, stages_pattern, return_patterns=None, return_stages=None) -> None:
         """Make the network return stages too, as PaddleClas's ``init_res`` does.

@@ -25,6 +25,7 @@ from ..layers import (
     join,
 )
 from .base import OctBackbone, old_names
+from .catalogue.densenet import FAMILY
 
 
 class DenseLayer(Reparameterizable):
@@ -82,6 +83,8 @@ class OctDenseNet(OctBackbone):
     Shape:
         images (N, 3, H, W) -> logits (N, class_num).
     """
+
+    family = FAMILY
 
     def __init__(
         self,

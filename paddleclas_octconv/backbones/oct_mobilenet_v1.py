@@ -11,6 +11,7 @@ from paddle.nn.initializer import KaimingNormal
 
 from ..layers import Channels, ConvBNLayer, OctConvBNLayer, join
 from .base import OctBackbone, last_blocks
+from .catalogue.mobilenet_v1 import FAMILY
 
 # Out-channels and stride of the depthwise separable blocks.
 BLOCKS = [
@@ -75,7 +76,7 @@ class OctMobileNet(OctBackbone):
         images (N, 3, H, W) -> logits (N, class_num).
     """
 
-    octave_stages, plain_stages = 4, 0
+    family = FAMILY
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from paddle import Tensor, nn, transpose
 
 from ..layers import Channels, ConvBNLayer, DataFormat, OctConvBNLayer
 from .base import OctBackbone, last_blocks, old_names
+from .catalogue.mobilenet_v2 import FAMILY
 
 # Expansion, out-channels, number of blocks, stride of the first.
 BLOCKS = [
@@ -75,7 +76,7 @@ class OctMobileNetV2(OctBackbone):
         images (N, 3, H, W) -> logits (N, class_num).
     """
 
-    octave_stages, plain_stages = 4, 1
+    family = FAMILY
 
     def __init__(
         self,

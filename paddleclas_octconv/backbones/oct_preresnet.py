@@ -26,6 +26,7 @@ from ..layers import (
     join,
 )
 from .base import OctBackbone, check_of_five, last_blocks
+from .catalogue.preresnet import FAMILY
 
 
 class PreActBottleneckBlock(Reparameterizable):
@@ -88,6 +89,8 @@ class OctPreResNet(OctBackbone):
     Shape:
         images (N, 3, H, W) -> logits (N, class_num).
     """
+
+    family = FAMILY
 
     def __init__(
         self,

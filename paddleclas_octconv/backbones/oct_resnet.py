@@ -28,6 +28,7 @@ from ..layers import (
     join,
 )
 from .base import OctBackbone, check_of_five, last_blocks, old_names
+from .catalogue.resnet import FAMILY
 
 
 class BottleneckBlock(nn.Layer):
@@ -92,6 +93,8 @@ class OctResNet(OctBackbone):
     Shape:
         images (N, 3, H, W) -> logits (N, class_num).
     """
+
+    family = FAMILY
 
     def __init__(
         self,

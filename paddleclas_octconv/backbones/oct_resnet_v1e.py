@@ -27,6 +27,7 @@ from ..layers import (
     join,
 )
 from .base import OctBackbone, last_blocks
+from .catalogue.resnet_v1e import FAMILY
 
 
 class ConvPool(nn.Layer):
@@ -112,6 +113,8 @@ class OctResNetV1e(OctBackbone):
     Shape:
         images (N, 3, H, W) -> logits (N, class_num).
     """
+
+    family = FAMILY
 
     def __init__(
         self,

@@ -11,8 +11,10 @@ import paddle
 from ..common.errors import OctConvError
 from ..weights import VANILLA, published, store
 from ..weights.match import match_weights
+from ..weights.octconv_mxnet import from_octconv_mxnet
 from ..weights.pretrained import downloaded, load_file, load_pretrained
 from .catalogue import CATALOGUE
+from .published_weights import find
 
 
 def load(model, pretrained: Any, name: str, copy: str, use_ssld: bool, alpha: Any) -> None:
@@ -37,7 +39,7 @@ def load(model, pretrained: Any, name: str, copy: str, use_ssld: bool, alpha: An
                 f"use_ssld: no distilled weights of {name} are published; "
                 f"pretrained: {VANILLA} takes those of a twin"
             )
-        checkpoint = published.find(name, alpha)
+        checkpoint = find(name, alpha)
         load_file(model, fetched(checkpoint), describe(checkpoint))
     elif pretrained in (VANILLA, CATALOGUE[name].twin) and pretrained is not None:
         path = fetch_vanilla(name, copy, use_ssld)
@@ -46,7 +48,7 @@ def load(model, pretrained: Any, name: str, copy: str, use_ssld: bool, alpha: An
         load_pretrained(model, pretrained)
 
 
-def describe(checkpoint: published.Checkpoint) -> str:
+def describe(checkpoint: published.PublishedWeights) -> str:
     """What messages call published weights."""
     return (
         f"{checkpoint.file} of {published.SOURCE} ({published.LICENCE}, alpha "
@@ -54,7 +56,7 @@ def describe(checkpoint: published.Checkpoint) -> str:
     )
 
 
-def fetched(checkpoint: published.Checkpoint) -> Path:
+def fetched(checkpoint: published.PublishedWeights) -> Path:
     """Published weights under the names here, from the cache, or fetched into it.
 
     Raises:
@@ -70,7 +72,11 @@ def fetched(checkpoint: published.Checkpoint) -> Path:
         model.arch_name = checkpoint.network
         match_weights(model, weights, source, new_classes=False)
 
-    return store.converted(checkpoint, entry.module, check)
+    def rename(weights: Mapping[str, Any]) -> dict[str, Any]:
+        family = entry.family
+        return from_octconv_mxnet(weights, family.authors_units, family.counts_layers)
+
+    return store.converted(checkpoint, rename, check)
 
 
 def vanilla_url(name: str, copy: str, use_ssld: bool = False) -> str:

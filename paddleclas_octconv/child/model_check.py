@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from ..backbones.catalogue import CATALOGUE
-from ..backbones.checkpoint import implied_options
+from ..backbones.published_weights import implied_options
 from ..common.errors import OctConvError, explained, unexpected_argument
 from ..common.suggest import suggest
 from ..patches.paddleclas_logger import silenced

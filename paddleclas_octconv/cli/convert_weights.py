@@ -100,14 +100,15 @@ def _read(source: Path, arch: str, trust: bool) -> tuple[dict, str | None]:
     from ..weights.octconv_pytorch import SUFFIXES, from_octconv_pytorch, load_torch
     from ..weights.safe_load import load_weights
 
-    family = CATALOGUE[arch].module
+    family = CATALOGUE[arch].family
+    names = family.authors_units, family.counts_layers
     if is_mxnet(source):
-        return from_octconv_mxnet(load_mxnet(source), family), "facebookresearch/OctConv"
+        return from_octconv_mxnet(load_mxnet(source), *names), "facebookresearch/OctConv"
     if source.suffix in SUFFIXES:
         return from_octconv_pytorch(load_torch(source, trust)), "octconv.pytorch"
     weights = load_weights(source, trust)
     if is_octconv_mxnet(weights):
-        return from_octconv_mxnet(weights, family), "renmada/OctConv-paddle"
+        return from_octconv_mxnet(weights, *names), "renmada/OctConv-paddle"
     return weights, None
 
 

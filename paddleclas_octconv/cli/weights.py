@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from ..backbones.catalogue import CATALOGUE
+from ..backbones.published_weights import BY_HAND, PUBLISHED, find
 from ..common.errors import OctConvError
 from ..common.suggest import suggest
 from ..weights import published, store
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     if args.vanilla:
         print(_fetch_vanilla(args.name, args.ssld))
     else:
-        checkpoint = published.find(args.name, args.alpha)
+        checkpoint = find(args.name, args.alpha)
         store.fetch(checkpoint)  # before Paddle is imported
 
         from ..backbones.pretrained import fetched
@@ -85,11 +86,11 @@ def _rows() -> list[dict[str, Any]]:
             "sha256": checkpoint.sha256,
             "fetched": store.is_fetched(checkpoint),
         }
-        for checkpoint in published.CHECKPOINTS
+        for checkpoint in PUBLISHED
     ]
     by_hand = [
         {**weights._asdict(), "source": f"https://github.com/{weights.source}"}
-        for weights in published.BY_HAND
+        for weights in BY_HAND
     ]
     vanilla = [
         {"network": name, "pretrained": "vanilla", "source": f"PaddleClas's {entry.twin}"}
@@ -104,7 +105,7 @@ def _table() -> str:
         f"pretrained: True, from {published.SOURCE} ({published.LICENCE}):",
         COLUMNS.format("network", "alpha", "top-1", "size", "SHA-256", ""),
     ]
-    for checkpoint in published.CHECKPOINTS:
+    for checkpoint in PUBLISHED:
         line = COLUMNS.format(
             checkpoint.network,
             f"{checkpoint.alpha:g}",
@@ -115,7 +116,7 @@ def _table() -> str:
         )
         lines.append(line.rstrip())
     lines += ["", "paddleclas convert-weights, of a file fetched by hand:"]
-    for weights in published.BY_HAND:
+    for weights in BY_HAND:
         row = f"{weights.alpha:g}", f"{weights.top1:.2f}", f"{weights.source} ({weights.licence})"
         lines.append(COLUMNS.format(weights.network, *row, "", "").rstrip())
     lines += ["", "pretrained: vanilla, from PaddleClas (Apache-2.0), cut into octave weights:"]

@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterator, NamedTuple
 
 from .. import data
 from ..backbones.catalogue import CATALOGUE
-from ..backbones.checkpoint import find
+from ..backbones.published_weights import implied_weights
 from ..common import machine, urls
 from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
@@ -225,7 +225,7 @@ def check_image_shape(config: Config, use: Use) -> None:
 def check_published(config: Config, use: Use) -> None:
     """See that there are such weights as ``Arch.pretrained: True`` asks for."""
     if config["Arch"].get("pretrained") is True and config.network in CATALOGUE:
-        find(config.network, config["Arch"])
+        implied_weights(config.network, config["Arch"])
 
 
 def check_names(config: Config, use: Use) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import IO, Any, Iterator
 
 from ..backbones.catalogue import CATALOGUE
-from ..backbones.checkpoint import find
+from ..backbones.published_weights import implied_weights
 from ..checkpoints.outputs import best_weights
 from ..common.errors import OctConvError
 from ..common.say import say
@@ -72,7 +72,7 @@ def with_published(config: Config, mode: str, output: IO[str] | None = None) -> 
     arch = config["Arch"]
     if arch.get("pretrained") is not True or config.network not in CATALOGUE:
         return config
-    checkpoint = find(config.network, arch)
+    checkpoint = implied_weights(config.network, arch)
     config = config.changed({"Arch.alpha": arch.get("alpha", checkpoint.alpha)})
     if mode != "train" and config.pretrained_model:
         return config.changed({"Arch.pretrained": False})
@@ -88,7 +88,7 @@ def with_published(config: Config, mode: str, output: IO[str] | None = None) -> 
 
 
 def _normalised(
-    config: Config, checkpoint: published.Checkpoint, mode: str
+    config: Config, checkpoint: published.PublishedWeights, mode: str
 ) -> Iterator[tuple[str, list]]:
     """The transforms that normalise otherwise than the weights were trained, as they were."""
     for key in _STEPS.get(mode, ()):

@@ -21,47 +21,6 @@ import numpy as np
 # the variance stands for the difference.
 EPSILON_DIFFERENCE = 1e-4 - 1e-5
 
-# What the units are called in the network here, by the file of its family.
-UNITS = {
-    "oct_mobilenet_v1": {
-        "stem.0": "conv",
-        "conv1": "depthwise_conv",
-        "conv2": "pointwise_conv",
-    },
-    "oct_mobilenet_v2": {
-        "stem.0": "conv1",
-        "conv1": "expand_conv",
-        "conv2": "bottleneck_conv",
-        "conv3": "linear_conv",
-        "tail": "conv9",
-        "fc": "out",
-    },
-    "oct_densenet": {
-        "stem.0": "conv1_func",
-        "conv1": "bn_ac_func1",
-        "conv2": "bn_ac_func2",
-        "conv": "conv_ac_func",
-        "tail.bn": "batch_norm.high",
-        "fc": "out",
-    },
-    "oct_preresnet": {
-        "conv1": "conv0",
-        "conv2": "conv1",
-        "conv3": "conv2",
-        "conv4": "short",
-        "tail.bn": "batch_norm.high",
-    },
-    "oct_resnet_v1e": {
-        "stem2": "pool",
-        "conv1": "conv0",
-        "conv2": "conv1",
-        "conv3": "conv2",
-        "conv4": "short",
-        "norm1": "norm",
-        "norm4": "short_norm",
-    },
-}
-
 _PARAMETERS = {
     "weight": "weight",
     "bias": "bias",
@@ -110,21 +69,25 @@ def is_octconv_mxnet(weights: Mapping[str, np.ndarray]) -> bool:
     return any(re.match(r"(arg:)?([MR]\d+_)?L\d_B\d+[._]conv", key) for key in weights)
 
 
-def from_octconv_mxnet(weights: Mapping[str, np.ndarray], family: str) -> dict[str, np.ndarray]:
+def from_octconv_mxnet(
+    weights: Mapping[str, np.ndarray], units: Mapping[str, str], counts_layers: bool = False
+) -> dict[str, np.ndarray]:
     """Our weights from those of that repository; a name unknown there stays as it is.
 
     Args:
-        family: the file of the network in ``backbones/``, such as "oct_resnet".
+        weights: by their names.
+        units: what their units are called in the network here, where that differs.
+        counts_layers: whether a block of theirs is a layer of a dense block here.
     """
     symbol = any(key.endswith("moving_var") for key in weights)  # "running_var" in Gluon
     named = {_canonical(key): value for key, value in weights.items()}
     blocks = sorted({match[1] for match in map(_BLOCK.match, named) if match}, key=_place)
-    numbers = _densenet_numbers(blocks) if family == "oct_densenet" else _numbers(blocks)
+    numbers = _densenet_numbers(blocks) if counts_layers else _numbers(blocks)
     ours: dict[str, np.ndarray] = {}
     for key, value in named.items():
         if symbol and key.endswith("._variance"):
             value = value + np.float32(EPSILON_DIFFERENCE)
-        ours[_our_name(key, numbers, UNITS.get(family, {}))] = value
+        ours[_our_name(key, numbers, units)] = value
     _join_gates(ours)
     _fix_norms(ours)
     return {key: _linear(key, value) for key, value in ours.items()}

@@ -25,8 +25,7 @@ from ..common.locks import hold
 from ..common.say import say
 from ..trainer.fetch import cache_folder
 from .mxnet_arrays import load_mxnet
-from .octconv_mxnet import from_octconv_mxnet
-from .published import BASE, Checkpoint
+from .published import BASE, PublishedWeights
 
 # A mirror: an address, or a folder that holds the files, in the folders that they are published in
 # or all in one.
@@ -38,7 +37,7 @@ def folder() -> Path:
     return cache_folder() / "weights"
 
 
-def fetch(checkpoint: Checkpoint) -> Path:
+def fetch(checkpoint: PublishedWeights) -> Path:
     """The authors' file, from the cache, or fetched into it.
 
     Safe to call from several processes at once: one of them does the work.
@@ -52,13 +51,15 @@ def fetch(checkpoint: Checkpoint) -> Path:
 
 
 def converted(
-    checkpoint: Checkpoint, family: str, check: Callable[[Mapping[str, np.ndarray], str], None]
+    checkpoint: PublishedWeights,
+    rename: Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]],
+    check: Callable[[Mapping[str, np.ndarray], str], None],
 ) -> Path:
     """The same weights under the names here, a ``.pdparams`` file for 1,000 classes.
 
     Args:
         checkpoint: which.
-        family: the file of the network, such as "oct_preresnet".
+        rename: gives the weights the names here.
         check: raises if weights, from what the second argument names, are not the network's.
 
     Raises:
@@ -70,7 +71,7 @@ def converted(
             return path
         source = _fetched(checkpoint, file)
         try:
-            weights = from_octconv_mxnet(load_mxnet(source), family)
+            weights = rename(load_mxnet(source))
             check(weights, str(file))
         except OctConvError:
             _forget_unless_it_was_used(file)
@@ -80,14 +81,14 @@ def converted(
         return path
 
 
-def is_fetched(checkpoint: Checkpoint) -> bool:
+def is_fetched(checkpoint: PublishedWeights) -> bool:
     """Whether it is in the cache, the authors' file or the converted one."""
     file = folder() / checkpoint.file
     return file.is_file() or file.with_name(f"{file.name}.pdparams").is_file()
 
 
 @contextlib.contextmanager
-def _locked(checkpoint: Checkpoint) -> Iterator[Path]:
+def _locked(checkpoint: PublishedWeights) -> Iterator[Path]:
     """The place of a file in the cache, for one process at a time."""
     cache = folder()
     try:
@@ -98,7 +99,7 @@ def _locked(checkpoint: Checkpoint) -> Iterator[Path]:
         raise OctConvError(f"{cache}: cannot hold weights: {reason(error)}") from None
 
 
-def _fetched(checkpoint: Checkpoint, file: Path) -> Path:
+def _fetched(checkpoint: PublishedWeights, file: Path) -> Path:
     recorded = _record(file).get("sha256")
     if file.is_file() and recorded:
         found = digest(file)
@@ -137,7 +138,7 @@ def _forget_unless_it_was_used(file: Path) -> None:
         _record_of(file).unlink()
 
 
-def _bring(checkpoint: Checkpoint, new: Path) -> str:
+def _bring(checkpoint: PublishedWeights, new: Path) -> str:
     """Get the file from where the user wants it from; returns where that is."""
     base = os.environ.get(URL_VARIABLE) or BASE
     parts = urls.split(base, URL_VARIABLE)
@@ -159,7 +160,7 @@ def _bring(checkpoint: Checkpoint, new: Path) -> str:
     raise OctConvError(f"{URL_VARIABLE}: {places[0]}: {why_no_file(places[0])}")
 
 
-def _verified(checkpoint: Checkpoint, file: Path, origin: str) -> str:
+def _verified(checkpoint: PublishedWeights, file: Path, origin: str) -> str:
     """The SHA-256 of a file, which is the published one if there is one."""
     size, sha256 = file.stat().st_size, digest(file)
     if checkpoint.sha256 not in (None, sha256):
@@ -172,11 +173,11 @@ def _verified(checkpoint: Checkpoint, file: Path, origin: str) -> str:
     return sha256
 
 
-def _save(weights: dict, path: Path) -> None:
+def _save(weights: Mapping, path: Path) -> None:
     import paddle
 
     part = path.with_name(f"{path.name}.new")
-    paddle.save(weights, str(part))
+    paddle.save(dict(weights), str(part))
     os.replace(part, path)
 
 
