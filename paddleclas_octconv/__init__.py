@@ -5,10 +5,10 @@ Importing this package, which each start of the interpreter does, imports nothin
 
 TYPE_CHECKING = False  # as of `typing`, which would be imported
 if TYPE_CHECKING:
+    from .common.version import __version__
     from .octavizer.network import octavize
 
-__all__ = ["list_models", "octavize", "register"]
-__version__ = "0.1.0"
+__all__ = ["__version__", "list_models", "octavize", "register"]
 
 
 def register() -> None:
@@ -39,4 +39,8 @@ def __getattr__(name: str) -> object:
         from .octavizer.network import octavize
 
         return octavize
+    if name == "__version__":
+        from .common.version import __version__
+
+        return __version__
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

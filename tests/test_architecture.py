@@ -29,7 +29,7 @@ FLOORS = (
     ("common",),
 )
 FLOOR = {room: -level for level, rooms in enumerate(FLOORS) for room in rooms}
-# The package itself offers what its rooms hold; the version stands there.
+# The package itself offers what its rooms hold.
 ROOT = "__init__"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -52,7 +52,7 @@ def imported(path: Path) -> list[tuple[int, str]]:
                 for alias in node.names
                 if alias.name.startswith(f"{NAME}.")
             ]
-    return [(line, module) for line, module in found if not module.startswith("__version__")]
+    return found
 
 
 def room(path: Path) -> str:

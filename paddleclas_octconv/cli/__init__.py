@@ -15,12 +15,12 @@ import textwrap
 import warnings
 from typing import NoReturn, Sequence
 
-from .. import __version__
 from ..common import files, machine, streams
 from ..common.errors import OctConvError, traceback_wanted
 from ..common.processes import ended_by_signals
 from ..common.say import described, say_error
 from ..common.suggest import suggest
+from ..common.version import __version__
 from ..patches.python_eval import evaluate_names_and_numbers
 
 COMMANDS = {

@@ -225,7 +225,10 @@ def check_image_shape(config: Config, use: Use) -> None:
 def check_published(config: Config, use: Use) -> None:
     """See that there are such weights as ``Arch.pretrained: True`` asks for."""
     if config["Arch"].get("pretrained") is True and config.network in CATALOGUE:
-        implied_weights(config.network, config["Arch"])
+        try:
+            implied_weights(config.network, config["Arch"])
+        except OctConvError as error:
+            raise OctConvError(f"Arch.{error}") from None
 
 
 def check_names(config: Config, use: Use) -> None:

@@ -12,10 +12,10 @@ from typing import Any, Iterable, Mapping
 
 import yaml
 
-from .. import __version__
 from ..common.errors import OctConvError
 from ..common.files import read_bytes
 from ..common.numbers import whole
+from ..common.version import __version__
 from ..config.literals import expression, is_arithmetic
 
 CONFIG_FILE = "inference.yml"
