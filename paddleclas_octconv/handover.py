@@ -67,20 +67,11 @@ class _Loader(yaml.SafeLoader):
 
 
 _TUPLE = "tag:yaml.org,2002:python/tuple"
-_COMPLEX = "tag:yaml.org,2002:python/complex"
 _Dumper.add_representer(tuple, lambda dumper, value: dumper.represent_sequence(_TUPLE, value))
-_Dumper.add_representer(
-    complex, lambda dumper, value: dumper.represent_scalar(_COMPLEX, repr(value))
-)
 
 
 def _tuple(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> tuple:
     return tuple(loader.construct_sequence(node, deep=True))
 
 
-def _complex(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> complex:
-    return complex(str(loader.construct_scalar(node)))
-
-
 _Loader.add_constructor(_TUPLE, _tuple)
-_Loader.add_constructor(_COMPLEX, _complex)

@@ -58,7 +58,7 @@ def run(tmp_path, monkeypatch, capsys):
         (["train", "-c", "C", "-o", f"Arch.class_num={CLASS_NUM - 1}"], "train.txt:4: label 3"),
         (["eval", "-c", "C"], "holds no trained weights: train first, or give some with -o"),
         (["export", "-c", "C"], "holds no trained weights"),
-        (["infer", "-c", "C", "-o", "Infer.infer_imgs=no"], "holds no trained weights"),
+        (["infer", "-c", "C"], "holds no trained weights"),
         (["export", "-c", "C", "--format", "tflite"], "invalid choice: 'tflite'"),
         (["configs", "--copy", ""], "argument --copy: '' should be a path"),
         (["convert-weights", "", "x.pdparams", "--arch", "OctResNet50"], "SOURCE: '' should be a"),

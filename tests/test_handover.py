@@ -25,7 +25,6 @@ CONFIG = {
         "infinite": math.inf,
         "text": "é\u2028\x85\t\udc80 # : - 'x' \"y\"",
         "day": datetime.date(2020, 2, 3),
-        "complex": 1j,
         "bytes": b"\0\xff",
         "set": {1, 2},
     },

@@ -22,7 +22,7 @@ needs_slim = pytest.mark.skipif(
     find_spec("zmq") is None, reason="the extra [slim] is not installed"
 )
 needs_paddle_2 = pytest.mark.skipif(
-    machine.paddle_writes_pir(), reason="PaddleSlim 2.6.0 prunes with Paddle 2 alone"
+    machine.paddle_writes_pir(), reason="PaddleSlim 2.6.0 prunes only with Paddle 2"
 )
 
 
@@ -104,4 +104,4 @@ def test_missing_paddleslim_is_one_clear_error(monkeypatch):
 def test_pruning_with_paddle_3_is_one_clear_error(slim_config, tmp_path):
     done = run_cli("train", "-c", slim_config(PRUNE), cwd=tmp_path)
     assert done.returncode == 2
-    assert "Slim.prune: PaddleSlim 2.6.0 prunes with Paddle 2 alone" in error_line(done.stderr)
+    assert "Slim.prune: PaddleSlim 2.6.0 prunes only with Paddle 2" in error_line(done.stderr)

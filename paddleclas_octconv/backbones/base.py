@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from itertools import accumulate
 from typing import Any
 
-from paddle import nn
+from paddle import ParamAttr, nn
+from paddle.nn.initializer import Uniform
 
 from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
@@ -127,6 +129,13 @@ class OctBackbone(nn.Layer):
         # What PaddleClas returns for a stage is one tensor: here, the channels of both branches.
         res = super()._return_dict_hook(layer, input, output)
         return {name: join(value, self.data_format) for name, value in res.items()}
+
+
+def classifier(channels: int, class_num: int) -> nn.Linear:
+    """The last layer, initialised as PaddleClas does it."""
+    bound = 1.0 / math.sqrt(channels)
+    weights = ParamAttr(initializer=Uniform(-bound, bound))
+    return nn.Linear(channels, class_num, weight_attr=weights)
 
 
 def last_blocks(block_depth: list[int]) -> list[str]:

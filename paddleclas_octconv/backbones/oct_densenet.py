@@ -6,11 +6,8 @@ of the first three blocks adds an octave, the last transition goes back to a pla
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from paddle import ParamAttr, Tensor, nn
-from paddle.nn.initializer import Uniform
+from paddle import Tensor, nn
 
 from ..layers import (
     Channels,
@@ -24,7 +21,7 @@ from ..layers import (
     each,
     join,
 )
-from .base import OctBackbone, old_names
+from .base import OctBackbone, classifier, old_names
 from .catalogue.densenet import FAMILY
 
 
@@ -127,11 +124,7 @@ class OctDenseNet(OctBackbone):
         self.act = nn.ReLU()
         self.pool2d_avg = nn.AdaptiveAvgPool2D(1)
         self.flatten = nn.Flatten()
-        features = num_channels.total
-        bound = 1.0 / math.sqrt(features)
-        self.out = nn.Linear(
-            features, class_num, weight_attr=ParamAttr(initializer=Uniform(-bound, bound))
-        )
+        self.out = classifier(num_channels.total, class_num)
         self.init_stages(
             [f"blocks[{index}]" for index in range(0, len(blocks), 2)],
             return_patterns,

@@ -8,11 +8,9 @@ ResNeXt (arXiv:1611.05431), with ``reduction_ratio`` SE-ResNet (arXiv:1709.01507
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from paddle import ParamAttr, Tensor, nn, transpose
-from paddle.nn.initializer import Uniform
+from paddle import Tensor, nn, transpose
 
 from ..layers import (
     Channels,
@@ -25,7 +23,8 @@ from ..layers import (
     add,
     join,
 )
-from .base import OctBackbone, check_of_five, last_blocks
+from .base import OctBackbone, check_of_five, classifier, last_blocks
+from .bottlenecks import stages
 from .catalogue.preresnet import FAMILY
 
 
@@ -127,37 +126,23 @@ class OctPreResNet(OctBackbone):
             kernel_size=3, stride=stride_list[1], padding=1, data_format=data_format
         )
 
-        blocks = []
-        num_channels = Channels(64)
-        alphas = self.stage_alphas(alpha)
-        for stage, (depth, stage_alpha) in enumerate(zip(block_depth, alphas)):
-            num_filters = Channels.split(cardinality * group_width * 2**stage, stage_alpha)
-            out_channels = Channels.split(256 * 2**stage, stage_alpha)
-            for index in range(depth):
-                blocks.append(
-                    PreActBottleneckBlock(
-                        num_channels,
-                        num_filters,
-                        out_channels,
-                        stride=stride_list[stage + 1] if index == 0 and stage > 0 else 1,
-                        shortcut=index > 0,
-                        cardinality=cardinality,
-                        reduction_ratio=reduction_ratio,
-                        lr_mult=lr_mult_list[stage + 1],
-                        **options,
-                    )
-                )
-                num_channels = out_channels
-        self.blocks = nn.Sequential(*blocks)
+        self.blocks, num_channels = stages(
+            PreActBottleneckBlock,
+            block_depth,
+            self.stage_alphas(alpha),
+            cardinality * group_width,
+            [1, *stride_list[2:]],
+            lr_mult_list[1:],
+            cardinality=cardinality,
+            reduction_ratio=reduction_ratio,
+            **options,
+        )
 
         self.batch_norm = OctBatchNorm2D(num_channels, data_format=data_format)
         self.act = nn.ReLU()
         self.avg_pool = nn.AdaptiveAvgPool2D(1, data_format=data_format)
         self.flatten = nn.Flatten()
-        bound = 1.0 / math.sqrt(num_channels.total)
-        self.fc = nn.Linear(
-            num_channels.total, class_num, weight_attr=ParamAttr(initializer=Uniform(-bound, bound))
-        )
+        self.fc = classifier(num_channels.total, class_num)
         self.init_stages(last_blocks(block_depth), return_patterns, return_stages)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -9,11 +9,9 @@ shortcut of stage 1 take alpha from 0 to its value, those of stage 4 take it bac
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from paddle import ParamAttr, Tensor, nn, transpose
-from paddle.nn.initializer import Uniform
+from paddle import Tensor, nn, transpose
 
 from ..layers import (
     Channels,
@@ -27,7 +25,8 @@ from ..layers import (
     grouped_order,
     join,
 )
-from .base import OctBackbone, check_of_five, last_blocks, old_names
+from .base import OctBackbone, check_of_five, classifier, last_blocks, old_names
+from .bottlenecks import stages
 from .catalogue.resnet import FAMILY
 
 
@@ -136,35 +135,21 @@ class OctResNet(OctBackbone):
             else nn.MaxPool2D(3, stride=stride_list[1], padding=1, data_format=data_format)
         )
 
-        blocks = []
-        num_channels = Channels(64)
-        alphas = self.stage_alphas(alpha)
-        for stage, (depth, stage_alpha) in enumerate(zip(block_depth, alphas)):
-            num_filters = Channels.split(cardinality * group_width * 2**stage, stage_alpha)
-            out_channels = Channels.split(256 * 2**stage, stage_alpha)
-            for index in range(depth):
-                blocks.append(
-                    BottleneckBlock(
-                        num_channels,
-                        num_filters,
-                        out_channels,
-                        stride=stride_list[stage + 1] if index == 0 and stage > 0 else 1,
-                        shortcut=index > 0,
-                        cardinality=cardinality,
-                        reduction_ratio=reduction_ratio,
-                        lr_mult=lr_mult_list[stage + 1],
-                        **options,
-                    )
-                )
-                num_channels = out_channels
-        self.blocks = nn.Sequential(*blocks)
+        self.blocks, num_channels = stages(
+            BottleneckBlock,
+            block_depth,
+            self.stage_alphas(alpha),
+            cardinality * group_width,
+            [1, *stride_list[2:]],
+            lr_mult_list[1:],
+            cardinality=cardinality,
+            reduction_ratio=reduction_ratio,
+            **options,
+        )
 
         self.avg_pool = nn.AdaptiveAvgPool2D(1, data_format=data_format)
         self.flatten = nn.Flatten()
-        bound = 1.0 / math.sqrt(num_channels.total)
-        self.fc = nn.Linear(
-            num_channels.total, class_num, weight_attr=ParamAttr(initializer=Uniform(-bound, bound))
-        )
+        self.fc = classifier(num_channels.total, class_num)
         self.init_stages(last_blocks(block_depth), return_patterns, return_stages)
 
     def twin_key(self, key: str) -> str:

@@ -8,12 +8,10 @@ convolutions, of "Big-Little Net" (arXiv:1807.03848), stands in for the max pool
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from paddle import ParamAttr, Tensor, nn, transpose
 from paddle.nn import functional as F
-from paddle.nn.initializer import Uniform
 
 from ..layers import (
     Channels,
@@ -26,7 +24,8 @@ from ..layers import (
     each,
     join,
 )
-from .base import OctBackbone, last_blocks
+from .base import OctBackbone, classifier, last_blocks
+from .bottlenecks import stages
 from .catalogue.resnet_v1e import FAMILY
 
 
@@ -144,32 +143,17 @@ class OctResNetV1e(OctBackbone):
         else:
             self.pool = nn.MaxPool2D(kernel_size=3, stride=2, padding=1, data_format=data_format)
 
-        blocks = []
-        num_channels = Channels(64)
-        for stage, (depth, stage_alpha) in enumerate(zip(block_depth, self.stage_alphas(alpha))):
-            num_filters = Channels.split(64 * 2**stage, stage_alpha)
-            out_channels = Channels.split(256 * 2**stage, stage_alpha)
-            for index in range(depth):
-                blocks.append(
-                    BottleneckBlock(
-                        num_channels,
-                        num_filters,
-                        out_channels,
-                        stride=2 if index == 0 and stage > 0 else 1,
-                        shortcut=index > 0,
-                        reduction_ratio=reduction_ratio,
-                        **options,
-                    )
-                )
-                num_channels = out_channels
-        self.blocks = nn.Sequential(*blocks)
+        self.blocks, num_channels = stages(
+            BottleneckBlock,
+            block_depth,
+            self.stage_alphas(alpha),
+            reduction_ratio=reduction_ratio,
+            **options,
+        )
 
         self.avg_pool = nn.AdaptiveAvgPool2D(1, data_format=data_format)
         self.flatten = nn.Flatten()
-        bound = 1.0 / math.sqrt(num_channels.total)
-        self.fc = nn.Linear(
-            num_channels.total, class_num, weight_attr=ParamAttr(initializer=Uniform(-bound, bound))
-        )
+        self.fc = classifier(num_channels.total, class_num)
         self.init_stages(last_blocks(block_depth), return_patterns, return_stages)
 
     def forward(self, x: Tensor) -> Tensor:

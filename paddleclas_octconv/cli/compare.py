@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=1,
         metavar="N",
-        help="trainings at once, each with its share of the CPU's threads (default: 1)",
+        help="trainings at the same time, each with its share of the CPU threads (default: 1)",
     )
     parser.add_argument(
         "--engine",
@@ -73,8 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=file_or_folder,
         metavar="DIR",
-        help="folder of the runs and the report; called again with it, what is finished is not "
-        "repeated (default: ./output/compare/<preset>)",
+        help="folder of the runs and the report; a second call with it skips what is finished "
+        "(default: ./output/compare/<preset>)",
     )
 
 

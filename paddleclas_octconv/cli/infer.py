@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     job.add_arguments(parser)
     add_recipe(parser, "images", "weights", "topk", "batch_size", "image_size", "device")
     add_json(parser).add_argument(
-        "--csv", action="store_true", help="print a line an image and class, for a spreadsheet"
+        "--csv", action="store_true", help="print CSV: a line for each image and class"
     )
 
 

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser, distributed: bool = True) -> 
     parser.add_argument(
         ALLOW_OPTION,
         action="store_true",
-        help="let keys of the config through that PaddleClas does not read",
+        help="accept keys of the config that PaddleClas does not read",
     )
     parser.add_argument(
         "--trust-weights",
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser, distributed: bool = True) -> 
     parser.add_argument(
         "--verbose",
         action="store_true",
-        help="show all that Paddle and PaddleClas have to say; else it is in the log file alone",
+        help="show the whole output of Paddle and PaddleClas (default: in the log file only)",
     )
     if distributed:
         group = parser.add_argument_group(

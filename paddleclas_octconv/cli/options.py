@@ -179,6 +179,8 @@ def add_json(parser: argparse.ArgumentParser) -> Any:
     """Add ``--json``; returns the group of which one option can be given."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        "--json", action="store_true", help="print JSON, and all else on standard error"
+        "--json",
+        action="store_true",
+        help="print JSON on standard output, everything else on standard error",
     )
     return group

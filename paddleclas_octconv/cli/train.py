@@ -19,12 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on from the newest whole checkpoint in Global.output_dir (none there: start)",
+        help="resume from the newest whole checkpoint in Global.output_dir; without one, start",
     )
     parser.add_argument(
         "--allow-non-finite-loss",
         action="store_true",
-        help="train on where the loss is not a number",
+        help="keep training when the loss is not finite",
     )
 
 

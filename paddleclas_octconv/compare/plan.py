@@ -136,7 +136,9 @@ def make(options: Options) -> Comparison:
     if manifest:
         _check_kept(plan, kept_runs, manifest.get("preset"))
     elif plan.output.is_dir() and any(plan.output.iterdir()):
-        raise OctConvError(f"--output {plan.output}: holds something else; give an empty folder")
+        raise OctConvError(
+            f"--output {plan.output}: is not empty, and holds no comparison; give an empty folder"
+        )
     return plan
 
 

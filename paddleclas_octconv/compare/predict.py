@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from ..common import machine
 from ..common.files import write_atomically
 from ..config import Config
 from ..deploy import images, predictor
@@ -28,7 +29,7 @@ def main(folder: Path) -> None:
 
     config = Config.read(folder / "config.yaml")
     listed = images.listed(config, "Eval")
-    network = predictor.create_predictor(folder / "inference", gpu=_has_gpu())
+    network = predictor.create_predictor(folder / "inference", gpu=machine.has_gpu())
     predicted: list[int] = []
     confidence: list[float] = []
     with tqdm(total=len(listed.paths), disable=None) as bar:
@@ -45,12 +46,6 @@ def main(folder: Path) -> None:
         "confidence": confidence,  # of the predicted class
     }
     write_atomically(folder / "predictions.json", json.dumps(result).encode())
-
-
-def _has_gpu() -> bool:
-    import paddle
-
-    return paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
 
 
 if __name__ == "__main__":

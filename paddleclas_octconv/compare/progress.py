@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from .plan import Run
 from .runs import STAGES, read_state
 
-DONE, WAITING = "done", "waiting"
+DONE = "done"
 _TRAIN = re.compile(r"\[Train\]\[Epoch (\d+)/\d+\]\[Iter: (\d+)/(\d+)\](.*)")
 _EPOCH = re.compile(r"\[Train\]\[Epoch (\d+)/\d+\]\[Avg\](.*)")
 _EVAL = re.compile(r"\[Eval\]\[Epoch \d+\]\[Avg\](.*)")

@@ -37,7 +37,7 @@ def check_slim(slim: Any) -> None:
         raise OctConvError(f"Slim: needs {', '.join(missing)}, which is not installed: {_INSTALL}")
     if prune and machine.paddle_writes_pir():
         raise OctConvError(
-            "Slim.prune: PaddleSlim 2.6.0 prunes with Paddle 2 alone: "
+            "Slim.prune: PaddleSlim 2.6.0 prunes only with Paddle 2: "
             "pip install paddlepaddle==2.6.2"
         )
 

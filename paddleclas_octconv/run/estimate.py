@@ -25,7 +25,7 @@ _PASSES = 3  # a step forward and its two back
 _BYTES_AN_ELEMENT = 8  # of a feature map: its float32 and its gradient's
 _BYTES_A_PARAMETER = 16  # itself, its gradient, two moments
 _PROCESS = 600 << 20  # Paddle itself
-PATIENCE = 3 * 3600.0  # seconds that nobody has to be asked about
+PATIENCE = 3 * 3600.0  # seconds; what takes longer is not started without being asked for
 
 
 @dataclass
@@ -115,7 +115,7 @@ def _refusal(
 ) -> OctConvError:
     fitting = next(_fitting(config, images), None)
     if fitting is None:
-        return OctConvError(f"{what}; --device cpu starts it all the same")
+        return OctConvError(f"{what}; --device cpu starts it anyway")
     recipe, expected = fitting
     options = [
         f"--{name.replace('_', '-')} {value}"
@@ -125,8 +125,8 @@ def _refusal(
     ]
     command = f"paddleclas train -c {shlex.quote(config_file)} --device cpu {' '.join(options)}"
     return OctConvError(
-        f"{what}. '{command.strip()}' takes about {told(expected.seconds)}; --device cpu alone "
-        "starts it as it is"
+        f"{what}. '{command.strip()}' takes about {told(expected.seconds)}; --device cpu without "
+        "these starts it unchanged"
     )
 
 

@@ -90,7 +90,7 @@ def check(options: Mapping[str, str]) -> None:
         raise OctConvError(f"--log-level {level}: should be one of {', '.join(_LOG_LEVELS)}")
     folder = options.get("log-dir", _LOGS)
     if options and (not folder or (os.path.exists(folder) and not os.path.isdir(folder))):
-        raise OctConvError(f"--log-dir {folder}: should be a folder, which may be a new one")
+        raise OctConvError(f"--log-dir {folder}: should be a folder; it need not exist")
     _check_gpus(options.get("gpus"))
 
 
@@ -151,7 +151,7 @@ def _check_address(name: str, value: str, address: str) -> None:
     try:
         socket.getaddrinfo(address.strip("[]"), None)
     except (OSError, UnicodeError):
-        raise OctConvError(f"--{name} {value}: no machine of that name is known here") from None
+        raise OctConvError(f"--{name} {value}: this address cannot be resolved") from None
 
 
 def _check_gpus(gpus: str | None) -> None:

@@ -115,8 +115,8 @@ class Watch:
         more = f" and {len(times) - NAMED_IMAGES} more" if len(times) > NAMED_IMAGES else ""
         images = "1 image" if len(times) == 1 else f"{len(times)} images"
         return (
-            f"warning: {images} could not be read, {len(entries)} times in all, and others "
-            f"took the place: {named}{more} ('paddleclas check-data' looks through all)",
+            f"warning: {images} could not be read, {len(entries)} times in all, and were "
+            f"replaced by other images: {named}{more} ('paddleclas check-data' looks through all)",
         )
 
     def _watch_ranks(self) -> None:
