@@ -9,7 +9,7 @@ import pytest
 
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.config import Config
-from paddleclas_octconv.run.start_weights import with_published
+from paddleclas_octconv.run.start_weights import with_weights
 from paddleclas_octconv.weights import store
 
 USUAL = {
@@ -31,7 +31,7 @@ def fetched(monkeypatch):
 
 
 def complete(sections, mode):
-    return with_published(Config(sections, Path("c.yaml")), mode).sections
+    return with_weights(Config(sections, Path("c.yaml")), mode).sections
 
 
 def config(name, **arch):

@@ -93,7 +93,11 @@ def _resize(ops: Any, size: int, factor: float, before: Size) -> None:
     """Let transforms end in another size."""
     if not isinstance(ops, list):
         return
-    sized = [options for name, options in _steps(ops) if options.get("size") and _sets(name)]
+    sized = [
+        options
+        for name, options in _steps(ops)
+        if options.get("size") and not name.startswith("Pad")
+    ]
     if size_after(ops) is None:  # the images come as they are
         ops.insert(min(1, len(ops)), {"ResizeImage": {"size": size}})
         sized = []
@@ -108,10 +112,6 @@ def _resize(ops: Any, size: int, factor: float, before: Size) -> None:
         elif name in ("ResizeImage", "Resize") and any(options is each for each in sized):
             scaled = [round(side * factor) for side in _sides(options["size"])]
             options["size"] = scaled if len(scaled) > 1 else scaled[0]
-
-
-def _sets(name: str) -> bool:
-    return not name.startswith("Pad")
 
 
 def _sides(size: Any) -> list[int]:

@@ -16,7 +16,7 @@ from ..handover import Handover
 from ..trainer.locate import Trainer
 from . import launch, process
 from .outcome import Watch
-from .start_weights import with_published, with_weights
+from .start_weights import with_weights
 
 _QUIET = {"GLOG_minloglevel": "2"}  # errors of Paddle's C++ code alone
 
@@ -136,7 +136,7 @@ def create_job(
     """
     trainer = check_config(config, mode, checkout=checkout, allow_unknown_keys=allow_unknown_keys)
     output = attributes.get("output")
-    config = with_published(with_weights(config, mode, output), mode, output)
+    config = with_weights(config, mode, output)
     say(f"trainer: {trainer}", output)
     return Job(mode, trainer, config, **attributes)
 

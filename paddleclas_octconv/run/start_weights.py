@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, Any, Iterator
+from typing import IO, Iterator
 
 from ..backbones.catalogue import CATALOGUE
 from ..backbones.published_weights import implied_weights
@@ -22,42 +22,10 @@ _STEPS = {
 
 
 def with_weights(config: Config, mode: str, output: IO[str] | None = None) -> Config:
-    """A config that names the weights to start from as every version of PaddleClas takes them.
+    """A config with the weights to start from, and with what published ones imply.
 
-    What is not a training takes the best ones of the output folder where none are named.
-
-    Args:
-        config: checked for the mode.
-        mode: "train", "eval", "infer" or "export".
-        output: where to say what is done.
-
-    Raises:
-        OctConvError: there are none, or they cannot be downloaded.
-    """
-    changes: dict[str, Any] = {}
-    for key in ("Global.pretrained_model", "Global.checkpoints"):
-        given = config.at(key)
-        if key == "Global.pretrained_model" and isinstance(given, str) and is_address(given):
-            given = str(fetched(given, key))
-        if isinstance(given, str) and "://" not in given:
-            # 2.4 wants the path without its suffix, later versions take either.
-            changes[key] = given[: -len(_SUFFIX)] if given.endswith(_SUFFIX) else given
-    if mode != "train" and not config.pretrained_model:
-        try:
-            best = best_weights(config)
-        except OctConvError:
-            if not config["Arch"].get("pretrained"):  # those of the network, then
-                raise
-        else:
-            say(f"weights: {best}{_SUFFIX}", output)
-            changes["Global.pretrained_model"] = str(best)
-    return config.changed(changes)
-
-
-def with_published(config: Config, mode: str, output: IO[str] | None = None) -> Config:
-    """A config with what the published weights imply that its network starts from.
-
-    They are fetched here, by one process, and before anything slow begins. Other weights that
+    What is not a training takes the best ones of the output folder where none are named. Published
+    weights are fetched here, by one process, and before anything slow begins; others that
     ``Global.pretrained_model`` names take their place, except in training, which starts anew where
     the classes are others.
 
@@ -67,17 +35,18 @@ def with_published(config: Config, mode: str, output: IO[str] | None = None) -> 
         output: where to say what is done.
 
     Raises:
-        OctConvError: no such weights are published, or they cannot be fetched.
+        OctConvError: there are none, or they cannot be fetched.
     """
+    config = config.changed(dict(_files(config, mode, output)))
     arch = config["Arch"]
     if arch.get("pretrained") is not True or config.network not in CATALOGUE:
         return config
-    checkpoint = implied_weights(config.network, arch)
-    config = config.changed({"Arch.alpha": arch.get("alpha", checkpoint.alpha)})
+    weights = implied_weights(config.network, arch)
+    config = config.changed({"Arch.alpha": arch.get("alpha", weights.alpha)})
     if mode != "train" and config.pretrained_model:
         return config.changed({"Arch.pretrained": False})
-    store.fetch(checkpoint)
-    changes = dict(_normalised(config, checkpoint, mode))
+    store.fetch(weights)
+    changes = dict(_normalised(config, weights, mode))
     for key in changes:
         say(
             f"{key}: NormalizeImage as the weights of {config.network} were trained, not as the "
@@ -87,13 +56,34 @@ def with_published(config: Config, mode: str, output: IO[str] | None = None) -> 
     return config.changed(changes)
 
 
+def _files(config: Config, mode: str, output: IO[str] | None) -> Iterator[tuple[str, str]]:
+    """The files of weights, as every version of PaddleClas takes them."""
+    for key in ("Global.pretrained_model", "Global.checkpoints"):
+        given = config.at(key)
+        if key == "Global.pretrained_model" and isinstance(given, str) and is_address(given):
+            given = str(fetched(given, key))
+        if isinstance(given, str) and "://" not in given:
+            # 2.4 wants the path without its suffix, later versions take either.
+            yield key, given[: -len(_SUFFIX)] if given.endswith(_SUFFIX) else given
+    if mode == "train" or config.pretrained_model:
+        return
+    try:
+        best = best_weights(config)
+    except OctConvError:
+        if not config["Arch"].get("pretrained"):  # those of the network, then
+            raise
+    else:
+        say(f"weights: {best}{_SUFFIX}", output)
+        yield "Global.pretrained_model", str(best)
+
+
 def _normalised(
-    config: Config, checkpoint: published.PublishedWeights, mode: str
+    config: Config, weights: published.PublishedWeights, mode: str
 ) -> Iterator[tuple[str, list]]:
     """The transforms that normalise otherwise than the weights were trained, as they were."""
     for key in _STEPS.get(mode, ()):
         given = config.at(key)
         if isinstance(given, list):
-            steps = published.normalised(checkpoint, given)
+            steps = published.normalised(weights, given)
             if steps != given:
                 yield key, steps

@@ -19,6 +19,8 @@ FAMILY = Family(
     counts_layers=True,
 )
 
+# fmt: off
+# ruff: noqa: E501
 NETWORKS = {
     "OctDenseNet121": Backbone(
         FAMILY,
@@ -27,12 +29,9 @@ NETWORKS = {
         published(
             "OctDenseNet121",
             "ablation/a01_densenet-121_alpha-{:.3f}.tar",
-            (
-                *(0.125, 76.1, 93.0, 32_983_040),
-                "93fcdf376c2ee7e9278e2c4a9d8a0a30e35d92051ad4889fb5d5c1855ea31ca4",
-                76.066,
-            ),
+            (0.125, 76.1, 93.0, 32_983_040, "93fcdf376c2ee7e9278e2c4a9d8a0a30e35d92051ad4889fb5d5c1855ea31ca4", 76.066),
             (0.25, 75.9, 93.1),
         ),
-    )
+    ),
 }
+# fmt: on
