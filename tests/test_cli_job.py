@@ -147,8 +147,7 @@ def test_cpu_runs_use_all_cores(
 def test_best_weights_of_every_layout(tmp_path, files, best):
     for age, file in enumerate(files):
         make(f"{tmp_path}/{file}.pdparams", age)
-    config = {"Global": {"output_dir": str(tmp_path)}, "Arch": {"name": NAME}}
-    assert outputs.best_weights(config) == tmp_path / best
+    assert outputs.best_weights(str(tmp_path), NAME) == tmp_path / best
 
 
 @pytest.mark.parametrize("mode", ["eval", "infer", "export"])

@@ -37,7 +37,7 @@ def complete(sections, mode):
 def config(name, **arch):
     steps = [{"DecodeImage": {"to_rgb": True}}, copy.deepcopy(USUAL)]
     return {
-        "Global": {"pretrained_model": None},
+        "Global": {"pretrained_model": None, "output_dir": "none"},
         "Arch": {"name": name, "pretrained": True, **arch},
         "DataLoader": {
             "Train": {"dataset": {"transform_ops": copy.deepcopy(steps)}},

@@ -105,7 +105,7 @@ def _weights(name: str | None, path: str) -> str:
     if name is None or not os.path.isdir(path):
         return path
     try:
-        return str(best_weights({"Global": {"output_dir": path}, "Arch": {"name": name}}))
+        return str(best_weights(path, name))
     except OctConvError:
         raise OctConvError(
             f"--weights {path}: holds no best_model.pdparams or latest.pdparams of {name}"

@@ -68,7 +68,7 @@ def _files(config: Config, mode: str, output: IO[str] | None) -> Iterator[tuple[
     if mode == "train" or config.pretrained_model:
         return
     try:
-        best = best_weights(config)
+        best = best_weights(config.output_dir, config.network)
     except OctConvError:
         if not config["Arch"].get("pretrained"):  # those of the network, then
             raise

@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Mapping
 
 from paddle import nn
 
 from .. import registry
 from ..checkpoints.outputs import best_weights
 from ..common.errors import OctConvError
+from ..config import Config
 from ..weights.match import load_into, match_weights
 from ..weights.safe_load import load_weights
 
 
-def build(config: Mapping[str, Any]) -> nn.Layer:
+def build(config: Config) -> nn.Layer:
     """The network of ``Arch``, with random weights.
 
     Raises:
         OctConvError: there is no such network, or it does not take an option.
     """
-    arch = config.get("Arch")
-    if not isinstance(arch, dict) or not isinstance(arch.get("name"), str):
-        raise OctConvError("Arch.name: missing from the config")
-    options = {key: value for key, value in arch.items() if key not in ("name", "pretrained")}
-    return registry.build(arch["name"], **options)
+    name = config.network
+    options = {key: v for key, v in config["Arch"].items() if key not in ("name", "pretrained")}
+    return registry.build(name, **options)
 
 
-def load_trained(model: nn.Layer, config: Mapping[str, Any]) -> Path:
+def load_trained(model: nn.Layer, config: Config) -> Path:
     """Load ``Global.pretrained_model``, or else the best weights of the training; their file.
 
     Raises:
         OctConvError: there are none, or they do not fit.
     """
-    given = (config.get("Global") or {}).get("pretrained_model")
-    path = Path(given) if given else best_weights(config)
+    given = config.pretrained_model
+    path = Path(given) if given else best_weights(config.output_dir, config.network)
     if path.suffix != ".pdparams":
         path = path.with_name(f"{path.name}.pdparams")
     if not path.is_file():
