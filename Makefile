@@ -47,7 +47,7 @@ test: $(VENV)/bin/python
 	pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/bin/python
-	pip install -q ruff mypy types-PyYAML types-psutil types-requests types-tqdm
+	pip install -q -e '.[lint]'
 	ruff check .
 	ruff format --check .
 	mypy
