@@ -29,15 +29,15 @@ from cosmic_ray.work_item import MutationSpec, WorkResult
 PACKAGE = "paddleclas_octconv"
 # The tests of each room, the quickest first.
 ROOMS = {
-    "layers": "test_layers test_layers_values test_layers_deploy",
-    "weights": "test_weights_vanilla test_weights_convert test_weights_mxnet test_weights_safe_load"
-    " test_weights_store test_weights_pretrained test_weights_published",
+    "layers": "test_layers test_layers_values",
+    "weights": "test_weights_vanilla test_weights_mxnet test_weights_safe_load"
+    " test_weights_published test_weights_convert test_weights_pretrained test_weights_store",
     "config": "test_config_load test_config_check test_config_recipe test_config_vocabulary"
-    " test_configs_shipped test_check_data test_cli_errors test_slim",
-    "run": "test_run_published test_run_estimate test_launch test_training test_cli_job"
-    " test_failures test_trainer_process test_trainer_modes test_distributed",
-    "checkpoints": "test_alone test_training test_resume test_failures test_trainer_modes",
-    "octavizer": "test_octavize test_octavize_styles test_octavize_families test_octavize_trainer",
+    " test_configs_shipped",
+    "run": "test_launch test_run_published test_run_estimate test_run_outcome"
+    " test_training test_cli_job test_trainer_process",
+    "checkpoints": "test_alone test_checkpoints test_training",
+    "octavizer": "test_octavize test_octavize_styles test_octavize_families",
     "deploy": "test_deploy_formats test_deploy_folders test_deploy_metadata test_deploy_agreement"
     " test_deploy_inference_form test_deploy_onnx test_deploy_export test_deploy_predict"
     " test_deploy_engines test_deploy_benchmark",
