@@ -1,4 +1,4 @@
-"""What is said in the end of processes that have told how they fared, or have died without a word."""
+"""What is said in the end of processes that have told how they fared, or died without a word."""
 
 from __future__ import annotations
 
