@@ -45,7 +45,7 @@ demo: $(VENV)/bin/python
 
 test: $(VENV)/bin/python
 	pip install -e '.[cpu,onnx,openvino,int8,slim,test]'
-	pytest -n auto --dist loadfile $(PYTEST_ARGS)
+	pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/bin/python
 	pip install -q -e '.[lint]'

@@ -38,24 +38,27 @@ def command(config: Path, *options: str, overrides=OVERRIDES) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def config(tiny_config, tmp_path_factory) -> Path:
+def config(tiny_config, once) -> Path:
     """The tiny config, its images flipped by chance."""
-    config = yaml.safe_load(tiny_config.read_text())
-    config["DataLoader"]["Train"]["dataset"]["transform_ops"].insert(
-        1, {"RandFlipImage": {"flip_code": 1}}
-    )
-    path = tmp_path_factory.mktemp("resume") / "flip.yaml"
-    path.write_text(yaml.safe_dump(config))
-    return path
+
+    def write(folder: Path) -> None:
+        config = yaml.safe_load(tiny_config.read_text())
+        flip = {"RandFlipImage": {"flip_code": 1}}
+        config["DataLoader"]["Train"]["dataset"]["transform_ops"].insert(1, flip)
+        (folder / "flip.yaml").write_text(yaml.safe_dump(config))
+
+    return once("flip", write) / "flip.yaml"
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(config, fetched_trainer, tmp_path_factory) -> Path:
-    """The output folder of a run that nothing has interrupted."""
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    result = run_cli(*command(config), cwd=folder)
-    assert result.returncode == 0, result.stderr
-    return folder / "output"
+def uninterrupted(config, fetched_trainer, once) -> Path:
+    """The output folder of a run that nothing has interrupted; others read it too."""
+
+    def train(folder: Path) -> None:
+        result = run_cli(*command(config), cwd=folder)
+        assert result.returncode == 0, result.stderr
+
+    return once("uninterrupted", train) / "output"
 
 
 def assert_equal_runs(one: Path, other: Path) -> None:
@@ -119,27 +122,29 @@ def test_killed_at_random_moments_a_run_comes_to_its_end(config, uninterrupted, 
     assert_equal_runs(uninterrupted, tmp_path / "output")
 
 
-def test_finished_run_is_left_alone(config, uninterrupted):
-    before = {path: path.stat().st_mtime_ns for path in uninterrupted.rglob("*")}
-    result = run_cli(*command(config, "--resume"), cwd=uninterrupted.parent)
+def times_of(folder: Path) -> dict[Path, int]:
+    """When each file in a folder was written."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_finished_run_is_left_alone(config, uninterrupted, tmp_path):
+    shutil.copytree(uninterrupted, tmp_path / "output")
+    before = times_of(tmp_path)
+    result = run_cli(*command(config, "--resume"), cwd=tmp_path)
     assert result.returncode == 0
     assert "all 4 epochs are done" in result.stderr
-    assert {path: path.stat().st_mtime_ns for path in uninterrupted.rglob("*")} == before
+    assert times_of(tmp_path) == before
 
 
-def test_without_resume_another_run_is_not_overwritten(config, uninterrupted):
-    before = {path: path.stat().st_mtime_ns for path in uninterrupted.rglob("*")}
-    result = run_cli(*command(config), cwd=uninterrupted.parent)
+def test_without_resume_another_run_is_not_overwritten(config, uninterrupted, tmp_path):
+    shutil.copytree(uninterrupted, tmp_path / "output")
+    before = times_of(tmp_path)
+    result = run_cli(*command(config), cwd=tmp_path)
     assert result.returncode == 2
     line = error_line(result.stderr)
     assert "./output holds another run already" in line
     assert "--resume" in line and "Global.output_dir" in line
-    assert {path: path.stat().st_mtime_ns for path in uninterrupted.rglob("*")} == before
-
-
-def times_of(folder: Path) -> dict[Path, int]:
-    """When each file in a folder was written."""
-    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    assert times_of(tmp_path) == before
 
 
 def test_run_without_a_whole_checkpoint_is_not_overwritten(config, uninterrupted, tmp_path):

@@ -26,15 +26,20 @@ LAYOUT = {"pinned": LAYOUTS[0]}
 @pytest.fixture(scope="module", params=["pinned", "checkout"])
 def trained(request, tmp_path_factory, tiny_config):
     """(folder a run has left its output in, options that name the trainer, its name)."""
-    options = ()
-    if request.param == "checkout":
-        options = ("--paddleclas", request.getfixturevalue("checkout"))
+    folder, options = tmp_path_factory.mktemp(request.param) / "run", ()
+    if request.param == "pinned":
+        shutil.copytree(request.getfixturevalue("tiny_run"), folder)
     else:
-        request.getfixturevalue("fetched_trainer")
-    folder = tmp_path_factory.mktemp(request.param)
-    result = run_cli("train", "-c", tiny_config, *options, cwd=folder)
-    assert result.returncode == 0, result.stdout + result.stderr
-    said = [line for line in result.stderr.splitlines() if "trainer: PaddleClas" in line]
+        folder.mkdir()
+        options = ("--paddleclas", request.getfixturevalue("checkout"))
+        result = run_cli("train", "-c", tiny_config, *options, cwd=folder)
+        assert result.returncode == 0, result.stdout + result.stderr
+        (folder / "stderr").write_text(result.stderr)
+    said = [
+        line
+        for line in (folder / "stderr").read_text().splitlines()
+        if "trainer: PaddleClas" in line
+    ]
     assert len(said) == 1
     (best,) = folder.rglob("best_model.pdparams")
     LAYOUT.setdefault(request.param, best.parent.relative_to(folder).as_posix())
