@@ -11,8 +11,7 @@ CONFIG := Digits/OctMobileNetV1.yaml
 MODEL := inference/Digits/OctMobileNetV1
 IMAGE := dataset/digits/val/3/0060.png
 
-# Of what installs into it; the measurements take the environment that is active.
-demo test lint mutants: export PATH := $(abspath $(VENV))/bin:$(PATH)
+export PATH := $(abspath $(VENV))/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SHELL := /bin/bash
 
@@ -61,12 +60,12 @@ mutants: $(VENV)/bin/python
 	pip install -q -e '.[cpu,onnx,openvino,int8,slim,test]' cosmic-ray
 	python tests/mutants.py --number $(N) --seed $(SEED) $(ROOMS)
 
-# In the environment that is active, with the extras [cpu,openvino,onnx,int8].
-benchmarks:
+benchmarks: $(VENV)/bin/python
+	pip install -q '.[cpu,openvino,onnx,int8]'
 	benchmarks/measure.sh
 
-# In the environment that is active, with the extra [cpu].
-results:
+results: $(VENV)/bin/python
+	pip install -q '.[cpu]'
 	paddleclas compare --preset small --seeds 1,2,3 --jobs 2 --output output/results/small
 	python docs/tables.py --keep output/results/small small
 
