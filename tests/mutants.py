@@ -32,8 +32,8 @@ ROOMS = {
     "layers": "test_layers test_layers_values",
     "weights": "test_weights_vanilla test_weights_mxnet test_weights_safe_load"
     " test_weights_published test_weights_convert test_weights_pretrained test_weights_store",
-    "config": "test_config_load test_config_check test_config_recipe test_config_vocabulary"
-    " test_configs_shipped",
+    "config": "test_config_values test_config_load test_config_check test_config_recipe"
+    " test_config_vocabulary",
     "run": "test_launch test_run_published test_run_estimate test_run_outcome"
     " test_training test_cli_job test_trainer_process",
     "checkpoints": "test_alone test_checkpoints test_training",
