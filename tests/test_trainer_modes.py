@@ -46,6 +46,21 @@ def trained(request, tmp_path_factory, tiny_config):
     return folder, options, request.param
 
 
+def test_a_whole_training(tiny_run, tiny_config):
+    said = (tiny_run / "stdout").read_text()
+    assert "Paddle" not in said and "DataLoader" not in said
+    trainer, done, following = (tiny_run / "stderr").read_text().splitlines()
+    assert trainer.startswith("paddleclas: trainer: ")
+    assert re.fullmatch(
+        r"paddleclas: trained for \d+ s; best accuracy \d\.\d{4}, of epoch 1 of 1: "
+        r"output/OctMobileNetV1_x0_25/best_model\.pdparams",
+        done,
+    )
+    assert following == f"paddleclas: next: paddleclas export -c {tiny_config}"
+    log = (tiny_run / "output" / "OctMobileNetV1_x0_25" / "train.log").read_text()
+    assert "PaddleClas is powered by PaddlePaddle" in log and "DataLoader" in log
+
+
 def test_training_writes_where_that_trainer_does(trained):
     folder, _, name = trained
     assert LAYOUT[name] in LAYOUTS

@@ -6,7 +6,6 @@ import argparse
 import logging
 import os
 import pickle
-import re
 import signal
 import struct
 import sys
@@ -258,18 +257,3 @@ def test_the_config_goes_into_the_file_alone(monkeypatch, tmp_path, capsys):
     config, *lines = (tmp_path / "log").read_text().splitlines()
     assert (config, lines[0], lines[2]) == ("the config", advice, "Epoch 1")
     assert lines[1].startswith(exported)
-
-
-def test_a_whole_training(tiny_run, tiny_config):
-    said = (tiny_run / "stdout").read_text()
-    assert "Paddle" not in said and "DataLoader" not in said
-    trainer, done, following = (tiny_run / "stderr").read_text().splitlines()
-    assert trainer.startswith("paddleclas: trainer: ")
-    assert re.fullmatch(
-        r"paddleclas: trained for \d+ s; best accuracy \d\.\d{4}, of epoch 1 of 1: "
-        r"output/OctMobileNetV1_x0_25/best_model\.pdparams",
-        done,
-    )
-    assert following == f"paddleclas: next: paddleclas export -c {tiny_config}"
-    log = (tiny_run / "output" / "OctMobileNetV1_x0_25" / "train.log").read_text()
-    assert "PaddleClas is powered by PaddlePaddle" in log and "DataLoader" in log
