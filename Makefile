@@ -11,18 +11,18 @@ CONFIG := Digits/OctMobileNetV1.yaml
 MODEL := inference/Digits/OctMobileNetV1
 IMAGE := dataset/digits/val/3/0060.png
 
-# Of what installs into it; the measurements take the environment that is active.
-demo test lint: export PATH := $(abspath $(VENV))/bin:$(PATH)
+export PATH := $(abspath $(VENV))/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint benchmarks results clean
+.PHONY: help demo test lint mutants benchmarks results clean
 
 help:
 	@echo 'make demo    install into $(VENV); train, evaluate, export and predict handwritten digits'
 	@echo 'make test    install into $(VENV); run the tests (PYTEST_ARGS="-k export" chooses some)'
 	@echo 'make lint    check style, formatting and types'
+	@echo 'make mutants plant 300 errors, one by one, and tell which of them the tests let pass (hours)'
 	@echo 'make benchmarks  measure the tables of docs/performance.md again, on an idle machine'
 	@echo 'make results  the small comparison with three seeds, into docs/results.md'
 	@echo 'make clean   remove the environment, builds, and what the demo made'
@@ -44,20 +44,28 @@ demo: $(VENV)/bin/python
 
 test: $(VENV)/bin/python
 	pip install -e '.[cpu,onnx,openvino,int8,slim,test]'
-	pytest -n auto --dist loadfile $(PYTEST_ARGS)
+	pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/bin/python
-	pip install -q ruff mypy types-PyYAML types-psutil types-requests types-tqdm
+	pip install -q -e '.[lint]'
 	ruff check .
 	ruff format --check .
 	mypy
 
-# In the environment that is active, with the extras [cpu,openvino,onnx,int8].
-benchmarks:
+# N of them, drawn with SEED from the folders ROOMS of the package; all that tests/mutants.py lists
+# by default.
+N ?= 300
+SEED ?= 1
+mutants: $(VENV)/bin/python
+	pip install -q -e '.[cpu,onnx,openvino,int8,slim,test]' cosmic-ray
+	python tests/mutants.py --number $(N) --seed $(SEED) $(ROOMS)
+
+benchmarks: $(VENV)/bin/python
+	pip install -q '.[cpu,openvino,onnx,int8]'
 	benchmarks/measure.sh
 
-# In the environment that is active, with the extra [cpu].
-results:
+results: $(VENV)/bin/python
+	pip install -q '.[cpu]'
 	paddleclas compare --preset small --seeds 1,2,3 --jobs 2 --output output/results/small
 	python docs/tables.py --keep output/results/small small
 

@@ -63,17 +63,24 @@ def images(*shape: int, dtype: str = "float32") -> paddle.Tensor:
 
 
 def settle(network, x):
-    """Give the batch norms the statistics of ``x``, as if they had been trained, and their own
-    scales and shifts."""
+    """Give the network what training would: biases, scales and shifts that are not the ones it
+    begins with, and the statistics of ``x``."""
     for layer in network.sublayers():
-        if isinstance(layer, paddle.nn.BatchNorm2D):
+        is_norm = isinstance(layer, nn.BatchNorm2D)
+        if is_norm:
             layer._momentum = 0.0
-            shape, dtype = layer.weight.shape, layer.weight.dtype
-            layer.weight.set_value(paddle.uniform(shape, dtype, min=0.5, max=1.5))
-            layer.bias.set_value(paddle.uniform(shape, dtype, min=-0.5, max=0.5))
+            draw(layer.weight, 0.5, 1.5)
+        if is_norm or isinstance(layer, (nn.Conv2D, nn.Linear)):
+            draw(layer.bias, -0.5, 0.5)
     network.train()
     with paddle.no_grad():
         network(x)
+
+
+def draw(parameter, least, most):
+    """Give a parameter, where there is one, random values in a range."""
+    if parameter is not None:
+        parameter.set_value(paddle.uniform(parameter.shape, parameter.dtype, min=least, max=most))
 
 
 def assert_close(ours, theirs, tolerance, what=""):

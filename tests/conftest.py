@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 import pytest
 import yaml
+from filelock import FileLock
 
 CLASS_NUM = 4
 _HOME = os.environ.pop("PADDLECLAS_HOME", None)  # the tests name a trainer where they want one
@@ -63,11 +65,32 @@ def error_line(stderr: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def tiny_data(tmp_path_factory) -> Path:
+def once(tmp_path_factory):
+    """Makes a folder once, in whichever worker of pytest-xdist comes first; for all to read."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def folder(name: str, make: Callable[[Path], None]) -> Path:
+        path = shared / name
+        with FileLock(shared / f"{name}.lock"):
+            if not (shared / f"{name}.made").exists():
+                path.mkdir()
+                make(path)
+                (shared / f"{name}.made").touch()
+        return path
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_data(once) -> Path:
     """A data set in a folder: 24 training and 16 validation images of 32x32, four classes."""
+    return once("tiny", _write_tiny_data)
+
+
+def _write_tiny_data(folder: Path) -> None:
     import cv2
 
-    folder = tmp_path_factory.mktemp("tiny")
     (folder / "images").mkdir()
     random = np.random.default_rng(0)
     lines = []
@@ -79,12 +102,16 @@ def tiny_data(tmp_path_factory) -> Path:
     (folder / "train.txt").write_text("".join(lines[:24]))
     (folder / "val.txt").write_text("".join(lines[24:]))
     (folder / "labels.txt").write_text("".join(f"{i} class{i}\n" for i in range(CLASS_NUM)))
-    return folder
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(_tiny_config(folder), sort_keys=False))
 
 
 @pytest.fixture(scope="session")
 def tiny_config(tiny_data) -> Path:
     """A config that trains the smallest octave network for an epoch on the tiny data set."""
+    return tiny_data / "tiny.yaml"
+
+
+def _tiny_config(folder: Path) -> dict:
     to_array = [
         {"DecodeImage": {"to_rgb": True, "channel_first": False}},
         {
@@ -101,8 +128,8 @@ def tiny_config(tiny_data) -> Path:
         return {
             "dataset": {
                 "name": "ImageNetDataset",
-                "image_root": str(tiny_data / "images"),
-                "cls_label_path": str(tiny_data / f"{name}.txt"),
+                "image_root": str(folder / "images"),
+                "cls_label_path": str(folder / f"{name}.txt"),
                 "transform_ops": to_array,
             },
             "sampler": {
@@ -114,7 +141,7 @@ def tiny_config(tiny_data) -> Path:
             "loader": {"num_workers": 0, "use_shared_memory": False},
         }
 
-    config = {
+    return {
         "Global": {
             "checkpoints": None,
             "pretrained_model": None,
@@ -135,20 +162,17 @@ def tiny_config(tiny_data) -> Path:
         "Optimizer": {"name": "Adam", "lr": {"name": "Constant", "learning_rate": 0.001}},
         "DataLoader": {"Train": loader("train", True), "Eval": loader("val", False)},
         "Infer": {
-            "infer_imgs": str(tiny_data / "images" / "0.png"),
+            "infer_imgs": str(folder / "images" / "0.png"),
             "batch_size": 4,
             "transforms": [*to_array, {"ToCHWImage": None}],
             "PostProcess": {
                 "name": "Topk",
                 "topk": 2,
-                "class_id_map_file": str(tiny_data / "labels.txt"),
+                "class_id_map_file": str(folder / "labels.txt"),
             },
         },
         "Metric": {"Train": [{"TopkAcc": {"topk": [1]}}], "Eval": [{"TopkAcc": {"topk": [1]}}]},
     }
-    path = tiny_data / "tiny.yaml"
-    path.write_text(yaml.safe_dump(config, sort_keys=False))
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -157,6 +181,20 @@ def fetched_trainer() -> Path:
     from paddleclas_octconv.trainer import fetch
 
     return fetch.trainer_root()
+
+
+@pytest.fixture(scope="session")
+def tiny_run(once, tiny_config, fetched_trainer) -> Path:
+    """What a training of the tiny config by the pinned trainer leaves: ``output``, and what it has
+    said, ``stdout`` and ``stderr``. To be read; who writes takes a copy."""
+
+    def train(folder: Path) -> None:
+        result = run_cli("train", "-c", tiny_config, cwd=folder, OMP_NUM_THREADS="2")
+        assert result.returncode == 0, result.stdout + result.stderr
+        (folder / "stdout").write_text(result.stdout)
+        (folder / "stderr").write_text(result.stderr)
+
+    return once("run", train)
 
 
 @pytest.fixture(scope="session")

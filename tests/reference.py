@@ -21,7 +21,7 @@ def upsample(x, height: int, width: int):
     return x[:, :, :height, :width]
 
 
-def octave_conv(x, kernels, stride: int = 1, padding: int = 0):
+def octave_conv(x, kernels, stride: int = 1, padding: int = 0, dilation: int = 1):
     """
     Args:
         x: [high, low].
@@ -30,7 +30,7 @@ def octave_conv(x, kernels, stride: int = 1, padding: int = 0):
 
     def path(name, x):
         weight, bias, groups = kernels[name]
-        return F.conv2d(x, weight, bias, padding=padding, groups=groups)
+        return F.conv2d(x, weight, bias, padding=padding, dilation=dilation, groups=groups)
 
     high, low = x
     pooled_high, pooled_low = high, low
@@ -49,6 +49,27 @@ def octave_conv(x, kernels, stride: int = 1, padding: int = 0):
         y = path("hl", pool(pooled_high))
         y_low = y if y_low is None else y_low + y
     return [y_high, y_low]
+
+
+def batch_norm(x, state: dict, name: str, training: bool):
+    """With the statistics of the batch if ``training``, else with those in a state dict."""
+    mean, variance = state[f"{name}._mean"], state[f"{name}._variance"]
+    if training:
+        mean, variance = x.mean([0, 2, 3]), x.var([0, 2, 3], unbiased=False)
+    column = [1, -1, 1, 1]
+    x = (x - mean.reshape(column)) / paddle.sqrt(variance.reshape(column) + 1e-5)
+    weight, bias = state[f"{name}.weight"], state[f"{name}.bias"]
+    return x * weight.reshape(column) + bias.reshape(column)
+
+
+def draw_state(layer):
+    """Give a layer float64 tensors that are all random: none is the 0 or 1 that it begins with."""
+    layer.to(dtype="float64")
+    for key, value in layer.state_dict().items():
+        is_scale = key.endswith("_variance") or (value.ndim == 1 and key.endswith("weight"))
+        least = 0.5 if is_scale else -1.0
+        value.set_value(paddle.uniform(value.shape, "float64", min=least, max=least + 1.5))
+    return layer
 
 
 class Network:
@@ -88,13 +109,7 @@ class Network:
         return [y if y is None else self.plain_bn(f"{name}.{branch}", y) for branch, y in branches]
 
     def plain_bn(self, name, x):
-        mean, variance = self.state[f"{name}._mean"], self.state[f"{name}._variance"]
-        if self.training:
-            mean, variance = x.mean([0, 2, 3]), x.var([0, 2, 3], unbiased=False)
-        column = [1, -1, 1, 1]
-        x = (x - mean.reshape(column)) / paddle.sqrt(variance.reshape(column) + 1e-5)
-        weight, bias = self.state[f"{name}.weight"], self.state[f"{name}.bias"]
-        return x * weight.reshape(column) + bias.reshape(column)
+        return batch_norm(x, self.state, name, self.training)
 
     def head(self, x):
         return F.linear(x[0].mean([2, 3]), self.state["fc.weight"], self.state["fc.bias"])

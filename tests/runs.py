@@ -1,9 +1,10 @@
-"""Runs that are watched, and interrupted, while they go on."""
+"""Runs that are watched, and interrupted, while they go on; and what they leave."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -12,6 +13,11 @@ import uuid
 from pathlib import Path
 
 import psutil
+
+from paddleclas_octconv.checkpoints import whole as checkpoints
+
+NAME = "OctMobileNetV1_x0_25"
+EPOCHS = 4
 
 
 class Run:
@@ -80,3 +86,31 @@ def rank_of(process: psutil.Process) -> str | None:
         return process.environ().get("PADDLE_TRAINER_ID") if program else None
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None
+
+
+def load(path: Path):
+    with open(path, "rb") as file:
+        return pickle.load(file)
+
+
+def newest_in(output: Path) -> checkpoints.Checkpoint | None:
+    return checkpoints.newest(config_of(output))[0]
+
+
+def config_of(output: Path, epochs: int = EPOCHS, given: str | None = None) -> dict:
+    return {
+        "Global": {"output_dir": str(output), "epochs": epochs, "checkpoints": given},
+        "Arch": {"name": NAME},
+    }
+
+
+def damage(path: Path, how: str) -> None:
+    content = path.read_bytes()
+    if how == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(pickle.dumps(os.system))

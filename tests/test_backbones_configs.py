@@ -22,10 +22,10 @@ CONFIGS = {
 FINE_TUNING = "ImageNet/OctResNet50_from_ResNet50.yaml"
 
 
-def on_tiny_data(folder) -> list[str]:
+def on_tiny_data(folder, tmp_path) -> list[str]:
     """Overrides: two steps on eight images of 32x32."""
     lines = (folder / "train.txt").read_text().splitlines(keepends=True)
-    (folder / "eight.txt").write_text("".join(lines[:8]))
+    (tmp_path / "eight.txt").write_text("".join(lines[:8]))
     values = {
         "Global.device": "cpu",
         "Global.epochs": 1,
@@ -36,7 +36,7 @@ def on_tiny_data(folder) -> list[str]:
         "Optimizer.lr.learning_rate": 0.001,  # that of the recipe goes with 1024 images a step
         "Optimizer.lr.warmup_epoch": 0,
         "DataLoader.Train.dataset.image_root": folder / "images",
-        "DataLoader.Train.dataset.cls_label_path": folder / "eight.txt",
+        "DataLoader.Train.dataset.cls_label_path": tmp_path / "eight.txt",
         "DataLoader.Train.dataset.transform_ops.1.RandCropImage.size": 32,
         "DataLoader.Train.sampler.batch_size": 4,
         "DataLoader.Train.loader.num_workers": 0,
@@ -48,7 +48,7 @@ def on_tiny_data(folder) -> list[str]:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_config_trains(name, tiny_data, fetched_trainer, tmp_path):
-    options = on_tiny_data(tiny_data)
+    options = on_tiny_data(tiny_data, tmp_path)
     if name == FINE_TUNING:
         paddle.save(twin("OctResNet50", class_num=1000).state_dict(), str(tmp_path / "w.pdparams"))
         options += ["-o", f"Arch.pretrained={tmp_path / 'w.pdparams'}"]
@@ -68,7 +68,7 @@ def test_config_trains(name, tiny_data, fetched_trainer, tmp_path):
     ],
 )
 def test_fine_tuning_without_weights_says_what_lacks(tiny_data, tmp_path, pretrained, message):
-    options = [*on_tiny_data(tiny_data), "-o", f"Arch.pretrained={pretrained}"]
+    options = [*on_tiny_data(tiny_data, tmp_path), "-o", f"Arch.pretrained={pretrained}"]
     done = run_cli("train", "-c", FINE_TUNING, *options, cwd=tmp_path)
     assert done.returncode == 2
     assert message in error_line(done.stderr)
@@ -82,7 +82,7 @@ def test_a_published_network_is_fine_tuned_to_other_classes(tiny_data, fetched_t
     (tmp_path / f"{file}.params").write_bytes(params(drawn(file)))
     done = run_cli(
         *("train", "-c", "ImageNet/published/OctMobileNetV1_x0_75_alpha0.375.yaml"),
-        *(*on_tiny_data(tiny_data), "-o", "Arch.frozen_stages=1"),
+        *(*on_tiny_data(tiny_data, tmp_path), "-o", "Arch.frozen_stages=1"),
         cwd=tmp_path,
         PADDLECLAS_OCTCONV_WEIGHTS_URL=str(tmp_path),
         PADDLECLAS_OCTCONV_CACHE=str(tmp_path / "cache"),

@@ -8,7 +8,16 @@ import types
 import paddle
 import pytest
 import reference
-from backbones import KINDS, NAMES, assert_close, build, images, settle, shallow, without_repeats
+from backbones import (
+    KINDS,
+    NAMES,
+    assert_close,
+    few_blocks,
+    images,
+    settle,
+    shallow,
+    without_repeats,
+)
 
 from paddleclas_octconv.layers import Octave, OctConv2D, OctConvBNLayer
 
@@ -97,7 +106,7 @@ def test_gradients_equal_those_of_the_literal_evaluation(name):
 @pytest.mark.parametrize(("alpha", "conv_bias"), [(0.5, True), (0.25, False)])
 @pytest.mark.parametrize("name", ["OctMobileNetV1", "OctResNet50"])
 def test_whole_network_equals_the_reference(name, alpha, conv_bias):
-    network = build(name, alpha=alpha, conv_bias=conv_bias).to(dtype="float64")
+    network = shallow(name, alpha=alpha, conv_bias=conv_bias).to(dtype="float64")
     x = images(2, 3, 65, 96, dtype="float64")
     settle(network, x)
     for training in (False, True):
@@ -110,7 +119,7 @@ def test_whole_network_equals_the_reference(name, alpha, conv_bias):
             evaluator = reference.Network(state, training)
             if name == "OctMobileNetV1":
                 return evaluator.mobilenet_v1(x)
-            return evaluator.resnet(x, layers=[3, 4, 6, 3])
+            return evaluator.resnet(x, layers=few_blocks(name)["block_depth"])
 
         assert_close(network(x), twin(x), 1e-9)
         twin_logits = twin(x)

@@ -6,9 +6,12 @@ import json
 import subprocess
 import sys
 import time
+from typing import Callable
 
+import psutil
 import pytest
 from rich.console import Console
+from runs import alive
 
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.compare import display, jobs
@@ -83,29 +86,42 @@ def test_the_table_has_a_row_a_run_in_80_columns(runs, monkeypatch):
     assert lines[1].split()[1] == "done" and lines[3].split()[1] == "train"
 
 
-def test_the_time_for_all_is_that_of_jobs_side_by_side(runs, monkeypatch):
-    view = display.Display(runs, jobs=2)
-    times = dict(zip(NAMES, (100.0, 60.0, 30.0)))
-    monkeypatch.setattr(view, "_left", lambda run: times[run.name])
-    assert view.left() == 100.0  # 100 beside 60 and then 30
-    view = display.Display(runs, jobs=1)
-    monkeypatch.setattr(view, "_left", lambda run: times[run.name])
-    assert view.left() == 190.0
-
-
-def test_the_pace_of_what_is_trained_does_not_change_afterwards(runs, monkeypatch):
+@pytest.fixture
+def clock(monkeypatch) -> list[float]:
+    """What the clock of the display shows, in seconds."""
     now = [0.0]
     monkeypatch.setattr(display.time, "monotonic", lambda: now[0])
+    return now
+
+
+def epoch(run: Run, number: int) -> None:
+    log(run, f"[Train][Epoch {number}/12][Avg]top1: 0.375, loss: 2.0")
+
+
+@pytest.mark.parametrize("jobs_at_once, told", [(2, 100.0), (1, 190.0)])
+def test_the_time_for_all_is_that_of_jobs_side_by_side(runs, clock, jobs_at_once, told):
+    view = display.Display(runs, jobs_at_once)
+    view.look(runs)
+    assert view.left() is None
+    for run, done in zip(runs, (2, 6, 9)):  # at ten seconds an epoch: 100, 60 and 30 are left
+        clock[0] = 10.0 * done
+        epoch(run, done)
+        view.look(runs)
+    assert view.left() == told
+
+
+def test_the_pace_of_what_is_trained_does_not_change_afterwards(runs, clock):
     view = display.Display(runs, jobs=1)
     view.look(runs[:1])
-    for epoch in range(1, 13):  # ten seconds each
-        now[0] += 10.0
-        log(runs[0], f"[Train][Epoch {epoch}/12][Avg]top1: 0.375, loss: 2.0")
+    for number in range(1, 13):  # ten seconds each
+        clock[0] += 10.0
+        epoch(runs[0], number)
         view.look(runs[:1])
     finish(runs[0])
-    now[0] += 1000.0
+    clock[0] += 1000.0
     view.look(runs[1:2])
-    assert view._left(runs[1]) == pytest.approx(120.0)
+    _, first, second, _, _ = shown(view)
+    assert first.split()[1] == "done" and second.split()[-1] == "2:00"
 
 
 def test_each_job_has_its_share_of_the_threads(monkeypatch):
@@ -113,56 +129,61 @@ def test_each_job_has_its_share_of_the_threads(monkeypatch):
     assert [jobs.threads_of(count) for count in (1, 2, 3, 16)] == [8, 4, 2, 1]
 
 
-class Child:
-    """Stands for a run's process: it writes what it does, and ends after a while."""
+@pytest.fixture
+def start(monkeypatch) -> Callable[..., list[str]]:
+    """Has runs start a process that ends after a while, by their order with these exit codes."""
+    begun: list[str] = []
 
-    def __init__(self, run: Run, code: int = 0) -> None:
-        program = "import sys, time; time.sleep(0.4); sys.exit(int(sys.argv[1]))"
-        self.process = subprocess.Popen([sys.executable, "-c", program, str(code)])
+    def each(*codes: int) -> list[str]:
+        left = list(codes)
+
+        def command(module, output, name, *gpus):
+            begun.append(name)
+            return [sys.executable, "-c", f"import time; time.sleep(0.4); exit({left.pop(0)})"]
+
+        monkeypatch.setattr(jobs.start, "command", command)
+        return begun
+
+    return each
 
 
-def test_two_run_at_once_and_the_next_begins_when_one_ends(runs, monkeypatch, tmp_path):
-    begun, seen = [], []
-
-    def begin(output, run, count, gpus):
-        begun.append(run.name)
-        return Child(run).process
-
-    monkeypatch.setattr(jobs, "_begin", begin)
-    monkeypatch.setattr(jobs, "_EVERY", 0.05)
+def test_two_run_at_once_and_the_next_begins_when_one_ends(runs, start, tmp_path):
+    seen: list[int] = []
+    begun = start(0, 0, 0)
     assert jobs.run_all(tmp_path, runs, 2, None, lambda at_work: seen.append(len(at_work))) == []
     assert begun == list(NAMES)
     assert max(seen) == 2 and seen[-1] == 0
 
 
-def test_a_run_that_dies_is_told_and_the_others_go_on(runs, monkeypatch, tmp_path):
-    codes = iter((3, 0, 0))
-    monkeypatch.setattr(jobs, "_begin", lambda *arguments: Child(runs[0], next(codes)).process)
-    monkeypatch.setattr(jobs, "_EVERY", 0.05)
+def test_a_run_that_dies_is_told_and_the_others_go_on(runs, start, tmp_path):
+    begun = start(3, 0, 0)
     (failure,) = jobs.run_all(tmp_path, runs, 2, None, lambda at_work: None)
     assert str(failure).startswith(f"{NAMES[0]}: the run failed with exit code 3: see ")
+    assert begun == list(NAMES)
 
 
 def test_a_signal_ends_all_of_them(runs, tmp_path):
     program = f"""
-import sys, subprocess
+import sys
 from pathlib import Path
 from paddleclas_octconv.compare import jobs
 from paddleclas_octconv.compare.plan import Run
-up = "import os, time; os.write(1, bytes((117, 112, 10))); time.sleep(60)"
-sleep = [sys.executable, "-c", up]
-jobs._begin = lambda *arguments: subprocess.Popen(sleep)
+jobs.start.command = lambda *arguments: [sys.executable, "-c", "import time; time.sleep(60)"]
 runs = [Run(name, name, 1, {{}}, Path({str(tmp_path)!r}), 1, 1, 1) for name in "abc"]
 try:
-    jobs.run_all(Path({str(tmp_path)!r}), runs, 2, None, lambda at_work: None)
+    looks = lambda at_work: len(at_work) == 2 and print("up", flush=True)
+    jobs.run_all(Path({str(tmp_path)!r}), runs, 2, None, looks)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
     parent = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
-    assert [parent.stdout.readline(), parent.stdout.readline()] == ["up\n", "up\n"]
+    assert parent.stdout.readline() == "up\n"
+    children = psutil.Process(parent.pid).children()
+    assert len(children) == 2
     began = time.monotonic()
     parent.terminate()
-    assert parent.communicate(timeout=40)[0] == "interrupted\n"
+    assert parent.communicate(timeout=40)[0].splitlines()[-1] == "interrupted"
+    assert not any(map(alive, children))
     assert time.monotonic() - began < 30

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import socket
 from pathlib import Path
 
@@ -127,11 +128,10 @@ def test_two_machines_train_one_network(fetched_trainer, tiny_config, tmp_path):
     assert sorted(one + other) == list(range(24))
 
 
-def test_machines_that_share_no_folder_cannot_resume(fetched_trainer, tiny_config, tmp_path):
+def test_machines_that_share_no_folder_cannot_resume(tiny_run, tiny_config, tmp_path):
     folders = [tmp_path / "first", tmp_path / "second"]
-    for folder in folders:
-        folder.mkdir()
-    assert run_cli("train", "-c", tiny_config, cwd=folders[0]).returncode == 0
+    shutil.copytree(tiny_run, folders[0])
+    folders[1].mkdir()
     runs = two_machines(folders, tiny_config, "--resume", "-o", "Global.epochs=2")
     for run in runs:
         assert run.wait(timeout=240) == 2, run.said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -114,18 +115,16 @@ def config_with_bad_images(tiny_config, tiny_data, tmp_path):
     """Makes a config of which some training images are no images."""
 
     def make(bad: int) -> tuple[Path, list[str]]:
+        images = shutil.copytree(tiny_data / "images", tmp_path / "images")
         config = yaml.safe_load(tiny_config.read_text())
         lines = (tiny_data / "train.txt").read_text().splitlines()
-        names = []
-        for number in range(bad):
-            names.append(f"bad{number}.png")
-            (tiny_data / "images" / names[-1]).write_text("no image")
-            lines[number] = f"{names[-1]} {lines[number].split()[1]}"
-        (tmp_path / "train.txt").write_text("\n".join(lines))
-        config["DataLoader"]["Train"]["dataset"]["cls_label_path"] = str(tmp_path / "train.txt")
+        names = [line.split()[0] for line in lines[:bad]]
+        for name in names:
+            (images / name).write_text("no image")
+        config["DataLoader"]["Train"]["dataset"]["image_root"] = str(images)
         path = tmp_path / "bad.yaml"
         path.write_text(yaml.safe_dump(config))
-        return path, [str(tiny_data / "images" / name) for name in names]
+        return path, [str(images / name) for name in names]
 
     return make
 

@@ -69,3 +69,53 @@ def test_machines_are_counted():
     assert launch.machines({}) == 1
     assert launch.machines({"nnodes": "2:4", "master": "a:1"}) == 4
     assert launch.machines({"ips": "10.0.0.1,10.0.0.2,10.0.0.3"}) == 3
+
+
+@pytest.mark.parametrize(
+    "option, least, most",
+    [
+        ("nproc-per-node", 1, 1024),
+        ("start-port", 1, 65535),
+        ("max-restart", 0, 9999),
+        ("elastic-level", -1, 1),
+        ("elastic-timeout", 0, 999999),
+        ("nnodes", 1, 9999),
+    ],
+)
+def test_bounds_of_a_number(option, least, most):
+    meeting = {"master": "127.0.0.1:1"}
+    for value in (least, most):
+        launch.check({option: str(value), **meeting})
+    for value in (least - 1, most + 1):
+        with pytest.raises(OctConvError, match=f"--{option} {value}: should be a whole number"):
+            launch.check({option: str(value), **meeting})
+
+
+def test_bounds_of_ranks_and_ports(monkeypatch):
+    monkeypatch.delenv("PADDLE_MASTER", raising=False)
+    machines = {"nnodes": "2:3", "master": "127.0.0.1:65535"}
+    for rank in ("0", "2"):
+        launch.check({**machines, "rank": rank})
+    for rank in ("-1", "3"):
+        with pytest.raises(OctConvError, match=f"--rank {rank}: should be "):
+            launch.check({**machines, "rank": rank})
+    for port in ("0", "65536", "x", ""):
+        with pytest.raises(OctConvError, match="should be ADDRESS:PORT, such as"):
+            launch.check({"master": f"127.0.0.1:{port}"})
+    launch.check({"nnodes": "2:2", "ips": "127.0.0.1,127.0.0.2"})
+    monkeypatch.setenv("PADDLE_MASTER", "127.0.0.1:1")
+    launch.check({"nnodes": "2"})
+
+
+def test_gpus_are_numbers_of_those_that_there_are(monkeypatch):
+    with pytest.raises(OctConvError, match="no GPU here; --nproc-per-node 2 runs on the CPU"):
+        launch.check({"gpus": "0,1"})
+    monkeypatch.setattr(launch.machine, "has_gpu", lambda: True)
+    for gpus in ("0", "0, 1", "7,9999"):
+        launch.check({"gpus": gpus})
+    for gpus in ("0,00", "1,1"):
+        with pytest.raises(OctConvError, match="names a GPU twice"):
+            launch.check({"gpus": gpus})
+    for gpus in ("10000", "-1", "0,", "a"):
+        with pytest.raises(OctConvError, match="should be the numbers of GPUs"):
+            launch.check({"gpus": gpus})

@@ -7,7 +7,7 @@ from collections import Counter
 
 import paddle
 import pytest
-from backbones import KINDS, NAMES, build, images, settle, without_repeats
+from backbones import KINDS, NAMES, build, images, settle, shallow, without_repeats
 from paddle import nn
 
 from paddleclas_octconv.layers import OctConv2D, OctConvBNLayer
@@ -50,7 +50,7 @@ def test_outputs_are_those_of_the_training_form(name):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_outputs_are_exact_with_biases_at_odd_sizes_and_any_statistics(name):
-    network = build(name, conv_bias=True).to(dtype="float64")
+    network = shallow(name, conv_bias=True).to(dtype="float64")
     x = images(2, 3, 65, 97, dtype="float64")
     settle(network, x)
     network.eval()
@@ -91,7 +91,7 @@ def operators(network, size=64):
 
 @pytest.mark.parametrize("name", ["OctMobileNetV1", "OctResNet26"])
 def test_the_graph_has_the_kernels_of_the_definition_and_no_others(name):
-    network = build(name)
+    network = shallow(name)
     convs = [layer for layer in network.sublayers() if isinstance(layer, OctConv2D)]
     units = [layer for layer in network.sublayers() if isinstance(layer, OctConvBNLayer)]
     paths = [path for conv in convs for path in (conv.hh, conv.hl, conv.lh, conv.ll) if path]

@@ -90,3 +90,12 @@ def test_compare_does_not_start_days_of_training_silently(config, capsys):
 )
 def test_times_are_told_as_people_say_them(seconds, told):
     assert estimate.told(seconds) == told
+
+
+@pytest.mark.parametrize(
+    "seconds, told",
+    [(0, "1 min"), (89, "1 min"), (91, "2 min"), (7199, "120 min"), (7200, "2 hours")]
+    + [(2 * 86400 - 1, "48 hours"), (2 * 86400, "2 days")],
+)
+def test_a_unit_begins_at_two_of_it(seconds, told):
+    assert estimate.told(seconds) == told

@@ -26,19 +26,39 @@ LAYOUT = {"pinned": LAYOUTS[0]}
 @pytest.fixture(scope="module", params=["pinned", "checkout"])
 def trained(request, tmp_path_factory, tiny_config):
     """(folder a run has left its output in, options that name the trainer, its name)."""
-    options = ()
-    if request.param == "checkout":
-        options = ("--paddleclas", request.getfixturevalue("checkout"))
+    folder, options = tmp_path_factory.mktemp(request.param) / "run", ()
+    if request.param == "pinned":
+        shutil.copytree(request.getfixturevalue("tiny_run"), folder)
     else:
-        request.getfixturevalue("fetched_trainer")
-    folder = tmp_path_factory.mktemp(request.param)
-    result = run_cli("train", "-c", tiny_config, *options, cwd=folder)
-    assert result.returncode == 0, result.stdout + result.stderr
-    said = [line for line in result.stderr.splitlines() if "trainer: PaddleClas" in line]
+        folder.mkdir()
+        options = ("--paddleclas", request.getfixturevalue("checkout"))
+        result = run_cli("train", "-c", tiny_config, *options, cwd=folder)
+        assert result.returncode == 0, result.stdout + result.stderr
+        (folder / "stderr").write_text(result.stderr)
+    said = [
+        line
+        for line in (folder / "stderr").read_text().splitlines()
+        if "trainer: PaddleClas" in line
+    ]
     assert len(said) == 1
     (best,) = folder.rglob("best_model.pdparams")
     LAYOUT.setdefault(request.param, best.parent.relative_to(folder).as_posix())
     return folder, options, request.param
+
+
+def test_a_whole_training(tiny_run, tiny_config):
+    said = (tiny_run / "stdout").read_text()
+    assert "Paddle" not in said and "DataLoader" not in said
+    trainer, done, following = (tiny_run / "stderr").read_text().splitlines()
+    assert trainer.startswith("paddleclas: trainer: ")
+    assert re.fullmatch(
+        r"paddleclas: trained for \d+ s; best accuracy \d\.\d{4}, of epoch 1 of 1: "
+        r"output/OctMobileNetV1_x0_25/best_model\.pdparams",
+        done,
+    )
+    assert following == f"paddleclas: next: paddleclas export -c {tiny_config}"
+    log = (tiny_run / "output" / "OctMobileNetV1_x0_25" / "train.log").read_text()
+    assert "PaddleClas is powered by PaddlePaddle" in log and "DataLoader" in log
 
 
 def test_training_writes_where_that_trainer_does(trained):

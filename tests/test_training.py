@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-import re
 import signal
 import struct
 import sys
@@ -13,10 +12,11 @@ import types
 import zlib
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
-from conftest import run_cli
+from conftest import run_python
 
-from paddleclas_octconv.child import main as child
 from paddleclas_octconv.child import quiet, setup
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.config import Config
@@ -46,52 +46,78 @@ def words(command: str) -> list[str]:
     return ["paddleclas", command, "-c", "a b.yaml", "-o", "Global.epochs=12"]
 
 
-def test_the_best_epoch_and_the_next_command(config, tmp_path):
-    checkpoint(tmp_path, "best_model", 9, 0.912345)
-    checkpoint(tmp_path, "latest", 12, 0.9)
-    assert training.conclusion(config, 0, 3725, words) == [
+@pytest.fixture
+def end(config, tmp_path, monkeypatch, capsys):
+    """Trains with processes that leave checkpoints and end so; what is said in the end."""
+
+    def train(*checkpoints, code: int = 0, seconds: float = 5) -> list[str]:
+        clock = [100.0]
+        monkeypatch.setattr(training.time, "monotonic", lambda: clock[0])
+
+        class Ended(jobs.Job):
+            def run(self, environ=None, changes=None, resume=False) -> int:
+                clock[0] += seconds
+                for each in checkpoints:
+                    checkpoint(tmp_path, *each)
+                return code
+
+        task = Ended("train", None, config)
+        capsys.readouterr()
+        assert training.train(task, goes_on=True, words=words) == code
+        prefix = "paddleclas: "
+        return [line[len(prefix) :] for line in capsys.readouterr().err.splitlines()]
+
+    return train
+
+
+def test_the_best_epoch_and_the_next_command(end, tmp_path):
+    assert end(("best_model", 9, 0.912345), ("latest", 12, 0.9), seconds=3725) == [
         f"trained for 1 h 2 min; best accuracy 0.9123, of epoch 9 of 12: "
         f"{tmp_path}/best_model.pdparams",
         "next: paddleclas export -c 'a b.yaml' -o Global.epochs=12",
     ]
 
 
-def test_without_an_evaluation_none_is_made_up(config, tmp_path):
-    checkpoint(tmp_path, "latest", 12, 0)
-    first, second = training.conclusion(config, 0, 65, words)
+def test_without_an_evaluation_none_is_made_up(end):
+    first, second = end(("latest", 12, 0), seconds=65)
     assert first.startswith("trained for 1 min 5 s; no evaluation") and "latest.pdparams" in first
     assert second == "next: paddleclas eval -c 'a b.yaml' -o Global.epochs=12"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_interrupted_it_says_how_to_go_on(number, config, tmp_path):
-    (line,) = training.conclusion(config, 128 + number, 5, words)
+def test_interrupted_it_says_how_to_go_on(number, end):
+    (line,) = end(code=128 + number)
     assert line == "interrupted before the first checkpoint: there is nothing to go on from"
-    checkpoint(tmp_path, "latest", 3, 0.5)
-    (line,) = training.conclusion(config, 128 + number, 5, words)
+    (line,) = end(("latest", 3, 0.5), code=128 + number)
     assert line == (
         "interrupted; 3 of 12 epochs are kept, "
         "paddleclas train -c 'a b.yaml' -o Global.epochs=12 goes on"
     )
 
 
-def test_what_has_failed_has_said_why(config):
-    assert training.conclusion(config, 2, 5, words) == []
+def test_what_has_failed_has_said_why(end):
+    assert end(code=2) == []
+
+
+def test_what_is_trained_is_not_trained_again(end, tmp_path):
+    checkpoint(tmp_path, "latest", 12, 0.5)
+    (line,) = end(("latest", 13, 0.5))
+    assert line == f"{tmp_path}: all 12 epochs are done; Global.epochs sets their number"
 
 
 @pytest.mark.parametrize(
     "metric, name",
     [
+        ([{"TopkAcc": {"topk": [1, 5]}}], "accuracy"),
         ([{"TopkAcc": {"topk": [5]}}], "top-5 accuracy"),
         ([{"TopkAcc": {"topk": 1}}], "accuracy"),
         ([{"mAP": {}}], "metric"),
         ([{"Recallk": None}, {"TopkAcc": {"topk": 1}}], "metric"),
     ],
 )
-def test_the_metric_that_chose_the_best_epoch_is_named(metric, name, config, tmp_path):
-    checkpoint(tmp_path, "best_model", 9, 0.5)
-    (line,) = training.conclusion(config.changed({"Metric.Eval": metric}), 0, 9, None)
-    assert f"; best {name} 0.5000, of epoch 9 of 12: " in line
+def test_the_metric_is_named(metric, name, config, end):
+    config.sections["Metric"]["Eval"] = metric
+    assert f"; best {name} 0.5000, " in end(("best_model", 9, 0.5))[0]
 
 
 def test_a_run_that_is_killed_for_memory_names_the_batch_size(tmp_path):
@@ -101,16 +127,44 @@ def test_a_run_that_is_killed_for_memory_names_the_batch_size(tmp_path):
     assert "SIGKILL" in line and "DataLoader.Train.sampler.batch_size" in line
 
 
+@pytest.fixture
+def engine(monkeypatch):
+    """Stands for PaddleClas's engine, each method of which raises ``error``; it is explained."""
+
+    class Engine:
+        mode, global_step = "train", 99
+
+        def train(self, image_file=None):
+            raise self.error
+
+        eval = infer = train
+
+    module = types.SimpleNamespace(Engine=Engine)
+    for name in ("ppcls", "ppcls.engine"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setitem(sys.modules, "ppcls.engine.engine", module)
+    setup.explain_setup()
+    return Engine()
+
+
+@pytest.mark.parametrize("mode, part", [("train", "Train"), ("eval", "Eval")])
 @pytest.mark.parametrize(
     "error", [MemoryError("no"), RuntimeError("ResourceExhaustedError: Out of memory on GPU 0")]
 )
-def test_want_of_memory_names_the_batch_size_at_any_step(error):
-    engine = types.SimpleNamespace(mode="train", global_step=99)
-    told = "DataLoader.Train.sampler.batch_size: out of memory"
-    with pytest.raises(OctConvError, match=told), setup._explained(engine):
-        raise error
-    with pytest.raises(KeyError), setup._explained(engine):
-        raise KeyError("x")
+def test_want_of_memory_names_the_batch_size_at_any_step(engine, error, mode, part):
+    engine.mode, engine.error = mode, error
+    told = f"DataLoader.{part}.sampler.batch_size: out of memory"
+    with pytest.raises(OctConvError, match=told):
+        getattr(engine, mode)()
+
+
+def test_an_error_after_the_first_step_is_not_the_fault_of_the_config(engine):
+    engine.error = KeyError("x")
+    with pytest.raises(KeyError):
+        engine.train()
+    engine.global_step = 1
+    with pytest.raises(OctConvError, match="PaddleClas cannot run this config: KeyError: 'x' "):
+        engine.train()
 
 
 def test_checkpoints_that_are_trusted_count(config, tmp_path, monkeypatch):
@@ -127,32 +181,42 @@ def test_checkpoints_that_are_trusted_count(config, tmp_path, monkeypatch):
     assert TRUST_VARIABLE not in os.environ
 
 
-def test_the_ctrl_c_that_paddle_wraps_is_one(capsys):
-    error = OSError("(External) KeyboardInterrupt: <EMPTY MESSAGE>\n\nAt:\n x.py(1): backward")
-    assert child._end(error) == 130
-    assert capsys.readouterr().err == ""
+def test_the_ctrl_c_that_paddle_wraps_is_one(tmp_path):
+    program = """
+import sys
+from paddleclas_octconv.child import main
+
+def read(path):
+    raise OSError("(External) KeyboardInterrupt: <EMPTY MESSAGE>\\n\\nAt:\\n x.py(1): backward")
+
+main.Handover.read = read
+sys.exit(main.main(sys.argv[1:]))
+"""
+    ended = run_python("-c", program, tmp_path / "handover")
+    assert (ended.returncode, ended.stderr) == (130, "")
 
 
-def test_the_image_that_fails_is_named():
-    def infer(image_file):
-        raise AttributeError("no shape")
+def test_the_image_that_fails_is_named(engine, tmp_path):
+    engine.error = AttributeError("no shape")
+    with pytest.raises(OctConvError, match=r"infer_imgs: broken.png: cannot be read as an image$"):
+        engine.infer("broken.png")
+    image = tmp_path / "whole.png"
+    cv2.imwrite(str(image), np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(OctConvError, match="whole.png: cannot be transformed: AttributeError: no"):
+        engine.infer(str(image))
+    engine.error = AttributeError("no network")
+    with pytest.raises(AttributeError, match="no network"):
+        engine.infer()
 
-    with pytest.raises(AttributeError) as error:
-        infer("broken.png")
-    assert setup._image_of(error.value) == "broken.png"
-    assert setup._image_of(ValueError()) is None
-    with pytest.raises(
-        OctConvError, match="broken.png: cannot be read as an image$"
-    ), setup._naming_the_image(None):
-        infer("broken.png")
 
-
-def test_an_image_beyond_the_bounds_of_opencv_is_named(tmp_path):
+def test_an_image_beyond_the_bounds_of_opencv_is_named(engine, tmp_path):
     header = b"IHDR" + struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
     png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header
     image = tmp_path / "huge.png"
     image.write_bytes(png + struct.pack(">I", zlib.crc32(header)) + b"\0\0\0\0IDAT5\xaf\x06\x1e")
-    assert setup._wrong_with(str(image), ValueError()) == "cannot be read as an image"
+    engine.error = ValueError()
+    with pytest.raises(OctConvError, match="huge.png: cannot be read as an image"):
+        engine.infer(str(image))
 
 
 def test_the_config_goes_into_the_file_alone(monkeypatch, tmp_path, capsys):
@@ -176,19 +240,3 @@ def test_the_config_goes_into_the_file_alone(monkeypatch, tmp_path, capsys):
     config, *lines = (tmp_path / "log").read_text().splitlines()
     assert (config, lines[0], lines[2]) == ("the config", advice, "Epoch 1")
     assert lines[1].startswith(exported)
-
-
-def test_a_whole_training(fetched_trainer, tiny_config, tmp_path):
-    result = run_cli("train", "-c", tiny_config, cwd=tmp_path, OMP_NUM_THREADS="2")
-    assert result.returncode == 0, result.stderr
-    assert "Paddle" not in result.stdout and "DataLoader" not in result.stdout
-    trainer, done, following = result.stderr.splitlines()
-    assert trainer.startswith("paddleclas: trainer: ")
-    assert re.fullmatch(
-        r"paddleclas: trained for \d+ s; best accuracy \d\.\d{4}, of epoch 1 of 1: "
-        r"output/OctMobileNetV1_x0_25/best_model\.pdparams",
-        done,
-    )
-    assert following == f"paddleclas: next: paddleclas export -c {tiny_config}"
-    log = (tmp_path / "output" / "OctMobileNetV1_x0_25" / "train.log").read_text()
-    assert "PaddleClas is powered by PaddlePaddle" in log and "DataLoader" in log
