@@ -109,12 +109,12 @@ def make_plan(network: nn.Layer, options: Options) -> Plan:
         raise
 
 
-class _ImageChannels(Exception):
-    """The first convolution takes images of other channels."""
+class _OtherImages(Exception):
+    """The first convolution takes images of other channels, or with the channels last."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, channels_last: bool) -> None:
         super().__init__(f"it takes images of {channels} channels")
-        self.channels = channels
+        self.channels, self.channels_last = channels, channels_last
 
 
 class _Trial(Planner, Listener):
@@ -129,7 +129,7 @@ class _Trial(Planner, Listener):
         self.wanted: dict[str, Layout] = {}
         self.parents: dict[str, str] = {}  # of convolutions whose layouts have to be the same
         self.changed = False
-        self.channels = 3
+        self.channels, self.channels_last = 3, False
         self._sizes: dict[tuple, tuple[int, int]] = {}
         self._begin()
 
@@ -169,8 +169,11 @@ class _Trial(Planner, Listener):
         for training in (False, True):
             with self._as_it_was(training), paddle.no_grad(), listen(self):
                 self.counts = not training
-                image = paddle.zeros([1, self.channels, *self.options.sides])
-                self._read(self.network(image), "the output")
+                self._read(self.network(self._image()), "the output")
+
+    def _image(self) -> Tensor:
+        sides, channels = self.options.sides, self.channels
+        return paddle.zeros([1, *sides, channels] if self.channels_last else [1, channels, *sides])
 
     @contextlib.contextmanager
     def _as_it_was(self, training: bool) -> Iterator[None]:
@@ -196,8 +199,8 @@ class _Trial(Planner, Listener):
         try:
             try:
                 self._run()
-            except _ImageChannels as error:
-                self.channels = error.channels
+            except _OtherImages as error:
+                self.channels, self.channels_last = error.channels, error.channels_last
                 self._begin()
                 self._run()
         except Exception as error:
@@ -322,8 +325,9 @@ class _Trial(Planner, Listener):
         space = x.shape[1:3] if channels_last else x.shape[2:4]
         size = self._size(name, layer, space)
         if len(x.shape) != 4 or x.shape[3 if channels_last else 1] != layer._in_channels:
-            if not self.found.convs and self.channels != layer._in_channels:
-                raise _ImageChannels(layer._in_channels)
+            wanted = layer._in_channels, channels_last and list(x.shape) == self._image().shape
+            if not self.found.convs and wanted != (self.channels, self.channels_last):
+                raise _OtherImages(*wanted)
             raise ValueError(f"{name} takes {layer._in_channels} channels, got shape {x.shape}")
         if conv is None:
             conv = self.found.convs[name] = Conv(layer, name, size=size)

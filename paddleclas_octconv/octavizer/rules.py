@@ -140,6 +140,8 @@ def _has_branches(value: Any) -> bool:
 
 def _bind(name: str, function: Function, args: tuple, kwargs: dict) -> Arguments:
     """Arguments by name, the defaults included; as "0", "1", … where no signature is known."""
+    if name == "reshape" and len(args) > 2:  # x.reshape(a, b, …)
+        args = args[0], list(args[1:])
     signature = _signature(name, function)
     if signature is None:
         return {**{str(index): value for index, value in enumerate(args)}, **kwargs}
@@ -483,9 +485,7 @@ def _setitem(function: Function, arguments: Arguments) -> None:
 @_rule("reshape")
 def _reshape(function: Function, arguments: Arguments) -> Pair:
     """Channels viewed as groups and back: height and width stay the last axes."""
-    x, shape, *rest = arguments.values()
-    if rest and isinstance(rest[0], int):  # Tensor.reshape(a, b, …)
-        shape = [shape, *(size for size in rest if isinstance(size, int))]
+    x, shape = list(arguments.values())[:2]
     if not isinstance(x, Pair) or x.data_format != "NCHW" or not isinstance(shape, (list, tuple)):
         raise Unknown("to such a shape")
     own, shape = x.shape, list(shape)
@@ -515,16 +515,23 @@ def _may_be(given: Any, own: Any) -> bool:
 
 @_rule("transpose")
 def _transpose(function: Function, arguments: Arguments) -> Pair:
-    x, perm, *rest = arguments.values()
-    if not isinstance(x, Pair) or x.data_format != "NCHW":
+    x, perm = list(arguments.values())[:2]
+    if not isinstance(perm, (list, tuple)) or x.data_format != "NCHW":
         raise Unknown("of pixels")
-    if rest and isinstance(rest[0], int):
-        perm = [perm, *(axis for axis in rest if isinstance(axis, int))]
     perm = [axis % x.ndim for axis in perm]
     if len(perm) != x.ndim or perm[0] != 0 or perm[-2:] != [x.ndim - 2, x.ndim - 1]:
         raise Unknown("of pixels")
     slots = x.layout.slots.transpose([axis - 1 for axis in perm[1:-2]])
     return x.like(x.high, x.low, Layout(slots))
+
+
+@_rule("flatten")
+def _flatten(function: Function, arguments: Arguments) -> Pair:
+    """Channels that were viewed as groups."""
+    x, start, stop = list(arguments.values())[:3]
+    if not isinstance(x, Pair) or (_axis(start, x.ndim), _axis(stop, x.ndim)) != (1, x.ndim - 3):
+        raise Unknown("of pixels")
+    return x.like(x.high, x.low, Layout(x.layout.slots.ravel()))
 
 
 @_rule("channel_shuffle")
@@ -580,15 +587,10 @@ def _pool(function: Function, arguments: Arguments) -> Any:
     kernel = _sides(arguments["kernel_size"])
     stride = _sides(arguments["stride"] if arguments.get("stride") is not None else kernel)
     padding = arguments["padding"]
-    size = [x.high.shape[axis] for axis in x.space]
-    if list(kernel) == size and padding in (0, [0, 0], (0, 0)):  # of all there is
-        reduced = [
-            function(branch, branch.shape[x.space[0] : x.space[1] + 1])
-            if x.data_format == "NCHW"
-            else branch.mean(list(x.space), True)
-            for branch in (x.high, x.low)
-        ]
-        return _whole(x, *reduced)
+    whole = padding in (0, [0, 0], (0, 0), "VALID")
+    if whole and (max(kernel) > 4 or (kernel == stride and max(kernel) > 2)):
+        # As large as a low map may be: a window of it has another share of the border.
+        raise Unknown("without padding by a large kernel")
     high = _again(function, arguments, x.high)
     low = x.low
     if list(kernel) == list(stride) == [2, 2] and padding == 0 and not arguments["ceil_mode"]:
