@@ -5,9 +5,10 @@ Importing this package, which each start of the interpreter does, imports nothin
 
 TYPE_CHECKING = False  # as of `typing`, which would be imported
 if TYPE_CHECKING:
+    from .octavizer.containers import without_pairs as join
     from .octavizer.network import octavize
 
-__all__ = ["list_models", "octavize", "register"]
+__all__ = ["join", "list_models", "octavize", "register"]
 __version__ = "0.1.0"
 
 
@@ -39,4 +40,8 @@ def __getattr__(name: str) -> object:
         from .octavizer.network import octavize
 
         return octavize
+    if name == "join":
+        from .octavizer.containers import without_pairs
+
+        return without_pairs
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
