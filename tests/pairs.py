@@ -1,7 +1,7 @@
 """Functions on pairs, compared with what they do to the tensors that the pairs stand for.
 
-Where the pixels of a map are equal in blocks of 2x2, its pair loses nothing: a function of the pair,
-joined, is the function of the map.
+Where the pixels of a map are equal in blocks of 2x2, its pair loses nothing: a function of the
+pair, joined, is the function of the map.
 """
 
 from __future__ import annotations

@@ -15,48 +15,12 @@ from paddleclas_octconv.octavizer.standins import stand_in
 # Functions of one map and no other argument, by the range that they are defined on.
 POSITIVE = ["log", "log1p", "logit", "rsqrt", "sqrt", "reciprocal"]
 NOT_SMOOTH = ["ceil", "floor", "round", "sign", "trunc"]
-OF_ONE_MAP = [
-    "abs",
-    "acos",
-    "asin",
-    "assign",
-    "atan",
-    "celu",
-    "clone",
-    "cos",
-    "cosh",
-    "elu",
-    "erf",
-    "exp",
-    "expm1",
-    "gelu",
-    "hardshrink",
-    "hardsigmoid",
-    "hardswish",
-    "hardtanh",
-    "leaky_relu",
-    "log_sigmoid",
-    "mish",
-    "nan_to_num",
-    "neg",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "silu",
-    "sin",
-    "sinh",
-    "softplus",
-    "softshrink",
-    "softsign",
-    "square",
-    "stanh",
-    "swish",
-    "tan",
-    "tanh",
-    "tanhshrink",
-    "thresholded_relu",
-]
+OF_ONE_MAP = """
+    abs acos asin assign atan celu clone cos cosh elu erf exp expm1 gelu hardshrink
+    hardsigmoid hardswish hardtanh leaky_relu log_sigmoid mish nan_to_num neg relu relu6
+    selu sigmoid silu sin sinh softplus softshrink softsign square stanh swish tan tanh
+    tanhshrink thresholded_relu
+""".split()  # noqa: SIM905
 
 
 def function_called(name):
