@@ -6,9 +6,10 @@ Importing this package, which each start of the interpreter does, imports nothin
 TYPE_CHECKING = False  # as of `typing`, which would be imported
 if TYPE_CHECKING:
     from .common.version import __version__
+    from .octavizer.containers import without_pairs as join
     from .octavizer.network import octavize
 
-__all__ = ["__version__", "list_models", "octavize", "register"]
+__all__ = ["__version__", "join", "list_models", "octavize", "register"]
 
 
 def register() -> None:
@@ -43,4 +44,8 @@ def __getattr__(name: str) -> object:
         from .common.version import __version__
 
         return __version__
+    if name == "join":
+        from .octavizer.containers import without_pairs
+
+        return without_pairs
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

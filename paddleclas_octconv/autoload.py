@@ -133,10 +133,12 @@ def _register(backbone):
     from .patches.old_programs import write_old_programs
     from .patches.paddle_on_cpu import give_cpu_a_device_id
     from .patches.paddleclas_arch import offer_near_names
+    from .patches.paddleclas_weights import cut_for_networks_inside
     from .registry import register_into
 
     register_into(backbone)
     offer_near_names(backbone)
+    cut_for_networks_inside(backbone)
     give_cpu_a_device_id()
     write_old_programs()
 

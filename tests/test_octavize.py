@@ -11,7 +11,7 @@ import pytest
 from backbones import images, settle, zoo
 from paddle import nn
 from paddleclas.ppcls import arch
-from paddleclas.ppcls.utils import ema
+from paddleclas.ppcls.utils import ema, save_load
 
 from paddleclas_octconv import octavize
 from paddleclas_octconv.common.errors import OctConvError
@@ -508,3 +508,44 @@ def test_a_network_that_cannot_be_octavised_is_unchanged():
     octavize(network)
     with pytest.raises(OctConvError, match="is an octave network already"):
         octavize(network)
+
+
+def rec_model(backbone):
+    return arch.RecModel(
+        Backbone=backbone,
+        BackboneStopLayer={"name": "flatten"},
+        Neck={"name": "FC", "embedding_size": 512, "class_num": 16},
+    )
+
+
+def distilled(backbone):
+    models = [{"Teacher": {"name": "ResNet18", "class_num": 10}}, {"Student": backbone}]
+    return arch.DistillationModel(models=models)
+
+
+@pytest.mark.parametrize("make", [rec_model, distilled])
+@pytest.mark.parametrize("octave", ["Octave", "OctResNet50"])
+def test_vanilla_weights_are_cut_for_the_networks_in_a_model(make, octave, tmp_path):
+    vanilla = {"name": "ResNet18" if octave == "Octave" else "ResNet50", "class_num": 10}
+    ours = {**vanilla, "name": octave, "alpha": 0.5}
+    if octave == "Octave":
+        ours["backbone"] = vanilla["name"]
+    with paddle.utils.unique_name.guard():
+        twin, model = make(vanilla), make(ours)
+    paddle.save(twin.state_dict(), str(tmp_path / "vanilla.pdparams"))
+    before = {key: value.clone() for key, value in model.named_parameters()}
+    save_load.load_dygraph_pretrain(model, str(tmp_path / "vanilla"))
+    own = twin.state_dict()
+    part = "backbone" if make is rec_model else "Student"
+    network = getattr(model, part)
+    expected = match_weights(
+        network,
+        {key[len(part) + 1 :]: value.numpy() for key, value in own.items() if key.startswith(part)},
+        "weights",
+    ).weights
+    changed = 0
+    for key, value in model.state_dict().items():
+        wanted = own[key].numpy() if key in own else expected[key[len(part) + 1 :]]
+        np.testing.assert_array_equal(value.numpy(), wanted, err_msg=key)
+        changed += key in before and not np.array_equal(before[key].numpy(), wanted)
+    assert changed > 20

@@ -80,7 +80,7 @@ def _without_pretrained(arch: Any) -> None:
 
 
 def _check_weights(key: str, path: str, model, arch: dict, mode: str) -> None:
-    from ..weights.match import check_weights, match_weights
+    from ..weights.match import check_weights, cut_inside, match_weights
     from ..weights.network import OctaveNetwork
     from ..weights.safe_load import load_weights
 
@@ -99,4 +99,8 @@ def _check_weights(key: str, path: str, model, arch: dict, mode: str) -> None:
             )
         return
     complaint = f"{key}: {file} does not fit {arch['name']}"
+    try:
+        weights = cut_inside(model, weights)
+    except OctConvError as error:
+        raise OctConvError(f"{complaint}: {error}") from None
     check_weights(model, weights, complaint, arch.get("class_num") if fine_tuning else None)

@@ -19,7 +19,7 @@ from ..layers.cutting import SAME_ORDER, Arrays, take
 from ..layers.folding import FoldedOctConv2D, foldable_unit
 from ..layers.octave import branches, plus, pool2, up2_to
 from .layout import Layout
-from .pair import Pair, convert, fit, make
+from .pair import Pair, at_least, convert, fit, make
 from .plan import Conv, Plan
 
 
@@ -80,29 +80,35 @@ class OctavizedConv2D(OctConv2D, Reparameterizable):
         if low is not None:
             low = self._large_enough(low)
         if self.lh is not None:
-            exchanged = fit(self.lh(low), y_high, self.data_format)
+            exchanged = self._fit(self.lh(low), y_high)
             y_high = y_high + up2_to(exchanged, y_high, self.data_format)
         if self.layout_out is None:
             return y_high
         y_low = None
         if self.ll is not None:
-            y_low = fit(self.ll(low), y_high, self.data_format)
+            y_low = self._fit(self.ll(low), y_high)
         if self.hl is not None:
             exchanged = self.hl(self._large_enough(pool2(high, self.data_format)))
-            y_low = plus(y_low, fit(exchanged, y_high, self.data_format))
+            y_low = plus(y_low, self._fit(exchanged, y_high))
         return Octave(y_high, y_low)
 
+    def _fit(self, y: Any, like: Any) -> Any:
+        return fit(y, like, self.data_format, max(self._reach))
+
     def _large_enough(self, low: Any) -> Any:
-        """A low map continued by its border where a kernel without padding is larger than it."""
-        first = 1 if self.data_format == "NHWC" else 2
-        sizes, kernel = low.shape[first : first + 2], self.hh._kernel_size
-        reach = [d * (k - 1) + 1 for d, k in zip(self.hh._dilation, kernel)]
-        short = [max(0, r - size) if size > 0 else 0 for r, size in zip(reach, sizes)]
-        if not any(short):
-            return low
-        return nn.functional.pad(
-            low, [0, short[1], 0, short[0]], mode="replicate", data_format=self.data_format
-        )
+        """A low map continued by its border where a kernel without padding is larger than it, or
+        where there is not as much of it as is reflected."""
+        reach = self._reach
+        if self.hh._padding_mode == "reflect":
+            top, left = self.hh._reversed_padding_repeated_twice[2::-2]
+            reach = [max(reach[0], top + 1), max(reach[1], left + 1)]
+        return at_least(low, reach, self.data_format)
+
+    @property
+    def _reach(self) -> list[int]:
+        """Height and width of the kernel with the gaps that dilation makes."""
+        dilation, kernel = self.hh._dilation, self.hh._kernel_size
+        return [d * (k - 1) + 1 for d, k in zip(dilation, kernel)]
 
     @property
     def order(self) -> Order:

@@ -8,16 +8,18 @@ from typing import Any, Sequence, cast
 
 import paddle
 from paddle import nn
+from paddle.jit.dy2static.program_translator import StaticFunction
 
 from ..common.errors import OctConvError
 from ..layers import OctaveLayer, Order
 from ..weights.match import cut_if_vanilla
 from ..weights.network import OctaveNetwork
+from .containers import holds_pair, without_pairs
 from .convert import OctavizedBatchNorm2D, OctavizedConv2D, carry_out
 from .options import Options
+from .pair import Pair
 from .plan import make_plan
 from .report import Report, report_on
-from .rules import without_pairs
 from .standins import Converted
 from .tracing import outside_symbolic_translation, traced_as_a_whole
 
@@ -66,11 +68,17 @@ def octavize(
     kind = type(network).__name__
     if not isinstance(network, nn.Layer):
         raise OctConvError(f"octavize takes a paddle.nn.Layer, got {kind}")
+    if not paddle.in_dynamic_mode():
+        raise OctConvError(
+            f"octavize runs {kind} to see its maps, which static mode does not: call "
+            f"paddle.disable_static() before, and paddle.jit.to_static afterwards"
+        )
     if any(isinstance(layer, OctaveLayer) for layer in network.sublayers(include_self=True)):
         raise OctConvError(f"{kind} is an octave network already")
     if alpha == 0:
         return network
     name = kind
+    static = inspect.getattr_static(network, "forward", None)
     plan = make_plan(network, options)
     carry_out(network, plan)
     cls: Any = type(network)
@@ -86,6 +94,10 @@ def octavize(
         for key, hook in list(hooks.items()):
             if isinstance(hook, MethodType) and hook.__self__ is network:
                 hooks[key] = getattr(network, hook.__name__)
+    layers = dict(network.named_sublayers(include_self=True))
+    vars(network)["keepers"] = [(layers[layer], attribute) for layer, attribute in plan.kept]
+    if isinstance(static, StaticFunction):
+        return paddle.jit.to_static(network, input_spec=static._input_spec, full_graph=True)
     return network
 
 
@@ -95,16 +107,25 @@ class OctavizedNetwork:
     Attributes:
         arch_name: what messages call it.
         octave_report: what became octave, and what did not.
+        keepers: layers that keep maps in attributes, which are tensors after a call.
     """
 
     arch_name: str
+    keepers: list[tuple[nn.Layer, str]]
     octave_report: Report
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs:  # ``forward`` may call its argument otherwise than the vanilla network does
             bound = inspect.signature(self.octave_forward).bind(*args, **kwargs)  # type: ignore[attr-defined]
             args, kwargs = bound.args, bound.kwargs
-        return call_natively(self, args, kwargs)
+        result = call_natively(self, args, kwargs)
+        for layer, attribute in self.keepers:
+            kept = vars(layer).get(attribute)
+            if isinstance(kept, Pair) and not paddle.in_dynamic_mode():
+                del vars(layer)[attribute]  # of a program that is done
+            elif holds_pair(kept):
+                setattr(layer, attribute, without_pairs(kept))
+        return result
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "forward":
@@ -148,9 +169,6 @@ class OctavizedNetworkOfMany(OctavizedNetwork):
 def call_natively(network: Any, args: tuple, kwargs: dict) -> Any:
     """Call a converted network in Python, or in the program that is being built."""
     return Converted.__call__(network, *args, **kwargs)
-
-
-paddle.jit.not_to_static(without_pairs)
 
 
 def _as_called(function: Any, like: Any) -> Any:

@@ -7,7 +7,7 @@ and goes on with that.
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterable, Iterator, Sequence
 
 import numpy as np
 import paddle
@@ -62,6 +62,12 @@ class Pair:
         return self
 
     # Attributes of tensors.
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        # What isinstance(x, paddle.Tensor) asks, whoever asks it.
+        kind = type(self)
+        return Tensor if kind is Pair else kind
 
     @property
     def shape(self) -> list:
@@ -172,7 +178,16 @@ def cut(x: Tensor, layout: Layout, data_format: DataFormat = "NCHW") -> Pair:
     order = layout.order
     high = take(x, order[: layout.high], axis)
     low = take(x, order[layout.high :], axis)
-    return make(high, pool2(low, data_format), layout, data_format)
+    return make(high, halved(low, data_format), layout, data_format)
+
+
+def halved(x: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
+    """A map at half its size: averages; of masks and whole numbers, which have none, each other
+    pixel."""
+    if x.dtype in (paddle.float32, paddle.float64, paddle.float16, paddle.bfloat16):
+        return pool2(x, data_format)
+    each = (slice(None), slice(None, None, 2), slice(None, None, 2))
+    return x[each] if data_format == "NHWC" else x[(slice(None), *each)]
 
 
 def convert(x: Any, layout: Layout | None, data_format: DataFormat = "NCHW") -> Any:
@@ -201,22 +216,53 @@ def take(x: Tensor, indices: np.ndarray, axis: int) -> Tensor:
     return paddle.index_select(x, paddle.to_tensor(indices, dtype="int64"), axis=axis)
 
 
-def fit(low: Tensor, high: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
-    """A low branch cropped, or continued by its border, to half the size of the high branch."""
+def fit(low: Tensor, high: Tensor, data_format: DataFormat = "NCHW", reach: int = 1) -> Tensor:
+    """A low branch cropped, or continued by its border, to half the size of the high branch.
+
+    Args:
+        low: (N, C, h, w).
+        high: (N, C, H, W).
+        data_format: of both.
+        reach: side of the window that moved over both without padding; the low one is at most so
+            many pixels short.
+    """
     height = 1 if data_format == "NHWC" else 2
-    known = [list(x.shape[height : height + 2]) for x in (low, high)]
-    if -1 not in known[0] + known[1]:
-        wanted: list = [(size + 1) // 2 for size in known[1]]
-        if known[0] == wanted:
-            return low
-        short = [max(0, want - size) for want, size in zip(wanted, known[0])]
+    known = list(high.shape[height : height + 2])
+    if -1 in known:
+        measured = paddle.shape(high)
+        known = [measured[height], measured[height + 1]]
+    return _resized(low, [(side + 1) // 2 for side in known], [reach, reach], data_format)
+
+
+def at_least(x: Tensor, sides: Sequence[int], data_format: DataFormat = "NCHW") -> Tensor:
+    """A map continued by its border where it is smaller than so many pixels."""
+    height = 1 if data_format == "NHWC" else 2
+    if max(sides) == 1:
+        return x
+    known = list(x.shape[height : height + 2])
+    if -1 not in known:
+        wanted = [max(side, size) for side, size in zip(sides, known)]
     else:
-        wanted = [(paddle.shape(high)[height + i] + 1) // 2 for i in (0, 1)]
-        short = [1, 1]
-    if any(short):
-        padding = [0, short[1], 0, short[0]]
-        low = paddle.nn.functional.pad(low, padding, mode="replicate", data_format=data_format)
-    return paddle.slice(low, [height, height + 1], [0, 0], wanted)
+        measured = paddle.shape(x)
+        wanted = [
+            paddle.maximum(measured[height + index], paddle.full([], side, measured.dtype))
+            for index, side in enumerate(sides)
+        ]
+    return _resized(x, wanted, [side - 1 for side in sides], data_format)
+
+
+def _resized(x: Tensor, wanted: list, most: Sequence[int], data_format: DataFormat) -> Tensor:
+    """A map cropped, or continued by its border, to a size that is at most so much larger."""
+    height = 1 if data_format == "NHWC" else 2
+    known = list(x.shape[height : height + 2])
+    if -1 not in known and all(isinstance(side, int) for side in wanted):
+        if known == wanted:
+            return x
+        most = [max(0, want - size) for want, size in zip(wanted, known)]
+    if any(most):
+        padding = [0, most[1], 0, most[0]]
+        x = paddle.nn.functional.pad(x, padding, mode="replicate", data_format=data_format)
+    return paddle.slice(x, [height, height + 1], [0, 0], wanted)
 
 
 def _size(x: Tensor, axis: int) -> Any:

@@ -19,11 +19,20 @@ from paddle import Tensor, nn
 from ..common.errors import OctConvError, explained
 from ..common.say import described
 from ..layers.channels import low_share
+from .containers import holds_pair, is_iterator, pairs_in, without_pairs
 from .layout import Layout, low_mask
 from .options import Options
 from .pair import Pair, convert, join, make
-from .rules import Listener, holds_pair, is_tensor, listen, without_pairs
-from .standins import Converted, Planner, rebind_layer, refresh, restore
+from .rules import Listener, is_tensor, listen
+from .standins import (
+    Attributes,
+    Converted,
+    Planner,
+    own_attributes,
+    rebind_layer,
+    refresh,
+    restore,
+)
 
 _PASSES = 8  # in which layouts are agreed on; one or two are the rule
 _NORMS = (nn.BatchNorm, nn.BatchNorm2D, nn.SyncBatchNorm)
@@ -77,6 +86,7 @@ class Plan:
         norms: batch norms that normalise pairs, with the layout of those.
         opaque: layers that take and give plain tensors, and why.
         folds: for an octave convolution the batch norm that alone reads it.
+        kept: attributes of layers that hold pairs after a call, by (layer, attribute).
         linear: multiply-adds of linear layers.
         channels: of an image.
     """
@@ -86,6 +96,7 @@ class Plan:
     opaque: dict[str, str] = field(default_factory=dict)
     folds: dict[str, str] = field(default_factory=dict)
     joins: list[Join] = field(default_factory=list)
+    kept: list[tuple[str, str]] = field(default_factory=list)
     linear: int = 0
     channels: int = 3
 
@@ -109,12 +120,12 @@ def make_plan(network: nn.Layer, options: Options) -> Plan:
         raise
 
 
-class _ImageChannels(Exception):
-    """The first convolution takes images of other channels."""
+class _OtherImages(Exception):
+    """The first convolution takes images of other channels, or with the channels last."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, channels_last: bool) -> None:
         super().__init__(f"it takes images of {channels} channels")
-        self.channels = channels
+        self.channels, self.channels_last = channels, channels_last
 
 
 class _Trial(Planner, Listener):
@@ -127,9 +138,10 @@ class _Trial(Planner, Listener):
         self.opaque: dict[str, str] = {}
         self.decided: dict[str, tuple[float, str]] = {}
         self.wanted: dict[str, Layout] = {}
+        self.kept: set[tuple[str, str]] = set()
         self.parents: dict[str, str] = {}  # of convolutions whose layouts have to be the same
         self.changed = False
-        self.channels = 3
+        self.channels, self.channels_last = 3, False
         self._sizes: dict[tuple, tuple[int, int]] = {}
         self._begin()
 
@@ -142,6 +154,7 @@ class _Trial(Planner, Listener):
         plan.opaque = {name: why for name, why in self.opaque.items() if self._is_outermost(name)}
         plan.folds = self._folds()
         plan.channels = self.channels
+        plan.kept = sorted(self.kept)
         if not any(conv.octave and (conv.inputs or conv.outputs) for conv in plan.convs.values()):
             raise OctConvError(self._nothing())
         return plan
@@ -169,8 +182,11 @@ class _Trial(Planner, Listener):
         for training in (False, True):
             with self._as_it_was(training), paddle.no_grad(), listen(self):
                 self.counts = not training
-                image = paddle.zeros([1, self.channels, *self.options.sides])
-                self._read(self.network(image), "the output")
+                self._read(_whole(self.network(self._image())), "the output")
+
+    def _image(self) -> Tensor:
+        sides, channels = self.options.sides, self.channels
+        return paddle.zeros([1, *sides, channels] if self.channels_last else [1, channels, *sides])
 
     @contextlib.contextmanager
     def _as_it_was(self, training: bool) -> Iterator[None]:
@@ -179,16 +195,23 @@ class _Trial(Planner, Listener):
         # Running statistics are parameters without a gradient.
         fixed = [p for p in self.network.parameters() if p.stop_gradient]
         values = [(each, each.clone()) for each in (*fixed, *self.network.buffers())]
-        state = paddle.get_rng_state()
+        state, kept = paddle.get_rng_state(), [Attributes(layer) for layer in layers]
         self.network.train() if training else self.network.eval()
         try:
             yield
+            for layer in layers:
+                name = self.names[id(layer)]
+                self.kept |= {
+                    (name, key) for key in own_attributes(layer) if holds_pair(vars(layer)[key])
+                }
         finally:
             paddle.set_rng_state(state)
             for each, value in values:
                 each.set_value(value)
             for layer, was in zip(layers, before):
                 layer.training = was
+            for attributes in kept:
+                attributes.restore()
 
     def _measure(self) -> None:
         """A pass of plain tensors, which tells the sizes of the maps."""
@@ -196,8 +219,8 @@ class _Trial(Planner, Listener):
         try:
             try:
                 self._run()
-            except _ImageChannels as error:
-                self.channels = error.channels
+            except _OtherImages as error:
+                self.channels, self.channels_last = error.channels, error.channels_last
                 self._begin()
                 self._run()
         except Exception as error:
@@ -322,8 +345,9 @@ class _Trial(Planner, Listener):
         space = x.shape[1:3] if channels_last else x.shape[2:4]
         size = self._size(name, layer, space)
         if len(x.shape) != 4 or x.shape[3 if channels_last else 1] != layer._in_channels:
-            if not self.found.convs and self.channels != layer._in_channels:
-                raise _ImageChannels(layer._in_channels)
+            wanted = layer._in_channels, channels_last and list(x.shape) == self._image().shape
+            if not self.found.convs and wanted != (self.channels, self.channels_last):
+                raise _OtherImages(*wanted)
             raise ValueError(f"{name} takes {layer._in_channels} channels, got shape {x.shape}")
         if conv is None:
             conv = self.found.convs[name] = Conv(layer, name, size=size)
@@ -356,7 +380,10 @@ class _Trial(Planner, Listener):
         conv.alpha, conv.reason = self.decided.get(conv.name, (0.0, ""))
         layout = x.layout if isinstance(x, Pair) else None
         if self.inside_opaque:
-            conv.alpha, conv.reason = 0.0, "inside a layer that takes plain tensors alone"
+            layer = next(name for name in self.stack if name in self.opaque)
+            why = self.opaque[layer]
+            conv.alpha = 0.0
+            conv.reason = f"inside {layer or 'the network'}, which takes plain tensors alone: {why}"
             return
         why = unsupported(conv.layer)
         if id(conv.layer._parameters.get("weight")) in self.shared:
@@ -489,14 +516,9 @@ class _Trial(Planner, Listener):
     # Folding
 
     def _read(self, value: Any, reader: str) -> None:
-        if isinstance(value, Pair) and id(value) in self.made:
-            self.readers.setdefault(self.made[id(value)][0], []).append(reader)
-        elif isinstance(value, (list, tuple)):
-            for item in value:
-                self._read(item, reader)
-        elif isinstance(value, dict):
-            for item in value.values():
-                self._read(item, reader)
+        for pair in pairs_in(value):
+            if id(pair) in self.made:
+                self.readers.setdefault(self.made[id(pair)][0], []).append(reader)
 
     def _folds(self) -> dict[str, str]:
         """Batch norms that alone read a convolution, and read nothing else."""
@@ -510,6 +532,11 @@ class _Trial(Planner, Listener):
 
     def _is_outermost(self, name: str) -> bool:
         return not any(name.startswith(f"{other}.") for other in self.opaque if other != name)
+
+
+def _whole(value: Any) -> Any:
+    """What a network returns, with what an iterator gives, which it computes when it is asked."""
+    return list(value) if is_iterator(value) else value
 
 
 def unsupported(layer: nn.Layer) -> str:
@@ -537,6 +564,8 @@ def _shared(network: nn.Layer) -> set[int]:
 def keeps_geometry(layer: nn.Layer) -> bool:
     """Whether stride and padding are those that ``OctConv2D`` has."""
     if list(layer._stride) not in ([1, 1], [2, 2]):
+        return False
+    if layer._padding_mode == "reflect":  # a low map may be smaller than what is reflected
         return False
     if any(side % 2 == 0 for side in layer._kernel_size):
         return False

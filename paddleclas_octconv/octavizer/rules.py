@@ -18,9 +18,10 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
 
-from ..layers.octave import pool2, up2_to
+from ..layers.octave import up2_to
+from .containers import holds_pair, without_pairs
 from .layout import Layout
-from .pair import Pair, convert, cut, fit, join, make, take
+from .pair import Pair, at_least, convert, cut, fit, halved, join, make, take
 
 Arguments = Dict[str, Any]
 Function = Callable[..., Any]
@@ -67,29 +68,6 @@ def told() -> Listener:
 # Calls
 
 
-def holds_pair(value: Any) -> bool:
-    """Whether there are pairs in arguments."""
-    if isinstance(value, Pair):
-        return True
-    if isinstance(value, (list, tuple)):
-        return any(holds_pair(item) for item in value)
-    return isinstance(value, dict) and any(holds_pair(item) for item in value.values())
-
-
-def without_pairs(value: Any) -> Any:
-    """The same arguments with every pair joined."""
-    if isinstance(value, Pair):
-        return join(value)
-    if isinstance(value, (list, tuple)):
-        items = [without_pairs(item) for item in value]
-        if type(value) in (list, tuple):
-            return type(value)(items)
-        return type(value)(*items) if hasattr(value, "_fields") else items
-    if isinstance(value, dict):
-        return type(value)((key, without_pairs(item)) for key, item in value.items())
-    return value
-
-
 def call(name: str, function: Function, args: tuple, kwargs: dict) -> Any:
     """A function of Paddle called on arguments that hold pairs.
 
@@ -108,7 +86,7 @@ def call(name: str, function: Function, args: tuple, kwargs: dict) -> Any:
             raise Unknown("has no octave form")
         result = rule(function, _bind(name, function, args, kwargs))
     except Unknown as unknown:
-        if any(map(_has_branches, (*args, *kwargs.values()))):
+        if holds_pair((args, kwargs)):
             told().joined(name, str(unknown))
         result = function(*without_pairs(args), **without_pairs(kwargs))
     if in_place and isinstance(args[0], Pair):
@@ -132,14 +110,10 @@ def is_tensor(x: Any) -> bool:
     return isinstance(x, _TENSORS) and not isinstance(x, Pair)
 
 
-def _has_branches(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return any(map(_has_branches, value))
-    return isinstance(value, Pair)
-
-
 def _bind(name: str, function: Function, args: tuple, kwargs: dict) -> Arguments:
     """Arguments by name, the defaults included; as "0", "1", … where no signature is known."""
+    if name == "reshape" and len(args) > 2:  # x.reshape(a, b, …)
+        args = args[0], list(args[1:])
     signature = _signature(name, function)
     if signature is None:
         return {**{str(index): value for index, value in enumerate(args)}, **kwargs}
@@ -284,8 +258,10 @@ def _operand(x: Any, pair: Pair) -> tuple[Any, Any]:
         return take(x, order[:high], axis), take(x, order[high:], axis)
     if missing or not _same_space(x, pair):
         raise Unknown("with a tensor of another size")
+    if x.dtype == paddle.bool:
+        raise Unknown("with a mask of pixels")
     if channels == 1:
-        return x, pool2(x, pair.data_format)
+        return x, halved(x, pair.data_format)
     branches = cut(x, pair.layout, pair.data_format)
     return branches.high, branches.low
 
@@ -437,7 +413,7 @@ def _getitem(function: Function, arguments: Arguments) -> Any:
         raise Unknown("by such an index")
     if len(channels) < x.layout.channels or (channels != np.arange(x.layout.channels)).any():
         x = select(x, channels)
-    if all(part == slice(None) for part in index):
+    if all(map(_is_all, index)):
         return x
     if not isinstance(x, Pair):
         return x[tuple(index)]
@@ -483,9 +459,7 @@ def _setitem(function: Function, arguments: Arguments) -> None:
 @_rule("reshape")
 def _reshape(function: Function, arguments: Arguments) -> Pair:
     """Channels viewed as groups and back: height and width stay the last axes."""
-    x, shape, *rest = arguments.values()
-    if rest and isinstance(rest[0], int):  # Tensor.reshape(a, b, …)
-        shape = [shape, *(size for size in rest if isinstance(size, int))]
+    x, shape = list(arguments.values())[:2]
     if not isinstance(x, Pair) or x.data_format != "NCHW" or not isinstance(shape, (list, tuple)):
         raise Unknown("to such a shape")
     own, shape = x.shape, list(shape)
@@ -515,16 +489,23 @@ def _may_be(given: Any, own: Any) -> bool:
 
 @_rule("transpose")
 def _transpose(function: Function, arguments: Arguments) -> Pair:
-    x, perm, *rest = arguments.values()
-    if not isinstance(x, Pair) or x.data_format != "NCHW":
+    x, perm = list(arguments.values())[:2]
+    if not isinstance(perm, (list, tuple)) or x.data_format != "NCHW":
         raise Unknown("of pixels")
-    if rest and isinstance(rest[0], int):
-        perm = [perm, *(axis for axis in rest if isinstance(axis, int))]
     perm = [axis % x.ndim for axis in perm]
     if len(perm) != x.ndim or perm[0] != 0 or perm[-2:] != [x.ndim - 2, x.ndim - 1]:
         raise Unknown("of pixels")
     slots = x.layout.slots.transpose([axis - 1 for axis in perm[1:-2]])
     return x.like(x.high, x.low, Layout(slots))
+
+
+@_rule("flatten")
+def _flatten(function: Function, arguments: Arguments) -> Pair:
+    """Channels that were viewed as groups."""
+    x, start, stop = list(arguments.values())[:3]
+    if not isinstance(x, Pair) or (_axis(start, x.ndim), _axis(stop, x.ndim)) != (1, x.ndim - 3):
+        raise Unknown("of pixels")
+    return x.like(x.high, x.low, Layout(x.layout.slots.ravel()))
 
 
 @_rule("channel_shuffle")
@@ -568,6 +549,7 @@ def _adaptive_pool(function: Function, arguments: Arguments) -> Tensor:
         raise Unknown("to a size other than 1")
     if arguments.get("return_mask"):
         raise Unknown("with a mask")
+    _check_format(x, arguments)
     return _whole(x, _again(function, arguments, x.high), _again(function, arguments, x.low))
 
 
@@ -577,26 +559,29 @@ def _pool(function: Function, arguments: Arguments) -> Any:
     x = _pair(arguments)
     if x.layout.is_view or arguments.get("return_mask"):
         raise Unknown("with a mask")
+    _check_format(x, arguments)
     kernel = _sides(arguments["kernel_size"])
     stride = _sides(arguments["stride"] if arguments.get("stride") is not None else kernel)
     padding = arguments["padding"]
-    size = [x.high.shape[axis] for axis in x.space]
-    if list(kernel) == size and padding in (0, [0, 0], (0, 0)):  # of all there is
-        reduced = [
-            function(branch, branch.shape[x.space[0] : x.space[1] + 1])
-            if x.data_format == "NCHW"
-            else branch.mean(list(x.space), True)
-            for branch in (x.high, x.low)
-        ]
-        return _whole(x, *reduced)
+    whole = padding in (0, [0, 0], (0, 0), "VALID")
+    if whole and (max(kernel) > 4 or (kernel == stride and max(kernel) > 2)):
+        # As large as a low map may be: a window of it has another share of the border.
+        raise Unknown("without padding by a large kernel")
     high = _again(function, arguments, x.high)
     low = x.low
     if list(kernel) == list(stride) == [2, 2] and padding == 0 and not arguments["ceil_mode"]:
         low = _crop(low, high, x.data_format)  # what belongs to the rows that are dropped
+    elif whole:
+        low = at_least(low, kernel, x.data_format)
     # "SAME" rounds up by itself; with both, oneDNN has no pooling for odd sizes.
     rounds_up = not isinstance(padding, str)
     low = _again(function, {**arguments, "ceil_mode": rounds_up}, low)
-    return x.like(high, fit(low, high, x.data_format))
+    return x.like(high, fit(low, high, x.data_format, max(kernel)))
+
+
+def _check_format(x: Pair, arguments: Arguments) -> None:
+    if x.data_format != (arguments.get("data_format") or "NCHW"):
+        raise Unknown("in another data format")
 
 
 def _crop(low: Tensor, size: Tensor, data_format: str) -> Tensor:
@@ -612,16 +597,21 @@ def _crop(low: Tensor, size: Tensor, data_format: str) -> Tensor:
 @_rule("interpolate", "upsample")
 def _interpolate(function: Function, arguments: Arguments) -> Pair:
     x = _pair(arguments)
-    if x.layout.is_view or x.data_format != (arguments.get("data_format") or "NCHW"):
+    if x.layout.is_view:
         raise Unknown("of channels viewed as groups")
-    if arguments.get("mode", "nearest").lower() not in ("nearest", "bilinear", "bicubic"):
+    _check_format(x, arguments)
+    mode = arguments.get("mode", "nearest").lower()
+    if mode not in ("nearest", "bilinear", "bicubic"):
         raise Unknown("in this mode")
     high = _again(function, arguments, x.high)
+    scales = _sides(arguments.get("scale_factor"))
+    if mode == "nearest" and all(isinstance(scale, int) for scale in scales):
+        # By the scale: oneDNN takes other neighbours where it is given an odd size.
+        return x.like(high, fit(_again(function, arguments, x.low), high, x.data_format))
     size = [high.shape[axis] for axis in x.space]
     if -1 in size:
-        if arguments.get("scale_factor") is None:
-            raise Unknown("to a size that is not known while a program is built")
-        return x.like(high, fit(_again(function, arguments, x.low), high, x.data_format))
+        measured = paddle.shape(high)
+        size = [measured[axis] for axis in x.space]
     half = [(side + 1) // 2 for side in size]
     low = _again(function, {**arguments, "size": half, "scale_factor": None}, x.low)
     return x.like(high, low)
@@ -635,11 +625,15 @@ def _pad(function: Function, arguments: Arguments) -> Pair:
         pad = [pad] * 4
     if x.layout.is_view or not isinstance(pad, (list, tuple)) or len(pad) != 4:
         raise Unknown("of other axes than height and width")
+    _check_format(x, arguments)
     if not all(isinstance(side, int) and side >= 0 for side in pad):
         raise Unknown("by such an amount")
     high = _again(function, arguments, x.high)
     half = [(side + index % 2) // 2 for index, side in enumerate(pad)]
-    low = _again(function, {**arguments, "pad": half}, x.low)
+    low = x.low
+    if arguments.get("mode") == "reflect":
+        low = at_least(low, [max(half[2:]) + 1, max(half[:2]) + 1], x.data_format)
+    low = _again(function, {**arguments, "pad": half}, low)
     return x.like(high, fit(low, high, x.data_format))
 
 
@@ -687,7 +681,10 @@ def _identity(function: Function, arguments: Arguments) -> Any:
 
 
 def _is_all(index: Any) -> bool:
-    return isinstance(index, slice) and index == slice(None)  # a tensor compares its elements
+    if not isinstance(index, slice):
+        return False
+    # Ends may be tensors of a program, which compare their elements.
+    return index.start is None and index.stop is None and index.step is None
 
 
 def _axis(axis: Any, ndim: int) -> int:

@@ -10,17 +10,23 @@ changed, and layers that are not converted run what they always ran.
 from __future__ import annotations
 
 import builtins
+import copy
 import functools
 import inspect
 import operator
 import types
+from collections import deque
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import paddle
 from paddle import nn
+from paddle.hapi.dynamic_flops import register_hooks
+from paddle.jit.dy2static.program_translator import StaticFunction
 
 from . import rules
-from .rules import CALLERS, call, holds_pair, without_pairs
+from .containers import holds_pair, without_pairs
+from .pair import Pair
+from .rules import CALLERS, call, is_tensor
 
 # Functions of these packages are given plain values alone.
 _FOREIGN = frozenset(
@@ -40,6 +46,7 @@ _REPLACED = (
     types.FunctionType,
     types.BuiltinFunctionType,
     types.MethodType,
+    StaticFunction,
     functools.partial,
     list,
     tuple,
@@ -64,6 +71,8 @@ def stand_in(value: Any) -> Any:
             return _paddle_function(value)
         root = (value.__module__ or "").partition(".")[0]
         return value if root in _FOREIGN else rebind(value)
+    if isinstance(value, StaticFunction):  # the whole network becomes a program, or none of it
+        return stand_in(value.dygraph_function)
     if isinstance(value, types.BuiltinFunctionType):
         return _paddle_function(value) if _is_paddle(value.__module__ or "") else value
     if isinstance(value, types.MethodType):
@@ -145,6 +154,8 @@ def converted_class(cls: type) -> type:
         # To_static writes `super(self.__class__, self)` for `super()`.
         members = {"__class__": property(lambda layer: cls, _set_class)}
         _converted[cls] = _derive(cls, (Converted, rebound_class(cls)), members)
+        if cls in register_hooks:  # `paddle.flops` goes by the class
+            register_hooks[_converted[cls]] = register_hooks[cls]
     return _converted[cls]
 
 
@@ -157,6 +168,42 @@ def _derive(cls: type, bases: tuple, members: dict | None = None) -> type:
     return type(cls)(cls.__name__, bases, {**(members or {}), **names})
 
 
+def own_attributes(layer: nn.Layer) -> list[str]:
+    """Attributes that not every layer has, and that are neither layers nor tensors."""
+    return [
+        name
+        for name, value in vars(layer).items()
+        if name not in _ATTRIBUTES and not isinstance(value, (nn.Layer, type))
+    ]
+
+
+class Attributes:
+    """What is in a layer, to be put back when its forward has changed it."""
+
+    def __init__(self, layer: nn.Layer) -> None:
+        self.layer = layer
+        self.buffers = dict(layer._buffers)
+        self.own = {name: vars(layer)[name] for name in own_attributes(layer)}
+        kinds = (list, dict, set, deque)
+        self.contents = [
+            (value, copy.copy(value)) for value in self.own.values() if isinstance(value, kinds)
+        ]
+
+    def restore(self) -> None:
+        own = vars(self.layer)
+        for name in own_attributes(self.layer):
+            if name not in self.own:
+                del own[name]
+        own.update(self.own)
+        for name in set(self.layer._buffers) - set(self.buffers):
+            self.layer._non_persistable_buffer_names_set.discard(name)
+        self.layer._buffers.clear()
+        self.layer._buffers.update(self.buffers)
+        for value, before in self.contents:
+            value.clear()
+            (value.extend if isinstance(value, (list, deque)) else value.update)(before)
+
+
 Undo = List[Tuple[nn.Layer, type, Dict[str, Any], Dict[str, Dict[int, Callable]]]]
 _HOOKS = ("_forward_pre_hooks", "_forward_post_hooks")
 
@@ -167,15 +214,13 @@ def rebind_layer(layer: nn.Layer) -> Undo:
     for child in layer.sublayers(include_self=True):
         if isinstance(child, Converted) or is_ours(child):
             continue
-        own = {
-            name: value
-            for name, value in vars(child).items()
-            if name not in _ATTRIBUTES and not isinstance(value, (nn.Layer, type))
-        }
+        own = {name: vars(child)[name] for name in own_attributes(child)}
         hooks = {name: dict(vars(child)[name]) for name in _HOOKS}
         undo.append((child, type(child), own, hooks))
         child.__class__ = converted_class(type(child))
         vars(child).update({name: stand_in(value) for name, value in own.items()})
+        if isinstance(own.get("forward"), StaticFunction) or "forward" in child._original_funcs:
+            vars(child).pop("forward", None)  # to_static put it there
         for name in _HOOKS:
             vars(child)[name].update({key: stand_in(hook) for key, hook in hooks[name].items()})
     return undo
@@ -225,7 +270,10 @@ class Converted:
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, nn.Layer):
             rebind_layer(value)
-        super().__setattr__(name, value)
+        if isinstance(value, Pair):  # a buffer would have to be a tensor; it is there before that
+            vars(self)[name] = value
+        else:
+            super().__setattr__(name, value)
 
     def add_sublayer(self, name: str, sublayer: nn.Layer) -> nn.Layer:
         if isinstance(sublayer, nn.Layer):
@@ -344,11 +392,21 @@ class _PyLayer:
     def __init__(self, cls: Any) -> None:
         self.cls = cls
 
+    @paddle.jit.not_to_static  # in whose program a class would have no name
     def apply(self, *args: Any, **kwargs: Any) -> Any:
-        return call(f"{self.cls.__name__}.apply", self.cls.apply, args, kwargs)
+        function = self.cls.apply if paddle.in_dynamic_mode() else _in_program(self.cls)
+        return call(f"{self.cls.__name__}.apply", function, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.cls, name)
+
+
+def _in_program(cls: Any) -> Callable:
+    try:
+        from paddle.jit.dy2static.py_layer import StaticPyLayer
+    except ImportError:  # Paddle 2.6
+        return cls.apply
+    return StaticPyLayer(cls).apply
 
 
 def refresh() -> None:
@@ -363,7 +421,9 @@ def _namespace(namespace: dict) -> dict:
     """A module's names for its converted functions, and the functions of other modules theirs."""
     if id(namespace) not in _namespaces:
         # The module's own is kept alive, so that its id stays its own.
-        _namespaces[id(namespace)] = (namespace, {**namespace, "__builtins__": _BUILTINS})
+        # Programs are built of the names, but of no ``__builtins__``.
+        names = {**_BUILT_IN, **namespace, "__builtins__": {**vars(builtins), **_BUILT_IN}}
+        _namespaces[id(namespace)] = (namespace, names)
     return _namespaces[id(namespace)][1]
 
 
@@ -372,7 +432,30 @@ def _import(*args: Any, **kwargs: Any) -> Any:
     return stand_in(builtins.__import__(*args, **kwargs))
 
 
-_BUILTINS = {**vars(builtins), "__import__": _import}
+@paddle.jit.not_to_static
+def _isinstance(x: Any, kinds: Any) -> bool:
+    """As the built-in one, but the tensors of a program, and pairs there, are tensors too."""
+    if builtins.isinstance(x, kinds):
+        return True
+    named = kinds if builtins.isinstance(kinds, tuple) else (kinds,)
+    return paddle.Tensor in named and (builtins.isinstance(x, Pair) or is_tensor(x))
+
+
+class _TypeOfType(type):
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and isinstance(args[0], Pair):
+            return args[0].__class__
+        return type(*args, **kwargs)
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, type)
+
+
+class _Type(type, metaclass=_TypeOfType):
+    """``type``, to which a pair is a tensor."""
+
+
+_BUILT_IN = {"__import__": _import, "isinstance": _isinstance, "type": _Type}
 
 
 def _names(code: types.CodeType) -> Iterator[str]:

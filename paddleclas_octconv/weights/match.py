@@ -138,6 +138,25 @@ def cut_if_vanilla(model: OctaveNetwork, state_dict: Mapping[str, Any]) -> Mappi
     }
 
 
+def cut_inside(model: nn.Layer, weights: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Weights of a model that octave networks are part of, as PaddleClas's ``RecModel`` and
+    ``DistillationModel``: where they hold the vanilla twin of such a part, that is cut.
+
+    Raises:
+        OctConvError: they hold a twin, but not all of it, or of other shapes.
+    """
+    fitted = dict(weights)
+    for name, layer in model.named_sublayers():
+        if isinstance(layer, OctaveNetwork):
+            prefix = f"{name}."
+            own = {key[len(prefix) :]: key for key in weights if key.startswith(prefix)}
+            found = cut_if_vanilla(layer, {key: weights[whole] for key, whole in own.items()})
+            for whole in own.values():
+                del fitted[whole]
+            fitted.update({prefix + key: value for key, value in found.items()})
+    return fitted
+
+
 def log(message: str) -> None:
     """Log to where PaddleClas's messages go."""
     logging.getLogger("ppcls").info(message)

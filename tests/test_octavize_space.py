@@ -1,0 +1,168 @@
+"""``octavizer``: what changes height and width does to a pair what it does to the map."""
+
+from __future__ import annotations
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+import pytest
+from pairs import FORMATS, LAYOUTS, Maps, check, is_octave, joined, same
+
+from paddleclas_octconv.octavizer.pair import Pair, cut, fit
+from paddleclas_octconv.octavizer.standins import stand_in
+
+SIZES = {"even": (8, 12), "odd": (7, 10)}
+OF_BLOCKS = {
+    # Of pixels that are equal in blocks of 4x4: what is left are blocks of 2x2.
+    "average": lambda x, _, m: F.avg_pool2d(x, 2, 2, data_format=m.data_format),
+    "average, padding up": lambda x, _, m: F.avg_pool2d(
+        x, 2, 2, ceil_mode=True, data_format=m.data_format
+    ),
+    "average, SAME": lambda x, _, m: F.avg_pool2d(x, 2, 2, "SAME", data_format=m.data_format),
+    "maximum": lambda x, _, m: F.max_pool2d(x, 2, data_format=m.data_format),
+    "every other pixel": lambda x, _, m: x[
+        m.index(rows=slice(0, None, 2), columns=slice(None, None, 2))
+    ],
+    "from the second pixel": lambda x, _, m: x[
+        m.index(rows=slice(1, None, 2), columns=slice(1, None, 2))
+    ],
+    "rows alone": lambda x, _, m: F.avg_pool2d(x, [2, 1], [2, 1], data_format=m.data_format),
+    "cropped": lambda x, _, m: x[m.index(rows=slice(2, None), columns=slice(4, None))],
+    "cropped at both ends": lambda x, _, m: x[m.index(rows=slice(2, 6), columns=slice(4, 8))],
+    "cropped at the end": lambda x, _, m: x[m.index(columns=slice(None, -2))],
+    "cropped, channels too": lambda x, _, m: x[m.index(slice(1, 9), slice(4, None))],
+    "nearest, twice as large": lambda x, _, m: F.interpolate(
+        x, scale_factor=2, data_format=m.data_format
+    ),
+    "nearest, to a size": lambda x, _, m: F.interpolate(
+        x, size=[2 * x.shape[m.space[0]], 2 * x.shape[m.space[1]]], data_format=m.data_format
+    ),
+    "upsample": lambda x, _, m: F.upsample(x, scale_factor=[2, 2], data_format=m.data_format),
+    "padded": lambda x, _, m: F.pad(x, [2, 4, 2, 6], value=0.5, data_format=m.data_format),
+    "border continued": lambda x, _, m: F.pad(
+        x, [4, 2, 2, 0], mode="replicate", data_format=m.data_format
+    ),
+    "zeros": lambda x, _, m: F.zeropad2d(x, [2, 2, 0, 2], data_format=m.data_format),
+    "shape": lambda x, _, m: [x.reshape(x.shape), paddle.shape(x)],
+}
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", OF_BLOCKS)
+def test_of_blocks(name, layout, data_format):
+    maps = Maps(data_format, SIZES["even"], block=4)
+    gradient = name not in ("shape", "maximum")
+    found = check(OF_BLOCKS[name], maps, maps.of(), LAYOUTS[layout], gradient=gradient)
+    assert is_octave(found) or name in ("shape", "zeros", "cropped, channels too")
+
+
+REDUCED = {
+    "mean": lambda x, _, m: x.mean(m.space),
+    "mean, axes kept": lambda x, _, m: paddle.mean(x, axis=m.space, keepdim=True),
+    "mean, from the end": lambda x, _, m: x.mean([axis - 4 for axis in m.space], keepdim=True),
+    "max": lambda x, _, m: paddle.max(x, m.space),
+    "amax": lambda x, _, m: x.amax(axis=m.space, keepdim=True),
+    "adaptive average": lambda x, _, m: F.adaptive_avg_pool2d(x, 1, data_format=m.data_format),
+    "adaptive average, sides": lambda x, _, m: F.adaptive_avg_pool2d(
+        x, [1, 1], data_format=m.data_format
+    ),
+    "average of all": lambda x, _, m: F.avg_pool2d(x, [6, 8], data_format=m.data_format),
+    "mean of channels": lambda x, _, m: x.mean(m.channel, keepdim=True),
+    "mean of all": lambda x, _, m: x.mean(),
+    "mean of rows": lambda x, _, m: x.mean(m.space[0]),
+    "sum": lambda x, _, m: x.sum(m.space),
+}
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", REDUCED)
+def test_of_the_whole_map(name, layout, data_format):
+    maps = Maps(data_format)
+    gradient = "max" not in name
+    found = check(REDUCED[name], maps, maps.of(), LAYOUTS[layout], gradient=gradient)
+    assert not is_octave(found)
+
+
+def test_adaptive_maximum():
+    maps = Maps()
+    check(
+        lambda x, _, m: F.adaptive_max_pool2d(x, 1),
+        maps,
+        maps.of(),
+        LAYOUTS["shuffled"],
+        gradient=False,
+    )
+
+
+ON_CONSTANT_LOW_MAPS = {
+    "average 3x3": lambda x, m: F.avg_pool2d(x, 3, 2, 1, data_format=m.data_format),
+    "average 3x3, no padding": lambda x, m: F.avg_pool2d(x, 3, 2, data_format=m.data_format),
+    "average 3x3, stride 1": lambda x, m: F.avg_pool2d(x, 3, 1, 1, data_format=m.data_format),
+    "maximum 3x3": lambda x, m: F.max_pool2d(x, 3, 2, 1, data_format=m.data_format),
+    "maximum 3x3, up": lambda x, m: F.max_pool2d(
+        x, kernel_size=3, stride=2, ceil_mode=True, data_format=m.data_format
+    ),
+    "maximum 2x2": lambda x, m: F.max_pool2d(x, 2, 2, data_format=m.data_format),
+    "average 5x5": lambda x, m: F.avg_pool2d(x, 5, 1, data_format=m.data_format),
+    "bilinear": lambda x, m: F.interpolate(
+        x, size=[13, 9], mode="bilinear", data_format=m.data_format
+    ),
+    "bilinear, corners": lambda x, m: F.interpolate(
+        x, scale_factor=2, mode="bilinear", align_corners=True, data_format=m.data_format
+    ),
+    "bicubic": lambda x, m: F.interpolate(
+        x, scale_factor=1.5, mode="bicubic", data_format=m.data_format
+    ),
+    "nearest, smaller": lambda x, m: F.interpolate(x, size=[3, 5], data_format=m.data_format),
+    "border continued": lambda x, m: F.pad(
+        x, [1, 2, 3, 1], mode="replicate", data_format=m.data_format
+    ),
+    "reflected": lambda x, m: F.pad(x, [1, 2, 3, 1], mode="reflect", data_format=m.data_format),
+    "wrapped": lambda x, m: F.pad(x, [1, 2, 3, 1], mode="circular", data_format=m.data_format),
+    "cropped": lambda x, m: x[m.index(rows=slice(1, -1), columns=slice(3, None))],
+}
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("name", ON_CONSTANT_LOW_MAPS)
+def test_of_constant_low_channels_and_random_high_ones(name, size, data_format):
+    """The high channels are what they are in the vanilla network, whatever they hold."""
+    maps, layout = Maps(data_format, size, block=1), LAYOUTS["shuffled"]
+    low = paddle.to_tensor(layout.mask.astype("float64")).reshape(
+        [-1 if axis == maps.channel else 1 for axis in range(4)]
+    )
+    x = maps.of() * (1 - low) + maps.of(size=(1, 1)) * low
+    function = ON_CONSTANT_LOW_MAPS[name]
+    try:
+        expected = function(x, maps)
+    except Exception as error:
+        pytest.skip(f"Paddle: {type(error).__name__}")
+    result = stand_in(function)(cut(x, layout, data_format), maps)
+    same(joined(result)[0], expected, rtol=1e-6)  # Paddle's ratios are of float32
+    assert isinstance(result, Pair) or name in ("wrapped", "average 5x5")
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
+def test_either_branch_is_interpolated(mode):
+    pair = cut(Maps(size=(7, 10), block=1).of(), LAYOUTS["shuffled"])
+    found = stand_in(F.interpolate)(pair, size=[13, 22], mode=mode)
+    same(found.high, F.interpolate(pair.high, size=[13, 22], mode=mode))
+    same(found.low, F.interpolate(pair.low, size=[7, 11], mode=mode))
+
+
+@pytest.mark.parametrize(
+    "given, wanted",
+    [((4, 5), (8, 10)), ((4, 5), (7, 9)), ((3, 5), (8, 9)), ((5, 4), (7, 10)), ((2, 3), (10, 12))],
+)
+@pytest.mark.parametrize("data_format", FORMATS)
+def test_a_low_map_is_cropped_or_continued_to_half(given, wanted, data_format):
+    low, high = np.random.rand(2, 3, *given), np.zeros([2, 4, *wanted])
+    half = [(side + 1) // 2 for side in wanted]
+    more = [(0, max(0, want - side)) for want, side in zip(half, given)]
+    expected = np.pad(low, [(0, 0), (0, 0), *more], mode="edge")[:, :, : half[0], : half[1]]
+    maps = Maps(data_format)
+    tensors = (paddle.to_tensor(maps.ordered(x)) for x in (low, high))
+    np.testing.assert_array_equal(fit(*tensors, data_format).numpy(), maps.ordered(expected))
