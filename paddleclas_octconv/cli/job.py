@@ -160,6 +160,8 @@ def words(args: argparse.Namespace, command: str) -> list[str]:
         said += ["-o", override]
     if args.paddleclas:
         said += ["--paddleclas", args.paddleclas]
+    for module in args.module:
+        said += ["--module", module]
     recipe = recipe_of(args)
     if recipe.image_size:
         said += ["--image-size", str(recipe.image_size)]

@@ -27,7 +27,7 @@ def load_pretrained(model, pretrained) -> None:
         return
     if not isinstance(pretrained, (str, Path)):
         raise OctConvError(f"pretrained must be False or a path, got {pretrained!r}")
-    path = _path(str(pretrained))
+    path = path_of(str(pretrained))
     load_file(model, path, str(path))
 
 
@@ -65,7 +65,12 @@ def downloaded(url: str, copy: str) -> Path:
         raise OctConvError(f"pretrained: {url} cannot be downloaded: {error}") from None
 
 
-def _path(pretrained: str) -> Path:
+def path_of(pretrained: str) -> Path:
+    """The file that ``pretrained`` names, by its path, with or without its suffix, or its address.
+
+    Raises:
+        OctConvError: it cannot be fetched, or is of a format that has to be converted first.
+    """
     if is_address(pretrained):
         return fetched(pretrained, "pretrained")
     if Path(pretrained).suffix in (".pth", ".pt", ".params", ".tar"):
