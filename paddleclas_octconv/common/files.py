@@ -21,6 +21,7 @@ from .errors import OctConvError
 
 _BLOCK = 1 << 20
 MOST_TEXT = 64 << 20  # bytes of a text file that anybody has written
+MOST_MODEL = 2 << 30  # of a model: Protocol Buffers end there
 
 _KINDS = (
     (stat.S_ISDIR, "is a folder"),
