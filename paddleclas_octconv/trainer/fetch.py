@@ -14,7 +14,6 @@ import io
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 import zipfile
@@ -24,6 +23,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from ..common import start
 from ..common.errors import OctConvError
 from ..common.files import digest
 from ..common.locks import hold
@@ -160,7 +160,7 @@ def _download(wheel: Wheel, target: Path) -> None:
         command = ["download", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"]
         command += ["--only-binary", ":all:", "--dest", folder]
         pip = subprocess.run(
-            [sys.executable, "-m", "pip", *command, f"{wheel.project}=={wheel.version}"],
+            start.command("pip", *command, f"{wheel.project}=={wheel.version}"),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
