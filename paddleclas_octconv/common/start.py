@@ -1,8 +1,8 @@
 """Runs a module as a program, as ``python -m`` does, but never one of the current folder.
 
 ``python -m`` imports from the current folder first: a ``random.py`` there would be taken for
-Python's. (``-P`` forbids that since Python 3.11; this serves every version.) All Pythons are started
-through here, and those that they start in turn are told not to look there either.
+Python's. (``-P`` forbids that since Python 3.11; this serves every version.) Every Python is
+started through here, and told not to let others look there either.
 """
 
 import sys
