@@ -66,6 +66,31 @@ def why_no_folder(path: str | os.PathLike) -> str | None:
     return None
 
 
+def refuse_links_out(folder: str | os.PathLike, name: str) -> None:
+    """See that what is written into a folder stays there: it may have come from anybody.
+
+    Args:
+        folder: one that is there, or not yet.
+        name: the option or key that names it, for messages.
+
+    Raises:
+        OctConvError: it holds a link that leads out of it, or something that is neither file nor
+            folder, such as a pipe.
+    """
+    root = os.path.realpath(folder)
+    for here, folders, files in os.walk(root):
+        for path in (os.path.join(here, each) for each in (*folders, *files)):
+            mode, target = os.lstat(path).st_mode, os.path.realpath(path)
+            wrong = next((what for test, what in _KINDS[1:] if test(mode)), None)
+            if stat.S_ISLNK(mode) and not (target + os.sep).startswith(os.path.join(root, "")):
+                wrong = f"is a link to {target}"
+            if wrong:
+                raise OctConvError(
+                    f"{name}: {path} {wrong}, where nothing shall be written: remove it, or give "
+                    f"another folder"
+                )
+
+
 def read_bytes(path: Path, name: str, most: int = MOST_TEXT) -> bytes:
     """The content of a file.
 

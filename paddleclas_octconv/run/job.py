@@ -13,8 +13,10 @@ from .. import data
 from ..checkpoints.outputs import best_weights
 from ..common import machine
 from ..common.errors import OctConvError
+from ..common.files import refuse_links_out
 from ..common.say import say
 from ..config import check
+from ..config.dotted import get
 from ..config.vocabulary import check_vocabulary
 from ..handover import Handover
 from ..trainer.locate import Trainer, locate
@@ -154,6 +156,9 @@ def prepare(
     check.check_files(config, mode)
     if mode == "infer":
         check.check_images(config, nested=not trainer.is_pinned)
+    for key in ("Global.output_dir", "Infer.save_dir"):  # logs, in every mode, and all else
+        if isinstance(get(config, key), str):
+            refuse_links_out(get(config, key), key)
     job = Job(mode, trainer, config, config_file, **attributes)
     say(f"trainer: {trainer}", job.output)
     return job

@@ -10,7 +10,7 @@ import time
 from typing import Any, Callable, Iterator, List, Mapping
 
 from ..checkpoints import resume, whole
-from ..checkpoints.alone import alone_in
+from ..common.alone import alone_in
 from ..common.say import say
 from ..weights import TRUST_VARIABLE
 from . import launch
@@ -40,7 +40,7 @@ def train(job: Job, goes_on: bool, words: Words | None = None) -> int:
     general = job.config["Global"]
     # Several machines share the folder; the first of them guards it.
     guards = launch.machines(job.options) == 1 or job.options.get("rank") == "0"
-    with alone_in(general["output_dir"], guards):
+    with alone_in(general["output_dir"], "Global.output_dir", "training", guards):
         with _trusting(job.trust_weights):
             plan = resume.prepare(job.config, goes_on)
         if plan.done:
