@@ -16,6 +16,7 @@ from .. import __version__
 from ..common.errors import OctConvError
 from ..common.files import read_bytes
 from ..common.numbers import whole
+from ..common.say import escaped
 from ..config.literals import expression, is_arithmetic
 
 CONFIG_FILE = "inference.yml"
@@ -111,7 +112,10 @@ def label_list(described: Mapping[str, Any]) -> list[str] | None:
     """The label names, by class id, or None if the folder has none."""
     for options in (described.get("PostProcess") or {}).values():
         if options and options.get("label_list"):
-            return options["label_list"]
+            labels = options["label_list"]
+            if isinstance(labels, list):
+                labels = [escaped(each) if isinstance(each, str) else each for each in labels]
+            return labels
     return None
 
 

@@ -22,7 +22,7 @@ from ..common.download import Checksum, download
 from ..common.errors import OctConvError
 from ..common.files import digest, reason, why_no_file, write_atomically
 from ..common.locks import hold
-from ..common.say import say
+from ..common.say import escaped, say
 from ..trainer.fetch import cache_folder
 from .mxnet_arrays import load_mxnet
 from .octconv_mxnet import from_octconv_mxnet
@@ -147,7 +147,7 @@ def _bring(checkpoint: Checkpoint, new: Path) -> str:
         checksum = Checksum("sha256", checkpoint.sha256) if checkpoint.sha256 else None
         most = checkpoint.size or checkpoint.most
         download(url, new, checksum, most, f"name a folder that has it with {URL_VARIABLE}")
-        return url
+        return escaped(url)
     if parts.scheme not in ("", "file"):
         raise OctConvError(f"{URL_VARIABLE}: {base} should be a folder or start with https://")
     mirror = Path(unquote(parts.path) if parts.scheme else base)
