@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
+import operator
 import os
 import stat
 import uuid
 from pathlib import Path
-from typing import Iterator
+from typing import BinaryIO, Iterator
 
 from .errors import OctConvError
 
@@ -91,6 +93,20 @@ def refuse_links_out(folder: str | os.PathLike, name: str) -> None:
                 )
 
 
+def open_file(path: str | os.PathLike) -> BinaryIO:
+    """A file, open to be read; what is none, such as a pipe, is not waited for.
+
+    Raises:
+        OSError: it is none, or cannot be read.
+    """
+    flags = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+    descriptor = os.open(path, functools.reduce(operator.or_, flags, os.O_RDONLY))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a file", os.fspath(path))
+    return os.fdopen(descriptor, "rb")
+
+
 def read_bytes(path: Path, name: str, most: int = MOST_TEXT) -> bytes:
     """The content of a file.
 
@@ -106,7 +122,7 @@ def read_bytes(path: Path, name: str, most: int = MOST_TEXT) -> bytes:
     if wrong:
         raise OctConvError(f"{name} {path}: {wrong}")
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             content = file.read(most + 1)  # files of /proc have no size
     except OSError as error:
         raise OctConvError(f"{name} {path}: cannot be read: {reason(error)}") from None
@@ -183,7 +199,7 @@ def reason(error: Exception) -> str:
 def digest(path: Path, algorithm: str = "sha256") -> str:
     """The hash of a file, hexadecimal, by an algorithm of ``hashlib``."""
     found = hashlib.new(algorithm)
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         for block in iter(lambda: file.read(_BLOCK), b""):
             found.update(block)
     return found.hexdigest()

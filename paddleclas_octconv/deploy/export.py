@@ -16,10 +16,9 @@ import tempfile
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, Sequence
 
-import yaml
-
 from ..common import machine
 from ..common.alone import alone_in
+from ..common.documents import read_yaml
 from ..common.errors import OctConvError
 from ..common.files import why_no_folder, writing
 from ..common.say import say
@@ -126,7 +125,7 @@ def export(
                 "above): the other format is exported alone"
             )
         if (complete / metadata.CONFIG_FILE).exists():  # Global.export_for_fd was set
-            written = yaml.safe_load((complete / metadata.CONFIG_FILE).read_text("utf-8"))
+            written = read_yaml(complete / metadata.CONFIG_FILE, "")
             described = {**written, **described}
         metadata.write(complete, described)
         finish(complete)

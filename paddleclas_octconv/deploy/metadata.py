@@ -13,6 +13,7 @@ from typing import Any, Iterable, Mapping
 import yaml
 
 from .. import __version__
+from ..common.documents import read_yaml
 from ..common.errors import OctConvError
 from ..common.files import read_bytes
 from ..common.numbers import whole
@@ -68,16 +69,16 @@ def write(folder: Path, described: dict[str, Any]) -> None:
 
 def note(folder: Path, key: str, value: Any) -> None:
     """Add a fact to the ``inference.yml`` of a folder that has one."""
-    described = yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    described = read_yaml(folder / CONFIG_FILE, "")
     write(folder, {**described, key: value})
 
 
 def read(folder: str | Path) -> dict[str, Any] | None:
     """``inference.yml`` of a folder that this package exported; None for any other folder."""
     try:
-        described = yaml.safe_load((Path(folder) / CONFIG_FILE).read_text(encoding="utf-8"))
+        described = read_yaml(Path(folder) / CONFIG_FILE, "")
         exporter = described["Global"]["exporter"]
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, RecursionError):
+    except (OctConvError, KeyError, TypeError):
         return None
     return described if str(exporter).startswith(EXPORTER) else None
 

@@ -212,7 +212,8 @@ def _is_whole(unpacked: Path, wheel: Path, release: str) -> bool:
             return False
         for name in files:
             path = Path(folder) / name
-            if expected.pop(path.relative_to(unpacked).as_posix(), None) != digest(path):
+            wanted = expected.pop(path.relative_to(unpacked).as_posix(), None)
+            if not path.is_file() or wanted != digest(path):
                 return False
     return not expected
 

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from ..common import urls
+from ..common.documents import read_json
 from ..common.download import Checksum, download
 from ..common.errors import OctConvError
 from ..common.files import digest, reason, why_no_file, write_atomically
@@ -186,8 +187,8 @@ def _record_of(file: Path) -> Path:
 
 def _record(file: Path) -> dict[str, Any]:
     try:
-        record = json.loads(_record_of(file).read_text("utf-8"))
-    except (OSError, ValueError):
+        record = read_json(_record_of(file), "")
+    except OctConvError:
         return {}
     return record if isinstance(record, dict) else {}
 

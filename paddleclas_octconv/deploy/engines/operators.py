@@ -3,12 +3,12 @@ libraries or never end: only those that compute are let through, before an engin
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any, Iterable, Iterator
 from xml.parsers import expat
 
+from ...common.documents import read_json
 from ...common.errors import OctConvError
 from ...common.files import MOST_MODEL, read_bytes
 
@@ -86,13 +86,11 @@ def check_pir(model: Path) -> bool:
         OctConvError: as ``check_paddle``.
     """
     try:
-        content = json.loads(read_bytes(model, "model", MOST_MODEL), object_pairs_hook=_only_once)
+        content = read_json(model, "", MOST_MODEL)
         (region,) = content["program"]["regions"]
         (block,) = region["blocks"]
         names = [operator["#"] for operator in block["ops"]]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
-        if isinstance(error, OctConvError):
-            raise
+    except (ValueError, KeyError, TypeError):  # OctConvError is a ValueError
         return False
     for name in names:
         # A parameter, or one of the dialects builtin (0) and pd_op (1).
@@ -209,14 +207,6 @@ def varint(content: bytes | memoryview, place: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, place
     raise IndexError
-
-
-def _only_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose keys differ: of two that are the same readers may take either."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError
-    return found
 
 
 def _refusal(model: Path, name: str) -> OctConvError:
