@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from ..common import urls
+from ..common.download import download
 from ..common.errors import OctConvError
+from ..common.files import reason
+from ..common.locks import hold
+from ..common.say import say
 from .address import SUFFIX, fetched, is_address
 from .match import load_into, log, match_weights
 from .safe_load import load_weights
@@ -57,12 +62,19 @@ def downloaded(url: str, copy: str) -> Path:
     Raises:
         OctConvError: it cannot be downloaded.
     """
-    download = importlib.import_module(f"{copy}.utils.download")
+    home = Path(importlib.import_module(f"{copy}.utils.download").WEIGHTS_HOME)
+    file = home / PurePosixPath(urls.split(url, "pretrained").path).name
     try:
-        # Not unpacked, should it be an archive: its names could lead anywhere.
-        return Path(download.get_path_from_url(url, download.WEIGHTS_HOME, decompress=False))
-    except Exception as error:
-        raise OctConvError(f"pretrained: {url} cannot be downloaded: {error}") from None
+        home.mkdir(parents=True, exist_ok=True)
+        with hold(home / f".{file.name}.lock"):
+            if not file.is_file():
+                say(f"fetching {url}, once")
+                download(url, file, None)
+    except OctConvError as error:
+        raise OctConvError(f"pretrained: {error}") from None
+    except OSError as error:
+        raise OctConvError(f"{home}: cannot hold weights: {reason(error)}") from None
+    return file
 
 
 def path_of(pretrained: str) -> Path:
