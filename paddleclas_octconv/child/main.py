@@ -23,6 +23,7 @@ from .. import autoload
 from ..checkpoints import resume
 from ..common import machine, streams
 from ..common.errors import OctConvError, explained
+from ..common.processes import take_signals_back
 from ..common.say import one_line, say
 from ..handover import Handover
 from ..patches import paddle_scalars
@@ -90,6 +91,7 @@ def _run(handover: Handover) -> None:
     autoload.install(force=True)
     with explained("Paddle is installed, but cannot be imported"):
         quiet.import_paddle(handover.verbose)
+    take_signals_back()
     _patch(trainer)
 
     from .model_check import check_model

@@ -2,8 +2,8 @@
 
 A pickle is a program: it calls whatever it names. Here it may name what arrays, containers, numbers
 and text are made of, as protocols 2 to 4 write them, and nothing else. numpy's own parts trust what
-they are given: others are in their place, which look first. The unpickler is the one that is written
-in Python: instructions can be left out, and no number makes it reserve memory.
+they are given: others are in their place, which look first. The unpickler is the one written in
+Python: instructions can be left out, and no number makes it reserve memory.
 """
 
 from __future__ import annotations
