@@ -20,6 +20,7 @@ from .backbones.published_weights import implied_options
 from .common.errors import OctConvError, explained, unexpected_argument
 from .common.suggest import suggest
 from .octavizer.options import NOT_FOR_THE_NETWORK, OCTAVE, vanilla_of
+from .weights.safe_load import check_weights_file
 
 if TYPE_CHECKING:
     from paddle import nn
@@ -42,10 +43,18 @@ def build(name: str, **options: Any) -> nn.Layer:
     import paddle
     from paddleclas.ppcls.arch import backbone
 
+    from .weights.pretrained import path_of
+
     register()
     function = getattr(backbone, name, None)
     if name not in backbone.__all__ or function is None:
         raise OctConvError(f"{name}: no such network{suggest(name, backbone.__all__)}")
+    given = options.get("pretrained")
+    if isinstance(given, str) and not hasattr(function, "octconv"):
+        # PaddleClas unpickles whatever it is.
+        weights = path_of(given)
+        check_weights_file(weights)
+        options["pretrained"] = str(weights.with_suffix(""))
     paddle.seed(0)
     with explained(f"{name} cannot be built"):
         try:

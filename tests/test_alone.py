@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from paddleclas_octconv.checkpoints.alone import alone_in
+from paddleclas_octconv.common.alone import alone_in
 from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.common.files import refuse_links_out
 from paddleclas_octconv.common.locks import hold
 
+OF_A_TRAINING = ("Global.output_dir", "training")
 HOLDER = """
 import sys
-from paddleclas_octconv.checkpoints.alone import alone_in
-with alone_in(sys.argv[1]):
+from paddleclas_octconv.common.alone import alone_in
+with alone_in(sys.argv[1], "Global.output_dir", "training"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -48,13 +51,15 @@ def holder(tmp_path):
 
 def test_second_training_is_refused_until_the_first_has_ended(holder):
     process, folder = holder
-    with pytest.raises(OctConvError, match="another training is at work in"), alone_in(str(folder)):
+    with pytest.raises(OctConvError, match="another training is at work in"), alone_in(
+        str(folder), *OF_A_TRAINING
+    ):
         raise AssertionError
     assert folder.is_dir()
     process.stdin.close()
     process.wait()
     assert not folder.parent.exists()  # it has written nothing
-    with alone_in(str(folder)):
+    with alone_in(str(folder), *OF_A_TRAINING):
         pass
 
 
@@ -62,12 +67,12 @@ def test_killed_training_leaves_no_lock(holder):
     process, folder = holder
     process.kill()
     process.wait()
-    with alone_in(str(folder)):
+    with alone_in(str(folder), *OF_A_TRAINING):
         pass
 
 
 def test_nothing_of_it_stays(tmp_path):
-    with alone_in(str(tmp_path / "a" / "b")):
+    with alone_in(str(tmp_path / "a" / "b"), *OF_A_TRAINING):
         (tmp_path / "a" / "b" / "weights").touch()
     assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["weights"]
 
@@ -75,14 +80,14 @@ def test_nothing_of_it_stays(tmp_path):
 def test_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OctConvError, match="Global.output_dir: .*file/x cannot be made"), alone_in(
-        str(tmp_path / "file" / "x")
+        str(tmp_path / "file" / "x"), *OF_A_TRAINING
     ):
         raise AssertionError
 
 
 def test_other_machines_of_a_run_are_let_in(holder):
     _, folder = holder
-    with alone_in(str(folder), guards=False):
+    with alone_in(str(folder), *OF_A_TRAINING, guards=False):
         pass
 
 
@@ -99,6 +104,36 @@ def test_lock_is_held_again_after_its_file_is_gone(tmp_path):
     with hold(lock), hold(tmp_path / "other"):
         assert lock.exists()
     assert not lock.exists()
+
+
+def test_lock_that_is_a_link_is_not_followed(tmp_path):
+    (tmp_path / "other").write_text("precious")
+    for target in ("other", "nothing"):
+        lock = tmp_path / f"{target}.lock"
+        lock.symlink_to(tmp_path / target)
+        with pytest.raises(OSError), hold(lock):
+            raise AssertionError
+    assert (tmp_path / "other").read_text() == "precious"
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize("name", ["train.log", "vdl", "a/latest.pdparams.part", "x/y/eval.log"])
+def test_what_leads_out_of_a_folder_is_refused(tmp_path, name):
+    folder = tmp_path / "output"
+    path = folder / name
+    path.parent.mkdir(parents=True)
+    (folder / "inside").symlink_to(path.parent)
+    (folder / "best.pdparams").symlink_to("latest.pdparams")
+    refuse_links_out(folder, "Global.output_dir")
+    refuse_links_out(tmp_path / "none", "Global.output_dir")
+    for target in (tmp_path / "elsewhere", "/dev/full", f"{'../' * 30}etc", tmp_path):
+        path.symlink_to(target)
+        with pytest.raises(OctConvError, match=f"Global.output_dir: .*/{name} is a link to"):
+            refuse_links_out(folder, "Global.output_dir")
+        path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(OctConvError, match=f"{name} is a pipe"):
+        refuse_links_out(folder, "Global.output_dir")
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc, where no file can be made")

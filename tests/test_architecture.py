@@ -101,6 +101,12 @@ def test_rooms_of_one_floor_do_not_import_each_other(tmp_path):
     assert arrows_up(file, tmp_path) == ["line 1: trainer"]
 
 
+def test_every_python_is_started_in_one_place():
+    """There the current folder is kept off ``sys.path``."""
+    named = [path for path in MODULES if "sys.executable" in path.read_text(encoding="utf-8")]
+    assert [path.name for path in named] == ["start.py"]
+
+
 def test_no_circle_inside_a_room():
     """Module by module, imports inside functions left out of nothing."""
     graph: dict[str, set[str]] = {}

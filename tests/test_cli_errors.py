@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from conftest import CLASS_NUM, run_cli
+from conftest import CLASS_NUM, run_cli, run_python
 
 from paddleclas_octconv import __version__, cli
 from paddleclas_octconv.cli import COMMANDS, main
@@ -178,3 +178,17 @@ def test_a_signal_lets_a_command_clear_up(monkeypatch):
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_a_signal_ends_paddle_without_a_trace_of_its_own():
+    code = (
+        "import os, signal, time\n"
+        "from paddleclas_octconv.common.processes import ended_by_signals\n"
+        "with ended_by_signals():\n"
+        "    import paddle\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(10)\n"
+    )
+    result = run_python("-c", code)
+    assert result.returncode == 128 + signal.SIGTERM
+    assert "Termination signal" not in result.stdout + result.stderr

@@ -180,7 +180,7 @@ def test_a_damaged_folder_is_told(capsys, tmp_path, configs, content):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "comparison.json").write_text(content)
     line = refused(capsys, tmp_path, *configs, "--output", str(tmp_path / "out"))
-    assert f"--output {tmp_path / 'out'}: comparison.json " in line
+    assert f"--output {tmp_path / 'out'}" in line and "comparison.json" in line
 
 
 def test_a_folder_whose_lists_were_drawn_from_other_images_is_refused(capsys, tmp_path, configs):

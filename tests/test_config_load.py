@@ -212,6 +212,11 @@ MERGES = "a: &a {x: 1}\n" + "".join(
         ("a: !!bool ja", "line 1, column 4: YAML syntax error: ja is no true or false"),
         ("a: !!timestamp abc", "line 1, column 4: YAML syntax error: abc is no date"),
         ('a: "\\UFFFFFFFF"', "line 1, column"),
+        ("a:\n  b: 1\n  c: 2\n  'b': 3", "line 4, column 3: YAML syntax error: the key b is given"),
+        ("epochs: 1:30", "1:30 means 90 in YAML"),
+        ("a: -1:30.5", "-1:30.5 means -90.5 in YAML"),
+        ("a: 010", "010 means 8 in YAML"),
+        ("a: [0_7]", "0_7 means 7 in YAML"),
     ],
 )
 def test_what_a_file_asks_for_is_bounded(write, text, told):

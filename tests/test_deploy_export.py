@@ -70,6 +70,18 @@ def test_folder_holds_both_formats_over_one_parameter_file(config):
     assert files(".") == ["inference", "labels"]
 
 
+def test_one_export_at_a_time(config):
+    class Second(Exporter):
+        def __call__(self, env, changes):
+            with pytest.raises(OctConvError, match="another export is at work in inference/net"):
+                export.export(Exporter(), config)
+            return super().__call__(env, changes)
+
+    export.export(Second(), config)
+    export.export(Exporter(), config)
+    assert ".export.lock" not in files("inference/net")
+
+
 @pytest.mark.parametrize("form, left", [("pir", ".json"), ("pdmodel", ".pdmodel")])
 def test_one_format_alone_leaves_no_model_of_the_other(config, form, left):
     export.export(Exporter(b"old"), config)

@@ -18,6 +18,7 @@ from runs import Run, alive, rank_of
 
 from paddleclas_octconv.checkpoints import whole as checkpoints
 from paddleclas_octconv.child.images import IN_A_ROW
+from paddleclas_octconv.child.setup import part_of_config
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -154,3 +155,22 @@ def test_no_readable_image_is_no_endless_search(
     line = error_line(result.stderr)
     assert f"{IN_A_ROW} images in a row cannot be read" in line
     assert any(image in line for image in bad)
+
+
+@pytest.mark.parametrize(
+    "function, held, part",
+    [
+        ("transform", {"op": Path()}, f"transform {type(Path()).__name__}"),
+        ("create_operators", {"op_name": "Cutout"}, "transform Cutout"),
+        ("build_lr_scheduler", {}, "Optimizer.lr"),
+        ("other", {"op": 1}, ""),
+    ],
+)
+@pytest.mark.parametrize("module", ["ppcls.data", "mine"])
+def test_the_part_of_the_config_that_failed_is_told(function, held, part, module):
+    code = f"def {function}({', '.join(held)}):\n    1 / 0\n"
+    namespace = {"__name__": module}
+    exec(code, namespace)
+    with pytest.raises(ZeroDivisionError) as error:
+        namespace[function](**held)
+    assert part_of_config(error.value.__traceback__) == (part if module == "ppcls.data" else "")

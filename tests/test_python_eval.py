@@ -6,30 +6,34 @@ import builtins
 import functools
 import os
 import subprocess
-import types
 
+import paddle
 import pytest
+from paddle import nn
 
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.patches import python_eval
-
-
-class OfPaddle:
-    pass
-
-
-OfPaddle.__module__ = "paddle.nn"
 
 
 def of_ppcls():
     pass
 
 
-of_ppcls.__module__ = "ppcls.arch"
+of_ppcls.__module__ = "ppcls.arch.backbone.resnet"
+
+
+def loads_weights():
+    pass
+
+
+loads_weights.__module__ = "ppcls.utils.save_load"
 NAMES = {
     "os": os,
     "subprocess": subprocess,
-    "nn": types.SimpleNamespace(LayerNorm=OfPaddle),
+    "nn": nn,
+    "paddle": paddle,
+    "load": loads_weights,
+    "Cifar10": paddle.vision.datasets.Cifar10,
     "network": of_ppcls,
     "part": functools.partial(of_ppcls),
     "bad_part": functools.partial(os.system),
@@ -52,7 +56,7 @@ def evaluate(monkeypatch, request):
     "text, value",
     [
         *(("1.0/255.0", 1 / 255), ("-0.5", -0.5), ("[1, (2, 3)]", [1, (2, 3)]), (" None", None)),
-        *(("nn.LayerNorm", OfPaddle), ("network", of_ppcls), ("part", NAMES["part"])),
+        *(("nn.LayerNorm", nn.LayerNorm), ("network", of_ppcls), ("part", NAMES["part"])),
         *(("_x_diff", {"a": 1}), ("local", 3), ("True", True)),
     ],
 )
@@ -67,6 +71,15 @@ def test_names_and_numbers_are(evaluate, text, value):
         "os.system",  # called with the options beside the name
         "subprocess.Popen",
         "bad_part",
+        "load",
+        "Cifar10",
+        "paddle.vision.datasets.Cifar10",
+        "nn.layer.common.paddle.vision.datasets.Cifar10",
+        "nn.initializer.Assign",
+        "nn.functional.relu",
+        "[0] * 99999999999",
+        "'x' * 99999999999",
+        "'x'",
         "__import__('os')",
         "__import__",
         "exec",
@@ -87,7 +100,7 @@ def test_names_and_numbers_are(evaluate, text, value):
     ],
 )
 def test_code_is_not(evaluate, text):
-    with pytest.raises(OctConvError, match="PaddleClas would run this value of the config"):
+    with pytest.raises(OctConvError, match="would run this value of the config|too large"):
         evaluate(text)
 
 

@@ -58,6 +58,16 @@ def test_fetched_once_through_pips_own_configuration_then_offline(cache, index, 
     assert capfd.readouterr().err == ""
 
 
+def test_the_current_folder_is_not_imported_from(cache, tmp_path, monkeypatch):
+    here = tmp_path / "here"
+    here.mkdir()
+    for module in ("typing", "pip", "random", "json", "locale"):
+        (here / f"{module}.py").write_text("open('ran', 'w')\n")
+    monkeypatch.chdir(here)
+    assert fetch.trainer_root().is_dir()
+    assert not (here / "ran").exists()
+
+
 def test_two_processes_at_once_download_once(cache):
     code = "from paddleclas_octconv.trainer import fetch; print(fetch.trainer_root())"
     both = [

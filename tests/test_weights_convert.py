@@ -241,3 +241,12 @@ def test_gives_the_outputs_of_octconv_pytorch(convert, tmp_path, monkeypatch, ar
         got = ours(paddle.to_tensor(images.numpy())).numpy()
     assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("value", [np.float32(1), np.zeros((0, 10**9), np.float32)])
+def test_arrays_of_no_use_are_told(refuses, tmp_path, value):
+    state = {key: tensor.numpy() for key, tensor in twin(NAME, class_num=7).state_dict().items()}
+    for keys in (state, ("fc.weight", "fc.bias")):
+        spoilt = {**state, **{key: np.asarray(value) for key in keys}}
+        (tmp_path / "spoilt.pdparams").write_bytes(pickle.dumps(spoilt, 4))
+        refuses("does not fit", "spoilt.pdparams")

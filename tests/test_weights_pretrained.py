@@ -187,6 +187,11 @@ def test_an_address_is_downloaded_and_no_other_is_taken_for_it(saved, tmp_path, 
         again = build(NAME, pretrained=f"{address}/weights.pdparams")
         with pytest.raises(OctConvError, match="404"):
             build(NAME, pretrained=f"{address}/none.pdparams")
+        (tmp_path / "late.pdparams").write_bytes(b"<html>")
+        with pytest.raises(OctConvError, match=f"{address}/late.pdparams .*it is not kept"):
+            build(NAME, pretrained=f"{address}/late.pdparams")
+        paddle.save(own, str(tmp_path / "late.pdparams"))
+        build(NAME, pretrained=f"{address}/late.pdparams")
     finally:
         server.shutdown()
         server.server_close()

@@ -14,6 +14,8 @@ import re
 from pathlib import Path
 from typing import Sequence
 
+from ..common.documents import read_json
+from ..common.errors import OctConvError
 from ..common.files import digest
 
 SUFFIX = ".manifest.json"
@@ -29,12 +31,10 @@ def path_of(prefix: Path) -> Path:
 def read(path: Path) -> dict[str, str] | None:
     """File name to SHA-256; None where there is no manifest, empty where it is damaged."""
     try:
-        files = json.loads(path.read_text(encoding="utf-8"))["files"]
+        files = read_json(path, "")["files"]
         return {os.path.basename(name): str(sha256) for name, sha256 in files.items()}
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return {}
+    except (OctConvError, TypeError, KeyError, AttributeError):
+        return {} if os.path.lexists(path) else None
 
 
 def commit(prefix: Path, names: Sequence[str]) -> None:

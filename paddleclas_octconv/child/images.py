@@ -13,6 +13,7 @@ from ..common.errors import OctConvError
 from ..common.say import one_line
 from ..patches.paddleclas_logger import hear_errors
 from . import telling
+from .setup import part_of_config
 
 IN_A_ROW = 20  # images that cannot be read before it is not the images' fault
 
@@ -36,6 +37,12 @@ def _count(message: str) -> None:
     image, reason = found[1], one_line(found[2])
     telling.image_failed(image, reason)
     if _tries() >= IN_A_ROW:
+        part = part_of_config(sys.exc_info()[2])
+        if part not in ("", "transform DecodeImage"):
+            raise OctConvError(
+                f"transform_ops: {part} fails on {IN_A_ROW} images in a row, at last {image}: "
+                f"{reason}"
+            )
         raise OctConvError(
             f"{IN_A_ROW} images in a row cannot be read, at last {image}: {reason}: "
             f"'paddleclas check-data' looks through them; else it is transform_ops"

@@ -22,7 +22,8 @@ from typing import Any
 from .. import autoload
 from ..checkpoints import resume
 from ..common import machine, streams
-from ..common.errors import OctConvError, explained
+from ..common.errors import OctConvError, explained, traceback_wanted
+from ..common.processes import take_signals_back
 from ..common.say import one_line, say
 from ..handover import Handover
 from ..patches import paddle_scalars
@@ -30,6 +31,7 @@ from ..trainer import fetch
 from ..trainer.locate import Trainer
 from ..weights import TRUST_VARIABLE
 from . import endings, quiet, telling
+from .setup import part_of_config
 
 _ending = threading.RLock()  # held by the thread that ends this process
 _QUEUE = "Blocking queue is killed"  # what waits for a data loader is told when that has failed
@@ -66,6 +68,11 @@ def _end(error: BaseException) -> int:
     elif isinstance(error, OctConvError):
         code, message = 2, _message(error)
         say(f"error: {message}")
+    elif part_of_config(error.__traceback__).startswith("transform") and not traceback_wanted():
+        # In the thread that makes batches, where nothing is around it that could tell.
+        part = part_of_config(error.__traceback__)
+        code, message = 2, f"transform_ops: {part} fails: {message}"
+        say(f"error: {message}")
     else:
         traceback.print_exception(type(error), error, error.__traceback__)
     telling.ended(code, message)
@@ -90,6 +97,7 @@ def _run(handover: Handover) -> None:
     autoload.install(force=True)
     with explained("Paddle is installed, but cannot be imported"):
         quiet.import_paddle(handover.verbose)
+    take_signals_back()
     _patch(trainer)
 
     from .model_check import check_model

@@ -13,6 +13,7 @@ from ..backbones.catalogue import CATALOGUE
 from ..backbones.published_weights import implied_options
 from ..common.errors import OctConvError, explained, unexpected_argument
 from ..common.suggest import suggest
+from ..octavizer.named import is_network
 from ..patches.paddleclas_logger import silenced
 
 
@@ -44,8 +45,10 @@ def check_model(config: dict[str, Any], mode: str) -> None:
 
 
 def _check_name(name: str, arch: ModuleType) -> None:
-    if not callable(getattr(arch, name, None)):
-        networks = [known for known in arch.backbone.__all__ if callable(getattr(arch, known, 0))]
+    # Of the module itself classes alone, such as RecModel: its functions do other things.
+    is_class = isinstance(getattr(arch, name, None), type) and is_network(arch, name)
+    if not (is_class or is_network(arch.backbone, name)):
+        networks = [known for known in arch.backbone.__all__ if is_network(arch.backbone, known)]
         raise OctConvError(
             f"Arch.name: {name}: PaddleClas has no such network{suggest(name, networks)}"
         )
@@ -100,7 +103,7 @@ def _check_weights(key: str, path: str, model, arch: dict, mode: str) -> None:
         return
     complaint = f"{key}: {file} does not fit {arch['name']}"
     try:
-        weights = cut_inside(model, weights)
+        fitting = cut_inside(model, weights)
     except OctConvError as error:
         raise OctConvError(f"{complaint}: {error}") from None
-    check_weights(model, weights, complaint, arch.get("class_num") if fine_tuning else None)
+    check_weights(model, fitting, complaint, arch.get("class_num") if fine_tuning else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import traceback
+from types import TracebackType
 from typing import Any, Iterator
 
 from ..common.errors import TRACEBACK, OctConvError, traceback_wanted
@@ -11,6 +12,16 @@ from ..common.say import one_line
 from ..patches import paddleclas_engine
 
 _LENGTH = 400  # of what is told of an error of PaddleClas
+# The functions in which PaddleClas makes what a section asks for.
+_BUILDERS = {
+    "build_dataloader": "DataLoader",
+    "build_loss": "Loss",
+    "build_metrics": "Metric",
+    "build_optimizer": "Optimizer",
+    "build_lr_scheduler": "Optimizer.lr",
+    "build_model": "Arch",
+    "build_postprocess": "Infer.PostProcess",
+}
 
 
 def explain_setup() -> None:
@@ -23,6 +34,23 @@ def explain_setup() -> None:
     paddleclas_engine.train_within(_explained)
     paddleclas_engine.eval_within(_explained)
     paddleclas_engine.infer_within(_naming_the_image)
+
+
+def part_of_config(found: TracebackType | None) -> str:
+    """What of the config PaddleClas was at when it failed, such as "transform RandAugment" or
+    "Optimizer.lr"; empty where its functions do not tell."""
+    part = ""
+    for frame, _ in traceback.walk_tb(found):
+        name, held = frame.f_code.co_name, frame.f_locals
+        if not str(frame.f_globals.get("__name__")).startswith("ppcls."):
+            continue
+        if name == "transform" and "op" in held:
+            part = f"transform {type(held['op']).__name__}"
+        elif name == "create_operators" and "op_name" in held:
+            part = f"transform {held['op_name']}"
+        else:
+            part = _BUILDERS.get(name, part)
+    return part
 
 
 def _is_for_want_of_memory(error: Exception) -> bool:
@@ -81,8 +109,9 @@ def _explained(engine: Any) -> Iterator[None]:
         if getattr(engine, "global_step", 0) > 1:
             raise
         place = traceback.extract_tb(error.__traceback__)[-1]
+        part = part_of_config(error.__traceback__)
         raise OctConvError(
-            f"PaddleClas cannot run this config: {type(error).__name__}: "
+            f"PaddleClas cannot run this config{part and f', its {part}'}: {type(error).__name__}: "
             f"{one_line(error)[:_LENGTH]} "
             f"({place.filename}, line {place.lineno}; {TRACEBACK}=1 shows how it came there)"
         ) from None

@@ -17,6 +17,7 @@ from typing import NoReturn, Sequence
 
 from ..common import files, machine, streams
 from ..common.errors import OctConvError, traceback_wanted
+from ..common.images import bound_images
 from ..common.processes import ended_by_signals
 from ..common.say import described, say_error
 from ..common.suggest import suggest
@@ -54,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code (2, with one line on stderr, on bad input)."""
     argv = sys.argv[1:] if argv is None else list(argv)
     streams.prepare()
+    bound_images()
     try:
         with ended_by_signals():
             code = _main(argv)

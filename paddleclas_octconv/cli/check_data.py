@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import data
 from ..common.errors import OctConvError
-from ..common.say import say
+from ..common.say import escaped, say
 from ..config import Config
 from ..config.check import check_sections
 from ..config.data_sets import ONE_LABEL
@@ -161,6 +161,6 @@ def _print_shared(one, other, shared: list[tuple[int, int]], shown: int) -> None
 
 def _print_lines(lines: list[str], shown: int) -> None:
     for line in lines[:shown]:
-        print(f"    {line}")
+        print(f"    {escaped(line)}")
     if len(lines) > shown:
         print(f"    … and {len(lines) - shown} more (--all shows them)")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..common import machine
 from ..common.errors import OctConvError
-from ..common.files import writing
+from ..common.files import refuse_links_out, writing
 from ..common.numbers import whole
 from ..compare import plan
 from ..compare.display import Display
@@ -103,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
             output=args.output or Path("output", "compare", name),
         )
     )
+    refuse_links_out(planned.output, "--output")
     _check_cpu(args, planned)
     plan.write(planned)
     with Display(planned.runs, args.jobs) as display:

@@ -7,6 +7,7 @@ import csv
 import json
 import sys
 
+from ..common.say import escaped
 from . import job
 from .options import add_json, add_recipe
 from .tables import fitted
@@ -65,7 +66,8 @@ def _print_table(found: list[dict]) -> None:
         for index, (class_id, name, score) in enumerate(_rows(image)):
             shown = f"{score:.4f}" if isinstance(score, float) else score
             label = name if name == class_id or name == "" else f"{name} ({class_id})"
-            table.add_row(["" if index else image.get("file_name", ""), label or class_id, shown])
+            file_name = "" if index else image.get("file_name", "")
+            table.add_row([escaped(file_name), escaped(label or class_id), shown])
     print(fitted(table))
 
 

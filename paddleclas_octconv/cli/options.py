@@ -6,6 +6,7 @@ import argparse
 import ast
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any, Callable
 
@@ -13,7 +14,7 @@ from ..common.errors import OctConvError
 from ..common.numbers import shown, whole
 from ..config import Config, find_config
 from ..config.recipe import Recipe
-from ..octavizer.options import OCTAVE
+from ..octavizer.options import MODULES_VARIABLE, OCTAVE
 
 MOST_PIXELS = 16384
 MOST_THREADS = 1024
@@ -24,6 +25,27 @@ def add_config(
 ) -> None:
     """Add ``-c CONFIG``."""
     parser.add_argument("-c", "--config", required=True, help=help)
+    add_modules(parser)
+
+
+def add_modules(parser: argparse.ArgumentParser) -> None:
+    """Add ``--module NAME``, any number of times, for the processes that a command starts too."""
+    parser.add_argument(
+        "--module",
+        action=_Module,
+        default=[],
+        help="a Python module in which the config may name a network, as Octave's backbone "
+        f"module.Name (also: {MODULES_VARIABLE}=A,B)",
+    )
+
+
+class _Module(argparse.Action):
+    def __call__(self, parser: Any, args: Any, name: Any, option: Any = None) -> None:
+        if not all(part.isidentifier() for part in name.split(".")):
+            parser.error(f"argument {option}: {shown(name)} should be a module: my.networks")
+        args.module = [*args.module, name]
+        before = os.environ.get(MODULES_VARIABLE)
+        os.environ[MODULES_VARIABLE] = f"{before},{name}" if before else name
 
 
 def add_overrides(parser: argparse.ArgumentParser, help: str) -> None:

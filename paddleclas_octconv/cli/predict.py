@@ -13,7 +13,7 @@ from typing import Sequence
 from ..common import machine
 from ..common.errors import OctConvError
 from ..common.files import write_atomically
-from ..common.say import say
+from ..common.say import escaped, say
 from ..deploy import engines
 from .options import file_or_folder, positive, threads
 
@@ -129,7 +129,7 @@ def _line(prediction) -> str:
             prediction.class_ids, prediction.label_names, prediction.scores
         )
     ]
-    return f"{prediction.file_name}: {', '.join(classes)}"
+    return escaped(f"{prediction.file_name}: {', '.join(classes)}")
 
 
 def _as_csv(predictions: Sequence) -> str:

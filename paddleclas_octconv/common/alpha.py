@@ -6,6 +6,7 @@ from numbers import Real
 from typing import Any
 
 from .errors import OctConvError
+from .numbers import shown
 
 
 def check_alpha(alpha: Any, stages: int | None = 1) -> None:
@@ -28,10 +29,8 @@ def check_alpha(alpha: Any, stages: int | None = 1) -> None:
     lists = {1: "", None: ", or a list of them, one per stage"}.get(
         stages, f", or a list of {stages} of them, one per stage"
     )
-    shown = repr(alpha)
-    shown = shown if len(shown) <= 100 else f"{shown[:100]}…"
-    raise OctConvError(f"alpha must be a number in [0, 1){lists}, got {shown}")
+    raise OctConvError(f"alpha must be a number in [0, 1){lists}, got {shown(alpha, 100)}")
 
 
 def _is_share(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < 1
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < 1  # type: ignore[operator]

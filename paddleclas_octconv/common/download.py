@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
 
 from .errors import OctConvError
 from .files import digest, reason
+from .numbers import whole
+from .say import escaped
 
 _CHUNK = 1 << 16
 _TRIES = 3
 _TIMEOUT = (10, 30)  # seconds to connect, and between two chunks
 _SLOWEST, _PATIENCE = 1 << 10, 30  # bytes a second, on average over so many seconds
+_LONGEST = 24 * 3600  # seconds in all
+_INTERVAL = 0.05  # seconds between two looks at what has come
+MOST = 4 << 30  # bytes of a file of unknown size
 
 
 class Checksum(NamedTuple):
@@ -33,7 +39,7 @@ def download(
     url: str,
     target: Path,
     checksum: Checksum | None,
-    most: int | None = None,
+    most: int = MOST,
     instead: str = "",
 ) -> None:
     """Make ``target`` the file at ``url``.
@@ -57,18 +63,22 @@ def download(
     if checksum is None:
         _remove(part)
     transfer = _Transfer(url, part, most, is_known=checksum is not None)
+    until = time.monotonic() + _LONGEST
     for attempt in range(1, _TRIES + 1):
         try:
-            transfer.go_on()
+            _watched(transfer, until)
             break
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        except OctConvError:
+            raise
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             response = getattr(error, "response", None)
             final = response is not None and 400 <= response.status_code < 500
-            if final or attempt == _TRIES:
+            if final or attempt == _TRIES or time.monotonic() > until:
                 raise OctConvError(
                     f"cannot download {url} ({_cause(error)}): check the network"
                     f"{', or ' if instead else ''}{instead}"
                 ) from None
+            transfer = transfer.again()
         except OSError as error:
             raise OctConvError(f"{part}: cannot be written: {reason(error)}") from None
     if checksum is not None:
@@ -83,12 +93,67 @@ def download(
     os.replace(part, target)
 
 
-class _Transfer:
-    """One file on its way, over as many connections as it takes."""
+def _watched(transfer: _Transfer, until: float) -> None:
+    """Let a transfer go on for as long as it gets somewhere.
 
-    def __init__(self, url: str, part: Path, most: int | None, is_known: bool) -> None:
+    In a thread of its own: a server can hold a call up for ever, by a header that comes letter by
+    letter, or by the answer 100 over and over again. The thread is then left to itself.
+
+    Raises:
+        requests.Timeout: it is too slow.
+        Exception: what has ended it.
+    """
+    import requests
+
+    ended: list[BaseException | None] = []
+
+    def run() -> None:
+        try:
+            transfer.go_on()
+            ended.append(None)
+        except BaseException as error:
+            ended.append(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    since, before = time.monotonic(), 0
+    try:
+        while not ended:
+            time.sleep(_INTERVAL)
+            now = time.monotonic()
+            if now > until or now - since > _PATIENCE:
+                received = transfer.received - before
+                if now > until or received < _SLOWEST * _PATIENCE:
+                    raise requests.Timeout(f"{received:,} bytes in {now - since:.0f} seconds")
+                since, before = now, transfer.received
+    finally:
+        transfer.abandon()
+    if ended[0] is not None:
+        raise ended[0]
+
+
+class _Transfer:
+    """One file on its way, over one connection.
+
+    Attributes:
+        version: what the server calls the file as it is now.
+        received: the bytes that have come.
+    """
+
+    def __init__(
+        self, url: str, part: Path, most: int, is_known: bool, version: str | None = None
+    ) -> None:
         self.url, self.part, self.most, self.is_known = url, part, most, is_known
-        self.version: str | None = None  # what the server calls the file as it is now
+        self.version, self.received = version, 0
+        self._writing, self._is_abandoned = threading.Lock(), False
+
+    def again(self) -> _Transfer:
+        """The same file, over another connection."""
+        return _Transfer(self.url, self.part, self.most, self.is_known, self.version)
+
+    def abandon(self) -> None:
+        """From now on nothing more is written."""
+        with self._writing:
+            self._is_abandoned = True
 
     def go_on(self) -> None:
         """Append what is still missing, with a progress bar."""
@@ -109,30 +174,29 @@ class _Transfer:
                 have = 0
             tag = response.headers.get("ETag", "")
             self.version = tag if tag[:1] == '"' else response.headers.get("Last-Modified")
-            length = response.headers.get("Content-Length", "")
-            total = have + int(length) if length.isdigit() else None
+            length = whole(response.headers.get("Content-Length", ""))
+            total = have + length if length is not None and length >= 0 else None
             self._bound(total or 0)
-            bar = tqdm(desc=self.part.stem, total=total, initial=have, unit="B", unit_scale=True)
+            name = escaped(self.part.stem)
+            bar = tqdm(desc=name, total=total, initial=have, unit="B", unit_scale=True)
             with bar, open(self.part, "ab" if have else "wb") as file:
-                since, received = time.monotonic(), 0
                 # read1 gives what has come; read, all that is asked for, however slowly it comes.
                 read = getattr(response.raw, "read1", response.raw.read)
                 for chunk in iter(lambda: read(_CHUNK), b""):
-                    file.write(chunk)
+                    with self._writing:
+                        if self._is_abandoned:
+                            return
+                        file.write(chunk)
                     bar.update(len(chunk))
-                    self._bound(int(bar.n))
-                    received += len(chunk)
-                    if time.monotonic() - since > _PATIENCE:
-                        if received < _SLOWEST * _PATIENCE:
-                            raise requests.Timeout(f"{received:,} bytes in {_PATIENCE} seconds")
-                        since, received = time.monotonic(), 0
-            if bar.total is not None and bar.n < bar.total:
+                    self.received += len(chunk)
+                    self._bound(have + self.received)
+            if total is not None and have + self.received < total:
                 raise requests.ConnectionError(
-                    f"connection lost at {bar.n:,} of {bar.total:,} bytes"
+                    f"connection lost at {have + self.received:,} of {total:,} bytes"
                 )
 
     def _bound(self, size: int) -> None:
-        if self.most is not None and size > self.most:
+        if size > self.most:
             _remove(self.part)
             raise OctConvError(
                 f"{self.url} has more than the {self.most:,} bytes that it should have at most"

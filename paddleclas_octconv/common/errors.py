@@ -7,7 +7,7 @@ import os
 import re
 from typing import Iterator
 
-from .say import described
+from .say import described, one_line
 
 TRACEBACK = "PADDLECLAS_OCTCONV_TRACEBACK"
 
@@ -15,8 +15,12 @@ TRACEBACK = "PADDLECLAS_OCTCONV_TRACEBACK"
 class OctConvError(ValueError):
     """Bad input: the message names the option or key, the value, and what would be right.
 
-    The command line prints the message alone and exits with code 2.
+    The command line prints the message alone and exits with code 2. Whatever names it holds, it is
+    one line, without the passwords of addresses.
     """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(one_line(message))
 
 
 def traceback_wanted() -> bool:

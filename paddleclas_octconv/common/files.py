@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
+import operator
 import os
 import stat
 import uuid
 from pathlib import Path
-from typing import Iterator
+from typing import BinaryIO, Iterator
 
 from .errors import OctConvError
 
 _BLOCK = 1 << 20
 MOST_TEXT = 64 << 20  # bytes of a text file that anybody has written
+MOST_MODEL = 2 << 30  # of a model: Protocol Buffers end there
 
 _KINDS = (
     (stat.S_ISDIR, "is a folder"),
@@ -65,6 +68,45 @@ def why_no_folder(path: str | os.PathLike) -> str | None:
     return None
 
 
+def refuse_links_out(folder: str | os.PathLike, name: str) -> None:
+    """See that what is written into a folder stays there: it may have come from anybody.
+
+    Args:
+        folder: one that is there, or not yet.
+        name: the option or key that names it, for messages.
+
+    Raises:
+        OctConvError: it holds a link that leads out of it, or something that is neither file nor
+            folder, such as a pipe.
+    """
+    root = os.path.realpath(folder)
+    for here, folders, files in os.walk(root):
+        for path in (os.path.join(here, each) for each in (*folders, *files)):
+            mode, target = os.lstat(path).st_mode, os.path.realpath(path)
+            wrong = next((what for test, what in _KINDS[1:] if test(mode)), None)
+            if stat.S_ISLNK(mode) and not (target + os.sep).startswith(os.path.join(root, "")):
+                wrong = f"is a link to {target}"
+            if wrong:
+                raise OctConvError(
+                    f"{name}: {path} {wrong}, where nothing shall be written: remove it, or give "
+                    f"another folder"
+                )
+
+
+def open_file(path: str | os.PathLike) -> BinaryIO:
+    """A file, open to be read; what is none, such as a pipe, is not waited for.
+
+    Raises:
+        OSError: it is none, or cannot be read.
+    """
+    flags = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+    descriptor = os.open(path, functools.reduce(operator.or_, flags, os.O_RDONLY))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a file", os.fspath(path))
+    return os.fdopen(descriptor, "rb")
+
+
 def read_bytes(path: Path, name: str, most: int = MOST_TEXT) -> bytes:
     """The content of a file.
 
@@ -80,7 +122,7 @@ def read_bytes(path: Path, name: str, most: int = MOST_TEXT) -> bytes:
     if wrong:
         raise OctConvError(f"{name} {path}: {wrong}")
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             content = file.read(most + 1)  # files of /proc have no size
     except OSError as error:
         raise OctConvError(f"{name} {path}: cannot be read: {reason(error)}") from None
@@ -157,7 +199,7 @@ def reason(error: Exception) -> str:
 def digest(path: Path, algorithm: str = "sha256") -> str:
     """The hash of a file, hexadecimal, by an algorithm of ``hashlib``."""
     found = hashlib.new(algorithm)
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         for block in iter(lambda: file.read(_BLOCK), b""):
             found.update(block)
     return found.hexdigest()

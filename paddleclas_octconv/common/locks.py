@@ -23,12 +23,13 @@ def hold(path: Path, timeout: float = -1) -> Iterator[None]:
 
     Raises:
         filelock.Timeout: another process holds it still.
-        OSError: the file cannot be made.
+        OSError: the file cannot be made, or is a link.
     """
     deadline = None if timeout < 0 else time.monotonic() + timeout
     while True:
-        # FileLock would try again and again where no file can be made, such as in /proc.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o666))
+        # FileLock would try again and again where no file can be made, such as in /proc, and its
+        # older versions empty what a link leads to.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666))
         left = -1 if deadline is None else max(0.0, deadline - time.monotonic())
         lock = FileLock(str(path))
         try:

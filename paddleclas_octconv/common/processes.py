@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import importlib.util
 import signal
 import sys
 import threading
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator
 
 _PR_SET_PDEATHSIG = 1
 
@@ -23,7 +24,11 @@ def death_with_parent() -> Callable[[], object] | None:
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end the code within as ``sys.exit`` does, with exit code 128 + n, so
-    that it removes what it has half made; what already handles or ignores them goes on to."""
+    that it removes what it has half made; what already handles or ignores them goes on to.
+
+    Paddle, too, takes these signals when it is imported, and prints a trace of its C++ code at one:
+    they are taken back then.
+    """
 
     def leave(number: int, frame: object) -> None:
         raise SystemExit(128 + number)
@@ -34,8 +39,42 @@ def ended_by_signals() -> Iterator[None]:
     numbers = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
     for number in numbers:
         signal.signal(number, leave)
+    after_paddle: Any = _AfterPaddle()
+    sys.meta_path.insert(0, after_paddle)
     try:
         yield
     finally:
+        if after_paddle in sys.meta_path:
+            sys.meta_path.remove(after_paddle)
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
+
+
+def take_signals_back() -> None:
+    """Let SIGTERM and SIGHUP do again what Python knows that they do."""
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not None:
+                signal.signal(number, signal.getsignal(number))
+
+
+class _AfterPaddle:
+    """A meta path finder that takes the signals back once Paddle has taken them."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != "paddle.base":  # which takes them, long before all of Paddle is imported
+            return None
+        finders: Any = sys.meta_path
+        finders.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and hasattr(spec.loader, "exec_module"):
+            loader: Any = spec.loader
+            imports = loader.exec_module
+
+            def import_and_take_back(module: Any) -> None:
+                imports(module)
+                take_signals_back()
+
+            loader.exec_module = import_and_take_back
+        return spec

@@ -1,7 +1,8 @@
 """Runs a module as a program, as ``python -m`` does, but never one of the current folder.
 
-``python -m`` imports from the current folder first: a ``random.py`` of the user's own there would
-be taken for Python's. (``-P`` forbids that since Python 3.11; this serves every version.)
+``python -m`` imports from the current folder first: a ``random.py`` there would be taken for
+Python's. (``-P`` forbids that since Python 3.11; this serves every version.) Every Python is
+started through here, and told not to let others look there either.
 """
 
 import sys
@@ -20,6 +21,7 @@ def _run() -> None:
     beside = os.path.dirname(os.path.dirname(here))
     if beside not in sys.path:
         sys.path.append(beside)
+    os.environ["PYTHONSAFEPATH"] = "1"
     import runpy
 
     del sys.argv[0]

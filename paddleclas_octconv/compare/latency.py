@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Sequence
 
 from ..common import machine
+from ..common.documents import read_json
+from ..common.errors import OctConvError
 from ..common.files import write_atomically
 from ..common.say import say
 from ..deploy.engines import ENGINES
@@ -87,7 +89,7 @@ def _is_unsteady(table: Sequence[Row]) -> bool:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        kept = read_json(file, "")
+    except OctConvError:
         return {}
     return kept if isinstance(kept, dict) else {}

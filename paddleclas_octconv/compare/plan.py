@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import shlex
 import sys
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any, Iterator, NamedTuple, Sequence
 
 import yaml
 
+from ..common.documents import read_json
 from ..common.errors import OctConvError
 from ..common.files import write_atomically, writing
 from ..common.suggest import suggest
@@ -179,12 +181,9 @@ def _write(plan: Comparison) -> None:
 
 def read_manifest(folder: Path) -> dict | None:
     """What `write` has left in a folder; None where it has not."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not os.path.lexists(folder / MANIFEST):
         return None
-    except (OSError, ValueError) as error:
-        raise OctConvError(f"--output {folder}: {MANIFEST} cannot be read: {error}") from None
+    manifest = read_json(folder / MANIFEST, "--output")
     if not isinstance(manifest, dict) or not isinstance(manifest.get("runs"), dict):
         raise OctConvError(f"--output {folder}: {MANIFEST} is not what compare writes")
     return manifest

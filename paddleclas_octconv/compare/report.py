@@ -9,7 +9,8 @@ from typing import Any
 
 import jinja2
 
-from ..common.files import write_atomically
+from ..common.documents import read_json
+from ..common.files import MOST_TEXT, write_atomically
 from . import curves, plots, results
 from .plan import load_runs
 from .runs import is_done
@@ -47,7 +48,7 @@ def write(folder: Path, engine: str = "paddle") -> Path:
 
 def read(folder: Path) -> dict[str, Any]:
     """What ``write`` has collected."""
-    return json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+    return read_json(folder / RESULTS, "", MOST_TEXT)
 
 
 def markdown(collected: dict[str, Any], captions: dict[str, str], folder: Path) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Iterable, Sequence
 import numpy as np
 
 from ..common import machine
+from ..common.documents import read_json
 from ..common.errors import OctConvError
 from ..common.worker import Worker
 from ..deploy.metadata import label_list
@@ -146,7 +147,7 @@ def _count(run: Run) -> dict[str, Any]:
 
 
 def _read_predictions(run: Run) -> dict[str, np.ndarray]:
-    content = json.loads((run.folder / PREDICTIONS).read_text(encoding="utf-8"))
+    content = read_json(run.folder / PREDICTIONS, "")
     return {key: np.array(values) for key, values in content.items()}
 
 

@@ -15,6 +15,7 @@ from typing import IO, Any, Callable
 
 from ..checkpoints import whole as checkpoints
 from ..common import machine, start
+from ..common.documents import read_json
 from ..common.errors import OctConvError
 from ..common.files import write_atomically
 from ..common.locks import hold
@@ -41,8 +42,8 @@ class Failed(Exception):
 def read_state(run: Run) -> dict[str, Any]:
     """What was done: {"seconds": {stage: …}, "segments": […], "peak_memory": bytes, …}."""
     state: dict[str, Any] = {"done": [], "seconds": {}, "segments": [], "peak_memory": 0}
-    with contextlib.suppress(OSError, ValueError):
-        found = json.loads((run.folder / STATE).read_text(encoding="utf-8"))
+    with contextlib.suppress(OctConvError):
+        found = read_json(run.folder / STATE, "")
         state.update(found if isinstance(found, dict) else {})
     return state
 

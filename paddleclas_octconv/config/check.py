@@ -16,7 +16,7 @@ from ..backbones.published_weights import implied_weights
 from ..common import machine, urls
 from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
-from ..common.files import why_no_file
+from ..common.files import refuse_links_out, why_no_file
 from ..common.say import say
 from ..octavizer.options import OCTAVE
 from ..trainer.locate import Trainer, locate
@@ -282,6 +282,14 @@ def _is_vanilla(config: Config, key: str, weights: Any) -> bool:
     return entry is not None and weights in (VANILLA, entry.twin)
 
 
+def check_output_folders(config: Config, use: Use) -> None:
+    """What is written, logs in every mode, stays in its folder."""
+    for key in ("Global.output_dir", "Infer.save_dir"):
+        folder = config.at(key)
+        if isinstance(folder, str):
+            refuse_links_out(folder, key)
+
+
 CHECKS = (
     Check("keys that have to be there", (*MODES, "compare"), check_keys),
     Check("Arch.alpha", MODES, check_alpha_of_arch),
@@ -304,6 +312,7 @@ CHECKS = (
         lambda config, use: check_label_map(config, use.modes),
         reads_files=True,
     ),
+    Check("links in the output folders", MODES, check_output_folders, reads_files=True),
     Check(
         "images to infer",
         ("infer",),

@@ -1,8 +1,4 @@
-"""Reads a config as PaddleClas does: YAML, Python literals in strings, ``-o`` overrides.
-
-What a file can ask for is bounded: aliases that expand without end, or hold themselves, numbers of
-thousands of digits and dates that do not exist are told with their line.
-"""
+"""Reads a config as PaddleClas does: YAML, Python literals in strings, ``-o`` overrides."""
 
 from __future__ import annotations
 
@@ -10,18 +6,12 @@ import re
 from pathlib import Path
 from typing import Any, Sequence
 
-import yaml
-
+from ..common.documents import MOST_DEPTH, read_yaml
 from ..common.errors import OctConvError
-from ..common.files import read_text
 from ..common.numbers import whole
 from .literals import TooLargeError, expression, literal
 
 MOST_BYTES = 1 << 20  # of a YAML file; those of PaddleClas have 10 KiB
-MOST_VALUES = 200_000  # of a config, with all aliases written out
-MOST_DEPTH = 64
-# What PyYAML raises for values that are none of their tag's, and for characters that do not exist.
-_WRONG = (ValueError, OverflowError, IndexError, KeyError, AttributeError)
 _TOP = re.compile(r"[^.=\s][^.=]*")  # a part of a key
 
 
@@ -42,92 +32,10 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    text = read_text(path, "-c", MOST_BYTES)
-    try:
-        config = _construct(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or " ".join(str(error).split())
-        raise OctConvError(f"-c {path}{line}: YAML syntax error: {problem}") from None
-    except RecursionError:
-        raise OctConvError(f"-c {path}: nested too deeply") from None
+    config = read_yaml(path, "-c", MOST_BYTES)
     if not isinstance(config, dict):
         raise OctConvError(f"-c {path}: a config is a mapping (Global:, Arch:, …) at its top level")
     return _with_literals(config, f"-c {path}: ")
-
-
-def _construct(text: str) -> Any:
-    loader = _Loader(text)
-    try:
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        _check_size(node)
-        return loader.construct_document(node)
-    except _WRONG as error:
-        raise yaml.MarkedYAMLError(
-            problem=f"no such value or character: {error}", problem_mark=loader.get_mark()
-        ) from None
-    finally:
-        loader.dispose()
-
-
-class _Loader(yaml.SafeLoader):
-    """The safe loader, whose errors about values name the line."""
-
-
-def _constructor(construct, what: str):
-    def checked(loader: _Loader, node: yaml.ScalarNode) -> Any:
-        try:
-            if len(node.value) > 64:
-                raise ValueError
-            return construct(loader, node)
-        except _WRONG:
-            raise _error(node, f"{_shortened(node.value) or repr('')} is no {what}") from None
-
-    return checked
-
-
-def _error(node: yaml.Node, problem: str) -> yaml.YAMLError:
-    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:20]}… ({len(text)} characters)"
-
-
-for _tag, _constructs, _what in (
-    ("int", yaml.SafeLoader.construct_yaml_int, "number that a config can hold"),
-    ("float", yaml.SafeLoader.construct_yaml_float, "number that a config can hold"),
-    ("bool", yaml.SafeLoader.construct_yaml_bool, "true or false"),
-    ("timestamp", yaml.SafeLoader.construct_yaml_timestamp, "date that exists"),
-):
-    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _constructor(_constructs, _what))
-
-
-def _check_size(root: yaml.Node) -> None:
-    """Refuse aliases that hold themselves, or grow beyond all bounds when they are written out."""
-    sizes: dict[int, int] = {}
-    open_nodes: set[int] = set()
-
-    def size(node: yaml.Node, depth: int) -> int:
-        if id(node) in open_nodes:
-            raise _error(node, "this part of the config holds itself, by an alias")
-        if depth > MOST_DEPTH:
-            raise _error(node, f"nested deeper than {MOST_DEPTH}")
-        if id(node) not in sizes:
-            open_nodes.add(id(node))
-            children = node.value if isinstance(node, yaml.CollectionNode) else ()
-            if isinstance(node, yaml.MappingNode):
-                children = [child for pair in node.value for child in pair]
-            sizes[id(node)] = 1 + sum(size(child, depth + 1) for child in children)
-            open_nodes.discard(id(node))
-        if sizes[id(node)] > MOST_VALUES:
-            raise _error(node, f"more than {MOST_VALUES:,} values, with its aliases written out")
-        return sizes[id(node)]
-
-    size(root, 0)
 
 
 def _with_literals(config: dict, where: str) -> dict:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 from typing import Any, Callable, Iterable, Iterator, NamedTuple
 
 from ..common.errors import OctConvError
@@ -207,6 +208,13 @@ _OF_A_TRANSFORM: dict[str, _Rule] = {
     "backend": _or_null(_one_of("cv2", "pil")),
     "to_rgb": _FLAG,
     "channel_first": _FLAG,
+    # How often something is done to each image.
+    **{name: _whole(0, 1000) for name in ("n_holes", "num_layers", "attempt", "mixture_width")},
+    "mixture_depth": _whole(-1, 1000),
+    "config_str": _Rule(
+        lambda value: isinstance(value, str) and not re.search("[0-9]{4}", value),
+        "such as rand-m9-n2-mstd0.5, its numbers below 1000",
+    ),
     "EPSILON": _ARITHMETIC,
     "sl": _ARITHMETIC,
     "sh": _ARITHMETIC,
@@ -298,12 +306,24 @@ def _check_loss(key: str, name: str, options: dict) -> None:
 
 def _check_transform(key: str, name: str, options: dict) -> None:
     rules = {**_OF_A_TRANSFORM, **(_NORMALIZE if name == "NormalizeImage" else {})}
+    _check_numbers(key, options)
     for option, value in options.items():
         rule = rules.get(option)
         if rule is not None and not rule.test(value):
             raise OctConvError(f"{key}.{option}: {shown(value)} should be {rule.right}")
     if name == "ResizeImage" and not (options.get("size") or options.get("resize_short")):
         raise OctConvError(f"{key}: needs a size, or resize_short")
+
+
+def _check_numbers(key: str, value: Any) -> None:
+    """Bound the numbers of a transform: pixels, colours, shares, and steps of some loop."""
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, (dict, list, tuple)):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+    elif isinstance(value, (int, float)) and abs(value) > MOST_PIXELS:
+        raise OctConvError(f"{key}: {shown(value)} should be at most {MOST_PIXELS:,}")
+    for name, item in items:
+        _check_numbers(f"{key}.{name}", item)
 
 
 def _check_leaves(node: Any, key: str) -> None:

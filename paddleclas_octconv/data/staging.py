@@ -101,6 +101,8 @@ def _lock(target: Path) -> Iterator[None]:
 
 def _open_staging(staging: Path, stamp: str) -> None:
     """Make `staging`, emptied unless it was begun from the same source."""
+    if staging.is_symlink():  # whoever made it wants others' files written elsewhere
+        staging.unlink()
     stamp_file = staging / _STAMP
     # A path in it may be no UTF-8.
     content = stamp.encode("utf-8", errors="surrogateescape")

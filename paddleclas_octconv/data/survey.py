@@ -15,10 +15,10 @@ from typing import NamedTuple
 from ..common import machine
 from ..common.errors import OctConvError
 from ..common.files import read_bytes, why_no_file
+from ..common.images import MOST_IMAGE, why_too_large
 from .list_files import DELIMITER, Line, read_lines
 
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
-MOST_IMAGE = 1 << 30  # bytes
 PNG_START, PNG_END = b"\x89PNG", b"IEND"
 _TAIL = 4096  # bytes at the end of a file in which its end has to be; some cameras add to it
 
@@ -132,6 +132,9 @@ def _problem_of(content: bytes) -> str | None:
 
     if not content:
         return "empty"
+    wrong = why_too_large(content)
+    if wrong:
+        return wrong
     try:
         decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:  # such as more pixels than OpenCV takes

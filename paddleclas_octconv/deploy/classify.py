@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Iterator, NamedTuple, Sequence
 
 import numpy as np
-import yaml
 
+from ..common.documents import read_yaml
 from ..common.errors import OctConvError
+from ..common.files import why_no_file
 from ..data.own_images import SUFFIXES
 from . import metadata
 from .images import Preprocess
@@ -135,15 +136,12 @@ def read_description(folder: Path) -> dict[str, Any]:
         OctConvError: there is none, or it does not say how images are preprocessed.
     """
     path = folder / metadata.CONFIG_FILE
-    try:
-        described = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if why_no_file(path) == "no such file":
         raise OctConvError(
             f"{path}: no such file: it says how images are preprocessed (paddleclas export writes "
             "it, PaddleClas's exporter with -o Global.export_for_fd=True)"
-        ) from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise OctConvError(f"{path}: cannot be read: {error}") from None
+        )
+    described = read_yaml(path, "")
     steps = (described.get("PreProcess") or {}) if isinstance(described, dict) else {}
     if not isinstance(steps, dict) or not isinstance(steps.get("transform_ops"), list):
         raise OctConvError(f"{path}: has no PreProcess.transform_ops: a list of steps")

@@ -16,9 +16,9 @@ import tempfile
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, Sequence
 
-import yaml
-
 from ..common import machine
+from ..common.alone import alone_in
+from ..common.documents import read_yaml
 from ..common.errors import OctConvError
 from ..common.files import why_no_folder, writing
 from ..common.say import say
@@ -107,7 +107,7 @@ def export(
     target = _target(config)
     described = metadata.describe(config, roots)
     wanted = tuple(formats) or formats_of(None, quantized=is_quantized(config))
-    with writing(_KEY, target), _staging_beside(target) as staging:
+    with writing(_KEY, target), _staging_in(target) as staging:
         complete = staging / "complete"
         complete.mkdir()
         failed: dict[str, int] = {}
@@ -125,7 +125,7 @@ def export(
                 "above): the other format is exported alone"
             )
         if (complete / metadata.CONFIG_FILE).exists():  # Global.export_for_fd was set
-            written = yaml.safe_load((complete / metadata.CONFIG_FILE).read_text("utf-8"))
+            written = read_yaml(complete / metadata.CONFIG_FILE, "")
             described = {**written, **described}
         metadata.write(complete, described)
         finish(complete)
@@ -146,18 +146,17 @@ def _target(config: dict[str, Any]) -> Path:
 
 
 @contextlib.contextmanager
-def _staging_beside(target: Path) -> Iterator[Path]:
-    """A new folder on the target's file system, so that files can be moved into place.
+def _staging_in(target: Path) -> Iterator[Path]:
+    """A new folder in the target, of one export at a time, so that files can be moved into place.
 
     Relative if the target is, for the exporter's messages and its -o. It is removed in the end.
     """
-    # In the target itself where it is there: it may be mounted, or its parent not be writable.
-    parent = next(path for path in (target, *target.parents) if path.exists())
-    staging = parent / Path(tempfile.mkdtemp(prefix=".export-", dir=parent)).name
-    try:
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    with alone_in(str(target), _KEY, "export"):
+        staging = target / Path(tempfile.mkdtemp(prefix=".export-", dir=target)).name
+        try:
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def _run(run_exporter: RunExporter, form: str, folder: Path) -> int:
@@ -201,7 +200,6 @@ def _place(complete: Path, target: Path) -> None:
     new = sorted(path.name for path in complete.iterdir())
     moved: list[tuple[Path, Path]] = []
     try:
-        target.mkdir(parents=True, exist_ok=True)
         for name in dict.fromkeys((*_EXPORTED, *new)):
             if os.path.lexists(target / name):
                 os.replace(target / name, aside / name)

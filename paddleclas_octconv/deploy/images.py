@@ -11,6 +11,8 @@ from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 import numpy as np
 
 from ..common.errors import OctConvError
+from ..common.files import read_bytes
+from ..common.images import MOST_IMAGE, why_too_large
 from ..common.numbers import is_number
 from ..common.suggest import suggest
 from ..data.list_files import read_dataset
@@ -149,14 +151,13 @@ def decode(path: Path) -> np.ndarray:
     """
     import cv2
 
-    if not path.is_file():  # a FIFO, too, would be waited for
-        raise OctConvError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    content = read_bytes(path, "image", MOST_IMAGE)
+    wrong = why_too_large(content)
+    if wrong:
+        raise OctConvError(f"image {path}: {wrong}")
     try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise OctConvError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+        pixels = np.frombuffer(content, np.uint8)
+        image = cv2.imdecode(pixels, cv2.IMREAD_COLOR) if pixels.size else None
     except cv2.error:  # more pixels than it takes
         image = None
     if image is None:

@@ -12,9 +12,11 @@ from typing import Any, Iterable, Mapping
 
 import yaml
 
+from ..common.documents import read_yaml
 from ..common.errors import OctConvError
 from ..common.files import read_bytes
 from ..common.numbers import whole
+from ..common.say import escaped
 from ..common.version import __version__
 from ..config.literals import expression, is_arithmetic
 
@@ -67,16 +69,16 @@ def write(folder: Path, described: dict[str, Any]) -> None:
 
 def note(folder: Path, key: str, value: Any) -> None:
     """Add a fact to the ``inference.yml`` of a folder that has one."""
-    described = yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    described = read_yaml(folder / CONFIG_FILE, "")
     write(folder, {**described, key: value})
 
 
 def read(folder: str | Path) -> dict[str, Any] | None:
     """``inference.yml`` of a folder that this package exported; None for any other folder."""
     try:
-        described = yaml.safe_load((Path(folder) / CONFIG_FILE).read_text(encoding="utf-8"))
+        described = read_yaml(Path(folder) / CONFIG_FILE, "")
         exporter = described["Global"]["exporter"]
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, RecursionError):
+    except (OctConvError, KeyError, TypeError):
         return None
     return described if str(exporter).startswith(EXPORTER) else None
 
@@ -111,7 +113,10 @@ def label_list(described: Mapping[str, Any]) -> list[str] | None:
     """The label names, by class id, or None if the folder has none."""
     for options in (described.get("PostProcess") or {}).values():
         if options and options.get("label_list"):
-            return options["label_list"]
+            labels = options["label_list"]
+            if isinstance(labels, list):
+                labels = [escaped(each) if isinstance(each, str) else each for each in labels]
+            return labels
     return None
 
 

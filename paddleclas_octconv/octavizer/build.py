@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +14,7 @@ from ..common.errors import OctConvError, unexpected_argument
 from ..common.suggest import suggest
 from ..weights import VANILLA
 from ..weights.pretrained import load_pretrained
+from .named import network_named
 from .network import octavize
 from .options import NAMES, NOT_FOR_THE_NETWORK, OCTAVE
 
@@ -36,8 +36,8 @@ def build_octave(
 
     Args:
         networks: the ``arch.backbone`` module of a copy of PaddleClas.
-        backbone: the network's name there, or ``package.module.Name`` of one from elsewhere; or a
-            mapping of ``name`` and its options.
+        backbone: the network's name there, or ``package.module.Name`` of one from elsewhere (see
+            ``named.network_named``); or a mapping of ``name`` and its options.
         alpha, input_size, stem, max_stride, min_size, plain, pool_stride: as in ``octavize``.
         **options: the network's, such as ``class_num`` and ``pretrained``: True (or "vanilla")
             starts from the weights that PaddleClas publishes for it, the path of a ``.pdparams``
@@ -55,7 +55,9 @@ def build_octave(
             f"Octave: backbone must be the name of a network, such as ResNet50_vd, or a mapping "
             f"that has its name, got {backbone!r}"
         )
-    function = _find(networks, backbone)
+    if backbone in CATALOGUE or backbone == OCTAVE:
+        raise OctConvError(f"Octave: {backbone} is an octave network already: give it as Arch.name")
+    function = network_named(networks, backbone)
     pretrained = options.get("pretrained")
     if pretrained == VANILLA:
         pretrained = options["pretrained"] = True
@@ -81,23 +83,6 @@ def build_octave(
     if weights is not None:
         load_pretrained(network, weights)
     return network
-
-
-def _find(networks: ModuleType, name: str) -> Callable[..., nn.Layer]:
-    """The function or class that builds a network."""
-    if name in CATALOGUE or name == OCTAVE:
-        raise OctConvError(f"Octave: {name} is an octave network already: give it as Arch.name")
-    known = getattr(networks, "__all__", [])
-    found = getattr(networks, name, None)
-    if found is None and "." in name:
-        module, _, attribute = name.rpartition(".")
-        try:
-            found = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise OctConvError(f"Octave: backbone {name} cannot be imported: {error}") from None
-    if not callable(found):
-        raise OctConvError(f"Octave: there is no backbone {name!r}{suggest(name, known)}")
-    return found
 
 
 def _call(function: Callable[..., nn.Layer], name: str, options: dict[str, Any]) -> nn.Layer:

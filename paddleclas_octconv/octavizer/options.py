@@ -10,6 +10,8 @@ from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
 
 OCTAVE = "Octave"  # the name in PaddleClas's registry
+# Modules of the user's own in which networks are looked up by name, with commas between them.
+MODULES_VARIABLE = "PADDLECLAS_OCTCONV_MODULES"
 # Keys of Arch that PaddleClas's exporter reads there, and its own networks ignore.
 NOT_FOR_THE_NETWORK = ("infer_add_softmax",)
 NAMES = ("alpha", "input_size", "stem", "max_stride", "min_size", "plain", "pool_stride")

@@ -11,8 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import yaml
-
+from ..common.documents import read_yaml
 from ..common.errors import OctConvError, traceback_wanted
 from ..common.say import one_line, say, say_error
 from ..deploy import metadata
@@ -143,10 +142,8 @@ def _describe(folder: str) -> dict | None:
     """
     ours = metadata.read(folder)
     try:
-        described = ours or yaml.safe_load(
-            Path(folder, metadata.CONFIG_FILE).read_text(encoding="utf-8")
-        )
-    except (OSError, ValueError, yaml.YAMLError):
+        described = ours or read_yaml(Path(folder, metadata.CONFIG_FILE), "")
+    except OctConvError:
         return None
     try:
         _check(described, Path(folder, metadata.CONFIG_FILE))

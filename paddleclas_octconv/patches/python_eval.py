@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
 import functools
+import re
 import sys
 from typing import Any
 
 from ..common.errors import OctConvError
+from ..common.numbers import shown
+from ..config.literals import expression
 from .patch import TRAINER, Patch
 
 EVAL = Patch(
     "builtins.eval",
     f"{TRAINER} and commands, for calls of PaddleClas",
     "it evaluates names and numbers of a config (`NormalizeImage.scale`, `Backbone.name`), which "
-    "could be any code: only names of its own and Paddle's classes, numbers and arithmetic are",
+    "could be any code: only names of its networks, losses, metrics, transforms and data sets, of "
+    "`paddle.nn`'s layers, numbers and arithmetic are",
 )
 PATCHES = (EVAL,)
 
 _CALLERS = ("ppcls.", "paddleclas.ppcls.")
-_HARMLESS = (
-    *(ast.Expression, ast.Name, ast.Attribute, ast.Constant, ast.Load),
-    *(ast.List, ast.Tuple, ast.Set, ast.Dict),
-    *(ast.UnaryOp, ast.UAdd, ast.USub, ast.Not),
-    *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv),
+_NAME = re.compile(r"(nn\.)?(?!__)[A-Za-z_][A-Za-z_0-9]*")
+# Where the classes come from that a config can name; of functions, those that build networks.
+_HOMES = (
+    *("ppcls.arch.", "ppcls.loss.", "ppcls.metric.", "ppcls.data.", "paddleclas_octconv."),
+    *("paddle.io.dataloader.", "paddle.vision.transforms."),
 )
-_FUNCTIONS = ("ppcls", "paddleclas", "paddleclas_octconv")
-_CLASSES = (*_FUNCTIONS, "paddle")
-_SHOWN = 60
+_BUILDERS = ("ppcls.arch.backbone.", "paddleclas_octconv.")
 
 
 def evaluate_names_and_numbers() -> None:
@@ -48,38 +49,30 @@ def _evaluate(evaluate, source, *namespaces, **named):
     of_paddleclas = str(frame.f_globals.get("__name__")).startswith(_CALLERS)
     if not of_paddleclas or not isinstance(source, str):
         return evaluate(source, *namespaces, **named)
-    if not _is_harmless(source):
-        raise _refusal(source)
-    value = evaluate(source, *namespaces, **named)
-    if callable(value) and not _is_known(value):
-        raise _refusal(source)
+    text = source.strip()
+    if _NAME.fullmatch(text):
+        value = evaluate(text, *namespaces, **named)
+        is_right = not callable(value) or _is_known(value)
+    else:
+        value = expression(text)
+        is_right = not isinstance(value, str)
+    if not is_right:
+        raise OctConvError(
+            f"{shown(source)}: PaddleClas would run this value of the config as Python: it should "
+            f"be the name of a network, loss, metric or transform that it has, or a number"
+        )
     return value
 
 
-def _is_harmless(source: str) -> bool:
-    """Whether an expression calls nothing, and reaches for nothing hidden."""
-    try:
-        nodes = list(ast.walk(ast.parse(source.strip(), mode="eval")))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    words = [node.id for node in nodes if isinstance(node, ast.Name)]
-    words += [node.attr for node in nodes if isinstance(node, ast.Attribute)]
-    return all(isinstance(node, _HARMLESS) for node in nodes) and not any(
-        word.startswith("__") for word in words
-    )
-
-
 def _is_known(value: Any) -> bool:
-    """Whether something that can be called is a class or a function of PaddleClas or Paddle."""
+    """Whether something that can be called is what a config may name."""
+    from paddle import nn
+
     if isinstance(value, functools.partial):
         return _is_known(value.func)
-    owner = str(getattr(value, "__module__", "")).partition(".")[0]
-    return owner in (_CLASSES if isinstance(value, type) else _FUNCTIONS)
-
-
-def _refusal(source: str) -> OctConvError:
-    shown = source if len(source) <= _SHOWN else f"{source[:_SHOWN]}…"
-    return OctConvError(
-        f"{shown!r}: PaddleClas would run this value of the config as Python: it should be the "
-        f"name of something that PaddleClas has, or a number"
-    )
+    if isinstance(value, type) and issubclass(value, nn.Layer):
+        return True
+    module = f"{getattr(value, '__module__', None)}."
+    if module.startswith("paddleclas.ppcls."):
+        module = module[len("paddleclas.") :]
+    return module.startswith(_HOMES if isinstance(value, type) else _BUILDERS)

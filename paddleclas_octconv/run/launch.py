@@ -10,6 +10,7 @@ from typing import Mapping
 
 from ..common import machine, start
 from ..common.errors import OctConvError
+from ..common.files import refuse_links_out
 
 # Options of ``python -m paddle.distributed.launch`` that are passed on: (name, meaning).
 OPTIONS = (
@@ -91,6 +92,8 @@ def check(options: Mapping[str, str]) -> None:
     folder = options.get("log-dir", _LOGS)
     if options and (not folder or (os.path.exists(folder) and not os.path.isdir(folder))):
         raise OctConvError(f"--log-dir {folder}: should be a folder; it need not exist")
+    if options:
+        refuse_links_out(folder, "--log-dir")
     _check_gpus(options.get("gpus"))
 
 

@@ -10,7 +10,7 @@ import time
 from typing import Callable, Iterator, List
 
 from ..checkpoints import resume, whole
-from ..checkpoints.alone import alone_in
+from ..common.alone import alone_in
 from ..common.say import say
 from ..config import Config
 from ..config.dotted import get
@@ -41,7 +41,7 @@ def train(job: Job, goes_on: bool, words: Words | None = None) -> int:
     """
     # Several machines share the folder; the first of them guards it.
     guards = launch.machines(job.options) == 1 or job.options.get("rank") == "0"
-    with alone_in(job.config.output_dir, guards):
+    with alone_in(job.config.output_dir, "Global.output_dir", "training", guards):
         with _trusting(job.trust_weights):
             plan = resume.plan_training(job.config, goes_on)
         if plan.done:

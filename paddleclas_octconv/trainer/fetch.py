@@ -14,7 +14,6 @@ import io
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 import zipfile
@@ -24,6 +23,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from ..common import start
 from ..common.errors import OctConvError
 from ..common.files import digest
 from ..common.locks import hold
@@ -160,7 +160,7 @@ def _download(wheel: Wheel, target: Path) -> None:
         command = ["download", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"]
         command += ["--only-binary", ":all:", "--dest", folder]
         pip = subprocess.run(
-            [sys.executable, "-m", "pip", *command, f"{wheel.project}=={wheel.version}"],
+            start.command("pip", *command, f"{wheel.project}=={wheel.version}"),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -212,7 +212,8 @@ def _is_whole(unpacked: Path, wheel: Path, release: str) -> bool:
             return False
         for name in files:
             path = Path(folder) / name
-            if expected.pop(path.relative_to(unpacked).as_posix(), None) != digest(path):
+            wanted = expected.pop(path.relative_to(unpacked).as_posix(), None)
+            if not path.is_file() or wanted != digest(path):
                 return False
     return not expected
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path, PurePosixPath
 
 from ..common import urls
@@ -12,6 +13,7 @@ from ..common.files import reason
 from ..common.locks import hold
 from ..common.say import say
 from ..trainer.fetch import cache_folder
+from .safe_load import check_weights_file
 
 SUFFIX = ".pdparams"
 
@@ -29,7 +31,8 @@ def fetched(address: str, key: str) -> Path:
         key: of the config that gave it, for messages.
 
     Raises:
-        OctConvError: it is no such address, or the file cannot be downloaded or kept.
+        OctConvError: it is no such address, or the file cannot be downloaded or kept, or is no file
+            of weights.
     """
     name = PurePosixPath(urls.split(address, key).path).name
     if not name.endswith(SUFFIX):
@@ -41,7 +44,15 @@ def fetched(address: str, key: str) -> Path:
         with hold(folder / ".lock"):
             if not (folder / name).is_file():
                 say(f"fetching {address}, once")
-                download(address, folder / name, None)
+                new = folder / f"{name}.new"
+                download(address, new, None)
+                try:
+                    check_weights_file(new)  # else what is none would stay, and be taken again
+                except OctConvError as error:
+                    new.unlink()
+                    message = str(error).replace(str(new), address)
+                    raise OctConvError(f"{message}; it is not kept") from None
+                os.replace(new, folder / name)
     except OctConvError as error:
         raise OctConvError(f"{key}: {error}") from None
     except OSError as error:

@@ -108,8 +108,8 @@ def class_num(model: OctaveNetwork, weights: Mapping[str, np.ndarray]) -> int | 
     """The number of classes that weights of ``model`` or of its vanilla twin are for."""
     for key in _classifier(model):
         for name in (key, model.twin_key(key)):
-            if name in weights:
-                return np.shape(weights[name])[-1]
+            if name in weights and np.size(weights[name]):
+                return next(reversed(np.shape(weights[name])), None)
     return None
 
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from ..common.errors import OctConvError
 from ..common.files import why_no_file
-from .safe_load import damaged
+from .safe_load import damaged, demand_finite
 
 SUFFIX = ".params"
 MAX_NAME = 1024  # bytes
@@ -56,17 +56,19 @@ def load_mxnet(path: Path) -> dict[str, np.ndarray]:
         raise OctConvError(f"{path}: {wrong}")
     try:
         with open(path, "rb") as file:
-            if file.read(8) == struct.pack("<Q", _LIST):
-                return _read(file, 0, os.path.getsize(path))
-            member = _member(path)
-            if member is None:
-                raise ValueError("it is neither a list of MXNet arrays nor a tar archive of one")
-            size = min(member.size, os.path.getsize(path) - member.offset_data)
-            return _read(file, member.offset_data, size)
+            start, size = 0, os.path.getsize(path)
+            if file.read(8) != struct.pack("<Q", _LIST):
+                member = _member(path)
+                if member is None:
+                    raise ValueError("it is neither a list of MXNet arrays nor a tar archive")
+                start, size = member.offset_data, min(member.size, size - member.offset_data)
+            weights = _read(file, start, size)
     except OSError as error:
         raise OctConvError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, OverflowError, MemoryError, tarfile.TarError) as error:
         raise damaged(path, error) from None
+    demand_finite(path, weights)
+    return weights
 
 
 def is_mxnet(path: Path) -> bool:
@@ -158,7 +160,8 @@ def _array(reader: _Reader) -> np.ndarray:
     for size in sizes:
         elements *= size  # Python's integers do not overflow
     array = np.frombuffer(reader.take(elements * dtype.itemsize), dtype).reshape(sizes)
-    return array.astype(np.float32 if dtype.kind == "f" else dtype)  # a copy, to be written to
+    with np.errstate(over="ignore"):  # what is too large is told as infinity
+        return array.astype(np.float32 if dtype.kind == "f" else dtype)  # a copy, to be written to
 
 
 def _sizes(reader: _Reader, ndim: int, form: str) -> tuple[int, ...]:

@@ -97,7 +97,12 @@ def alpha_of(weights: Mapping[str, np.ndarray]) -> float | None:
     """The share of low channels behind the first convolution of our weights that has both."""
     for key, low in weights.items():
         high = weights.get(key.replace(".hl.weight", ".hh.weight"))
-        if key.endswith(".hl.weight") and high is not None and low.ndim == high.ndim == 4:
+        if (
+            key.endswith(".hl.weight")
+            and high is not None
+            and low.ndim == high.ndim == 4
+            and low.size
+        ):
             return round(low.shape[0] / (low.shape[0] + high.shape[0]), 4)
     return None
 

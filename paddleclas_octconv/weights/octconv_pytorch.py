@@ -14,7 +14,7 @@ from typing import Any, Mapping
 import numpy as np
 
 from ..common.errors import OctConvError
-from .safe_load import damaged, forbidden, shown, trusted
+from .safe_load import damaged, demand_finite, forbidden, shown, trusted
 
 SUFFIXES = (".pth", ".pt", ".tar")
 
@@ -50,7 +50,9 @@ def load_torch(path: Path, trust: bool = False) -> dict[str, np.ndarray]:
         saved = saved["state_dict"]
     if not isinstance(saved, dict):
         raise OctConvError(f"{path} holds no state dict but a {type(saved).__name__}")
-    return {_without_wrapper(key): _array(path, key, value) for key, value in saved.items()}
+    weights = {_without_wrapper(key): _array(path, key, value) for key, value in saved.items()}
+    demand_finite(path, weights)
+    return weights
 
 
 def from_octconv_pytorch(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

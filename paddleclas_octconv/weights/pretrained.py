@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from ..common import urls
+from ..common.download import download
 from ..common.errors import OctConvError
+from ..common.files import reason
+from ..common.locks import hold
+from ..common.say import say
 from .address import SUFFIX, fetched, is_address
 from .match import load_into, log, match_weights
 from .safe_load import load_weights
@@ -27,7 +32,7 @@ def load_pretrained(model, pretrained) -> None:
         return
     if not isinstance(pretrained, (str, Path)):
         raise OctConvError(f"pretrained must be False or a path, got {pretrained!r}")
-    path = _path(str(pretrained))
+    path = path_of(str(pretrained))
     load_file(model, path, str(path))
 
 
@@ -57,15 +62,27 @@ def downloaded(url: str, copy: str) -> Path:
     Raises:
         OctConvError: it cannot be downloaded.
     """
-    download = importlib.import_module(f"{copy}.utils.download")
+    home = Path(importlib.import_module(f"{copy}.utils.download").WEIGHTS_HOME)
+    file = home / PurePosixPath(urls.split(url, "pretrained").path).name
     try:
-        # Not unpacked, should it be an archive: its names could lead anywhere.
-        return Path(download.get_path_from_url(url, download.WEIGHTS_HOME, decompress=False))
-    except Exception as error:
-        raise OctConvError(f"pretrained: {url} cannot be downloaded: {error}") from None
+        home.mkdir(parents=True, exist_ok=True)
+        with hold(home / f".{file.name}.lock"):
+            if not file.is_file():
+                say(f"fetching {url}, once")
+                download(url, file, None)
+    except OctConvError as error:
+        raise OctConvError(f"pretrained: {error}") from None
+    except OSError as error:
+        raise OctConvError(f"{home}: cannot hold weights: {reason(error)}") from None
+    return file
 
 
-def _path(pretrained: str) -> Path:
+def path_of(pretrained: str) -> Path:
+    """The file that ``pretrained`` names, by its path, with or without its suffix, or its address.
+
+    Raises:
+        OctConvError: it cannot be fetched, or is of a format that has to be converted first.
+    """
     if is_address(pretrained):
         return fetched(pretrained, "pretrained")
     if Path(pretrained).suffix in (".pth", ".pt", ".params", ".tar"):

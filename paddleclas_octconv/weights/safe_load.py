@@ -9,13 +9,13 @@ arrays are built from parts that were looked at.
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Mapping
 
 import numpy as np
 
 from ..common.errors import OctConvError
+from ..common.files import open_file, reason, why_no_file
 from ..common.safe_pickle import Array, ForbiddenError, load_pickle
 from . import TRUST_VARIABLE
 
@@ -50,13 +50,16 @@ def load_weights(path: str | Path, trust: bool = False) -> dict[str, np.ndarray]
         trust: load it whatever it runs, as ``PADDLECLAS_OCTCONV_TRUST_WEIGHTS=1`` does.
 
     Raises:
-        OctConvError: as ``check_weights_file``, or the file holds something else than weights.
+        OctConvError: as ``check_weights_file``, or the file holds something else than weights, or
+            weights that are no numbers.
     """
     saved = _load_trusted(path) if trust or trusted() else _read(path)
     if not isinstance(saved, dict):
         raise OctConvError(f"{path} holds no weights but a {type(saved).__name__}")
     saved.pop("StructuredToParameterName@@", None)  # Paddle's names of the parameters
-    return {key: _array(path, key, value) for key, value in saved.items()}
+    weights = {key: _array(path, key, value) for key, value in saved.items()}
+    demand_finite(path, weights)
+    return weights
 
 
 def forbidden(path: str | Path, name: str) -> OctConvError:
@@ -69,25 +72,29 @@ def forbidden(path: str | Path, name: str) -> OctConvError:
 
 def damaged(path: str | Path, error: Exception) -> OctConvError:
     """The error for a file that cannot be read to its end."""
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return OctConvError(f"{path} is damaged, or no file of weights: {shown(reason)}")
+    return OctConvError(f"{path} is damaged, or no file of weights: {shown(reason(error))}")
+
+
+def demand_finite(path: str | Path, weights: Mapping[str, np.ndarray]) -> None:
+    """See that weights are numbers: with one that is none a network predicts at random.
+
+    Raises:
+        OctConvError: naming the first that has NaN or infinity in it.
+    """
+    for key, value in weights.items():
+        if value.dtype.kind in "fc" and not np.isfinite(value).all():
+            raise OctConvError(f"{path}: {shown(key)} holds NaN or infinity: these are no weights")
 
 
 def _open(path: str | Path) -> BinaryIO:
     """Open a regular file: what a pipe or a device holds may never end."""
+    wrong = why_no_file(path)
+    if wrong:
+        raise OctConvError(f"{path}: {wrong}")
     try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        raise OctConvError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:  # a name that holds a zero
-        raise OctConvError(f"{path} cannot be read: {_reason(error)}") from None
-    if not stat.S_ISREG(status.st_mode):
-        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
-        raise OctConvError(f"{path} cannot be read: it is {what}")
-    try:
-        return open(path, "rb")
+        return open_file(path)
     except OSError as error:
-        raise OctConvError(f"{path} cannot be read: {_reason(error)}") from None
+        raise OctConvError(f"{path}: cannot be read: {reason(error)}") from None
 
 
 def _read(path: str | Path) -> Any:
@@ -148,7 +155,3 @@ def shown(key: Any) -> str:
     """A key that comes from a file, as messages may have it: short, and on one line."""
     text = key if isinstance(key, str) and key.isprintable() else repr(key)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -18,11 +18,12 @@ from urllib.parse import unquote
 import numpy as np
 
 from ..common import urls
+from ..common.documents import read_json
 from ..common.download import Checksum, download
 from ..common.errors import OctConvError
 from ..common.files import digest, reason, why_no_file, write_atomically
 from ..common.locks import hold
-from ..common.say import say
+from ..common.say import escaped, say
 from ..trainer.fetch import cache_folder
 from .mxnet_arrays import load_mxnet
 from .published import BASE, PublishedWeights
@@ -148,7 +149,7 @@ def _bring(checkpoint: PublishedWeights, new: Path) -> str:
         checksum = Checksum("sha256", checkpoint.sha256) if checkpoint.sha256 else None
         most = checkpoint.size or checkpoint.most
         download(url, new, checksum, most, f"name a folder that has it with {URL_VARIABLE}")
-        return url
+        return escaped(url)
     if parts.scheme not in ("", "file"):
         raise OctConvError(f"{URL_VARIABLE}: {base} should be a folder or start with https://")
     mirror = Path(unquote(parts.path) if parts.scheme else base)
@@ -187,8 +188,8 @@ def _record_of(file: Path) -> Path:
 
 def _record(file: Path) -> dict[str, Any]:
     try:
-        record = json.loads(_record_of(file).read_text("utf-8"))
-    except (OSError, ValueError):
+        record = read_json(_record_of(file), "")
+    except OctConvError:
         return {}
     return record if isinstance(record, dict) else {}
 

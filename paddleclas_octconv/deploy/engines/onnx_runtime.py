@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...common.errors import OctConvError
 from .base import Engine, Predictor, contiguous
+from .operators import check_onnx
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +34,7 @@ class ONNXRuntime(Engine):
 
     def open(self, model: Path, precision: str, threads: int, **options: Any) -> Predictor:
         self.refuse_options(options)
+        check_onnx(model)
         import onnxruntime
 
         settings = onnxruntime.SessionOptions()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...common import machine
 from ...common.errors import OctConvError
 from .base import Engine, Predictor, contiguous
+from .operators import check_openvino
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +48,7 @@ class OpenVINO(Engine):
 
     def open(self, model: Path, precision: str, threads: int, **options: Any) -> Predictor:
         self.refuse_options(options)
+        check_openvino(model)
         import openvino
 
         core = openvino.Core()

@@ -6,7 +6,6 @@ is none.
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import BinaryIO
 
 from ...common import machine
 from ...common.errors import OctConvError
-from ...common.files import reason, why_no_file
+from ...common.files import MOST_MODEL, read_bytes, reason, why_no_file
+from .operators import check_paddle, check_pir, varint
 
 QUANTIZED = "_int8"  # PaddleSlim's exports are named inference_int8
 _HINT = "(paddleclas export writes it)"
@@ -58,30 +58,21 @@ def model_files(
 
 
 def check_files(model: Path, params: Path) -> None:
-    """Check that both files are whole; parameters are passed over, not read.
+    """Check that both files are whole, and that all that the model does is compute; parameters are
+    passed over, not read.
 
     Raises:
         OctConvError: naming the file and what is wrong with it.
     """
     try:
-        if model.suffix == ".json":
-            _check_json(model)
-        else:
+        if model.suffix == ".pdmodel":
             _check_pdmodel(model)
+        elif not check_pir(model):
+            raise OctConvError(f"{model}: {_CUT}")
         with open(params, "rb") as file:
             _check_params(params, file)
     except OSError as error:
         raise OctConvError(f"{model.parent}: cannot be read: {reason(error)}") from None
-
-
-def _check_json(model: Path) -> None:
-    try:
-        content = json.loads(model.read_bytes())
-        blocks = content["program"]["regions"][0]["blocks"]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        blocks = None
-    if not blocks:
-        raise OctConvError(f"{model}: {_CUT}")
 
 
 def _check_pdmodel(model: Path) -> None:
@@ -90,11 +81,12 @@ def _check_pdmodel(model: Path) -> None:
 
     program = framework_pb2.ProgramDesc()
     try:
-        program.ParseFromString(model.read_bytes())
+        program.ParseFromString(read_bytes(model, "model", MOST_MODEL))
     except DecodeError:
         program.Clear()
     if not program.blocks:
         raise OctConvError(f"{model}: {_CUT}")
+    check_paddle((op.type for block in program.blocks for op in block.ops), model)
 
 
 def _check_params(params: Path, file: BinaryIO) -> None:
@@ -136,7 +128,7 @@ def _description(content: bytes) -> tuple[int, list[int]]:
     element, dims, place = -1, [], 0
     while place < len(content):
         key, place = content[place], place + 1
-        value, place = _varint(content, place)
+        value, place = varint(content, place)
         if key == 0x08:
             element = value
         elif key == 0x10:
@@ -144,13 +136,3 @@ def _description(content: bytes) -> tuple[int, list[int]]:
         else:
             raise ValueError("another field")
     return element, dims
-
-
-def _varint(content: bytes, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = content[place]
-        value |= (byte & 0x7F) << shift
-        place, shift = place + 1, shift + 7
-        if byte < 0x80:
-            return value, place

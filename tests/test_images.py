@@ -1,0 +1,46 @@
+"""Images by the size that they ask for."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.common.images import why_too_large
+from paddleclas_octconv.data.survey import content_of
+from paddleclas_octconv.deploy.images import decode
+
+
+def png(width: int, height: int) -> bytes:
+    """A PNG that says it is of a size, and hardly holds anything."""
+    parts = [b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)]
+    parts += [b"IDAT" + zlib.compress(bytes(1000)), b"IEND"]
+    chunks = (
+        struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part))
+        for part in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.mark.parametrize("size", [(32766, 32766), (2**31 - 1, 1), (1 << 14, (1 << 13) + 1)])
+def test_a_bomb_is_named(tmp_path, size):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png(*size))
+    with pytest.raises(OctConvError, match=r"bomb\.png: has .* pixels"):
+        decode(path)
+    assert "pixels" in content_of(path)[0]
+
+
+def test_other_images_are_read(tmp_path):
+    content = io.BytesIO()
+    Image.fromarray(np.zeros((3, 5, 3), np.uint8)).save(content, "PNG")
+    assert why_too_large(content.getvalue()) is None
+    assert why_too_large(png(1 << 14, 1 << 13)) is None
+    assert why_too_large(b"P6 5 3 255\n" + bytes(45)) is None and why_too_large(b"") is None
+    (tmp_path / "a.png").write_bytes(content.getvalue())
+    assert decode(tmp_path / "a.png").shape == (3, 5, 3)
