@@ -66,7 +66,7 @@ def no_trainer(monkeypatch, folder, fetched_trainer):
     """The trainer is not started; what it would be given has passed all checks by then."""
     monkeypatch.setattr(process, "run", lambda *args: 0)
     trainer = locate.Trainer(fetched_trainer, "none")
-    monkeypatch.setattr("paddleclas_octconv.run.job.locate", lambda *args: trainer)
+    monkeypatch.setattr("paddleclas_octconv.config.check.locate", lambda *args: trainer)
     monkeypatch.chdir(folder)
 
 
