@@ -5,7 +5,7 @@ from __future__ import annotations
 import paddle
 import paddle.nn.functional as F
 import pytest
-from pairs import CHANNELS, FORMATS, LAYOUTS, Maps, check, is_octave
+from pairs import FORMATS, LAYOUTS, Maps, check, is_octave
 
 from paddleclas_octconv.octavizer.layout import Layout
 from paddleclas_octconv.octavizer.pair import cut
