@@ -11,7 +11,8 @@ import paddle
 import paddle.nn.functional as F
 
 from paddleclas_octconv.octavizer.layout import Layout
-from paddleclas_octconv.octavizer.pair import Pair, cut, join
+from paddleclas_octconv.octavizer.origin import Listener, Origin
+from paddleclas_octconv.octavizer.pair import Pair, cut, join, make
 from paddleclas_octconv.octavizer.standins import stand_in
 
 CHANNELS = 12
@@ -76,10 +77,24 @@ def is_octave(value):
     return isinstance(value, Pair)
 
 
-def check(function, maps, x, layout, *, y=None, y_layout=None, gradient=True):
+class Joins(Listener):
+    """Notes what functions join pairs."""
+
+    def __init__(self):
+        self.functions = []
+
+    def joined(self, function, reason):
+        self.functions.append(function)
+
+    def told_of(self, pair):
+        return make(pair.high, pair.low, pair.layout, pair.data_format, Origin(frozenset(), self))
+
+
+def check(function, maps, x, layout, *, y=None, y_layout=None, gradient=True, joins=False):
     """Call ``function(x, y, maps)`` on tensors and on the pairs that are cut of them.
 
-    ``y`` is another map; values must be equal, and so must the gradients by ``x`` and ``y``.
+    ``y`` is another map; values must be equal, and so must the gradients by ``x`` and ``y``. Pairs
+    must be joined on the way if ``joins``, and must not be if it is False; None allows both.
 
     Returns:
         What the function gave for the pairs.
@@ -89,13 +104,15 @@ def check(function, maps, x, layout, *, y=None, y_layout=None, gradient=True):
         each.stop_gradient = not gradient
     # The functions may work in place, which a leaf that is learned does not allow.
     plain = [each * 1 for each in tensors[0]]
+    told = Joins()
     pairs = [
-        cut(each, kind, maps.data_format)
+        told.told_of(cut(each, kind, maps.data_format))
         for each, kind in zip(tensors[1], (layout, y_layout or layout))
     ]
     missing = [None] * (2 - len(plain))
     expected = joined(function(*plain, *missing, maps))
     result = stand_in(function)(*pairs, *missing, maps)
+    assert joins is None or bool(told.functions) == joins, told.functions
     found = joined(result)
     assert len(found) == len(expected)
     for ours, theirs in zip(found, expected):

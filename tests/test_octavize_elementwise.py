@@ -5,9 +5,8 @@ from __future__ import annotations
 import paddle
 import paddle.nn.functional as F
 import pytest
-from pairs import CHANNELS, FORMATS, LAYOUTS, Maps, check, is_octave
+from pairs import FORMATS, LAYOUTS, Maps, check, is_octave
 
-from paddleclas_octconv.octavizer import rules
 from paddleclas_octconv.octavizer.layout import Layout
 from paddleclas_octconv.octavizer.pair import cut
 from paddleclas_octconv.octavizer.standins import stand_in
@@ -30,18 +29,20 @@ def function_called(name):
     raise AttributeError(name)
 
 
-@pytest.mark.parametrize("name", [*OF_ONE_MAP, *POSITIVE, *NOT_SMOOTH])
+NAMES = [*OF_ONE_MAP, *POSITIVE, *NOT_SMOOTH]
+
+
+def alone(name):
+    """A function of one map as a case."""
+    function = function_called(name)
+    return lambda x, y, maps: function(x)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_of_one_map(name):
     maps = Maps(size=(5, 7), low=0.1 if name in POSITIVE else -0.9)
-    function = function_called(name)
-
-    def as_function(x, _, maps):
-        return function(x)
-
-    result = check(
-        as_function, maps, maps.of(), LAYOUTS["shuffled"], gradient=name not in NOT_SMOOTH
-    )
-    assert is_octave(result)
+    gradient = name not in NOT_SMOOTH
+    assert is_octave(check(alone(name), maps, maps.of(), LAYOUTS["shuffled"], gradient=gradient))
 
 
 WITH_ARGUMENTS = {
@@ -72,6 +73,7 @@ WITH_ARGUMENTS = {
     "to": lambda x, y, m: x.to("float64"),
     "devices": lambda x, y, m: x.cpu().contiguous(),
     "detached": lambda x, y, m: x + x.detach() * x,
+    "asked whether it is a tensor": lambda x, y, m: x * 2 if paddle.is_tensor(x) else x,
     "unary": lambda x, y, m: -x + abs(x),
 }
 OF_TWO = {
@@ -113,6 +115,14 @@ COMPARED = {
     "greater or equal": lambda x, y, m: paddle.greater_equal(x, y),
     "equal": lambda x, y, m: paddle.equal(x, x * 1),
     "not equal": lambda x, y, m: x != y,
+    "equal to itself": lambda x, y, m: x == x * 1,
+    "by name": lambda x, y, m: [
+        paddle.less_equal(x, y),
+        paddle.greater_than(x, y),
+        paddle.not_equal(x, y),
+    ],
+    "methods": lambda x, y, m: (x * 9).mod(y + 3) + (x * 9).remainder(y + 3),
+    "floor division by name": lambda x, y, m: paddle.floor_divide(x * 9, y + 3),
     "floor division": lambda x, y, m: (x * 9) // (y + 3) + 7 // (y + 3),
     "remainder": lambda x, y, m: paddle.remainder(x * 9, y + 3) - (x * 7) % 2 + 5 % (y + 3),
 }
@@ -150,7 +160,7 @@ JOINED = {
 @pytest.mark.parametrize("name", JOINED)
 def test_what_has_no_octave_form_is_joined(name):
     maps = Maps()
-    found = check(JOINED[name], maps, maps.of(), LAYOUTS["shuffled"], gradient=False)
+    found = check(JOINED[name], maps, maps.of(), LAYOUTS["shuffled"], gradient=False, joins=True)
     assert not is_octave(found)
 
 
@@ -159,8 +169,3 @@ def test_maps_of_unequal_numbers_of_channels_are_refused_as_paddle_does():
     y = cut(Maps().of(8), Layout.of_alpha(8, 0.5))
     with pytest.raises(ValueError):
         x + y
-
-
-def test_every_rule_is_tried():
-    assert LAYOUTS["shuffled"].channels == CHANNELS
-    assert set(OF_ONE_MAP + POSITIVE + NOT_SMOOTH) <= set(rules.RULES)

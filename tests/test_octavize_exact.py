@@ -84,6 +84,8 @@ def compare(vanilla, octave, maps):
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-9, atol=1e-9)
     same(*(of_blocks(gradient, maps) for gradient in (found[1], expected[1])), rtol=1e-7)
     own = dict(octave.named_parameters()), dict(octave.state_dict())
+    sizes = ([p.size for p in each.parameters() if p.trainable] for each in (vanilla, octave))
+    assert len(set(map(sum, sizes))) == 1
     layers = dict(octave.named_sublayers())
     for key, parameter in vanilla.named_parameters():
         if parameter.stop_gradient:

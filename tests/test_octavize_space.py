@@ -8,7 +8,7 @@ import paddle.nn.functional as F
 import pytest
 from pairs import FORMATS, LAYOUTS, Maps, check, is_octave, joined, same
 
-from paddleclas_octconv.octavizer.pair import Pair, cut, fit
+from paddleclas_octconv.octavizer.pair import Pair, cut, fit, make
 from paddleclas_octconv.octavizer.standins import stand_in
 
 SIZES = {"even": (8, 12), "odd": (7, 10)}
@@ -53,8 +53,15 @@ OF_BLOCKS = {
 def test_of_blocks(name, layout, data_format):
     maps = Maps(data_format, SIZES["even"], block=4)
     gradient = name not in ("shape", "maximum")
-    found = check(OF_BLOCKS[name], maps, maps.of(), LAYOUTS[layout], gradient=gradient)
-    assert is_octave(found) or name in ("shape", "zeros", "cropped, channels too")
+    found = check(
+        OF_BLOCKS[name],
+        maps,
+        maps.of(),
+        LAYOUTS[layout],
+        gradient=gradient,
+        joins=None if name == "shape" else False,
+    )
+    assert is_octave(found) or name in ("shape", "cropped, channels too")
 
 
 REDUCED = {
@@ -81,19 +88,19 @@ REDUCED = {
 def test_of_the_whole_map(name, layout, data_format):
     maps = Maps(data_format)
     gradient = "max" not in name
-    found = check(REDUCED[name], maps, maps.of(), LAYOUTS[layout], gradient=gradient)
+    joins = name in ("mean of channels", "mean of all", "mean of rows", "sum", "average of all")
+    function = REDUCED[name]
+    found = check(function, maps, maps.of(), LAYOUTS[layout], gradient=gradient, joins=joins)
     assert not is_octave(found)
+
+
+def adaptive_maximum(x, _, maps):
+    return F.adaptive_max_pool2d(x, 1)
 
 
 def test_adaptive_maximum():
     maps = Maps()
-    check(
-        lambda x, _, m: F.adaptive_max_pool2d(x, 1),
-        maps,
-        maps.of(),
-        LAYOUTS["shuffled"],
-        gradient=False,
-    )
+    check(adaptive_maximum, maps, maps.of(), LAYOUTS["shuffled"], gradient=False)
 
 
 ON_CONSTANT_LOW_MAPS = {
@@ -143,6 +150,27 @@ def test_of_constant_low_channels_and_random_high_ones(name, size, data_format):
     result = stand_in(function)(cut(x, layout, data_format), maps)
     same(joined(result)[0], expected, rtol=1e-6)  # Paddle's ratios are of float32
     assert isinstance(result, Pair) or name in ("wrapped", "average 5x5")
+
+
+def test_what_is_left_of_a_pool_s_windows_is_pooled_in_the_low_branch_too():
+    low = np.random.RandomState(0).uniform(size=[2, 5, 4, 4])
+    layout = LAYOUTS["shuffled"]
+    pair = make(paddle.rand([2, 7, 8, 8], "float64"), paddle.to_tensor(low), layout)
+    found = stand_in(F.max_pool2d)(pair, 3, 2).low.numpy()
+    ends = [slice(0, 3), slice(2, 4)]
+    expected = [[low[:, :, rows, columns].max((2, 3)) for columns in ends] for rows in ends]
+    np.testing.assert_array_equal(found, np.moveaxis(expected, (0, 1), (2, 3)))
+
+
+def test_rows_that_the_high_branch_drops_the_low_one_drops_too():
+    low = np.random.RandomState(0).uniform(size=[2, 5, 4, 5])
+    pair = make(paddle.rand([2, 7, 7, 10], "float64"), paddle.to_tensor(low), LAYOUTS["shuffled"])
+    found = stand_in(F.avg_pool2d)(pair, 2, 2)
+    assert found.high.shape == [2, 7, 3, 5]
+    # The last row of three is half of a cell: of the low map's fourth row nothing is left.
+    rows, columns = [slice(0, 2), slice(2, 3)], [slice(0, 2), slice(2, 4), slice(4, 5)]
+    expected = [[low[:, :, r, c].mean((2, 3)) for c in columns] for r in rows]
+    np.testing.assert_allclose(found.low.numpy(), np.moveaxis(expected, (0, 1), (2, 3)), rtol=1e-9)
 
 
 @pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])

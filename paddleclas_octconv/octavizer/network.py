@@ -16,11 +16,11 @@ from ..weights.match import cut_if_vanilla
 from ..weights.network import OctaveNetwork
 from .containers import holds_pair, without_pairs
 from .convert import OctavizedBatchNorm2D, OctavizedConv2D, carry_out
+from .converted import Converted
 from .options import Options
 from .pair import Pair
 from .plan import make_plan
 from .report import Report, report_on
-from .standins import Converted
 from .tracing import outside_symbolic_translation, traced_as_a_whole
 
 

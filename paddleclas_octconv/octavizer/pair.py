@@ -7,7 +7,7 @@ and goes on with that.
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
 import numpy as np
 import paddle
@@ -16,6 +16,7 @@ from paddle.base.framework import Parameter
 
 from ..layers.octave import DataFormat, pool2, up2_to
 from .layout import Layout
+from .origin import NOWHERE, Origin
 
 
 class Pair:
@@ -26,14 +27,14 @@ class Pair:
         low: (N, C_low, ceil(H/2), ceil(W/2)).
         layout: where each of the C channels lies.
         data_format: "NCHW", or "NHWC" with the channels last.
-        sources: names of the convolutions that decide on the layout, while it is being planned.
+        origin: where it comes from, while it is being planned.
     """
 
     high: Tensor
     low: Tensor
     layout: Layout
     data_format: DataFormat
-    sources: frozenset
+    origin: Origin
 
     def __init__(self, *args: Any) -> None:
         raise TypeError("pairs are made by pair.make")
@@ -51,13 +52,14 @@ class Pair:
 
     def like(self, high: Tensor, low: Tensor, layout: Layout | None = None) -> Pair:
         """A pair of other branches; of the same layout unless another is given."""
-        return make(high, low, layout or self.layout, self.data_format, self.sources)
+        return make(high, low, layout or self.layout, self.data_format, self.origin)
 
     def become(self, other: Any) -> Pair:
         """Take over the contents of another map, as an in-place operation does."""
         if not isinstance(other, Pair):
             other = cut(other, self.layout, self.data_format)
-        for name in ("high", "low", "layout", "sources"):
+            object.__setattr__(other, "origin", self.origin.lost())
+        for name in ("high", "low", "layout", "origin"):
             object.__setattr__(self, name, getattr(other, name))
         return self
 
@@ -135,7 +137,7 @@ def make(
     low: Tensor,
     layout: Layout,
     data_format: DataFormat = "NCHW",
-    sources: Iterable[str] = (),
+    origin: Origin = NOWHERE,
 ) -> Pair:
     """A pair."""
     kind = type(high)
@@ -152,7 +154,7 @@ def make(
         ("low", low),
         ("layout", layout),
         ("data_format", data_format),
-        ("sources", frozenset(sources)),
+        ("origin", origin),
     ):
         object.__setattr__(pair, name, value)
     return pair
@@ -202,7 +204,7 @@ def convert(x: Any, layout: Layout | None, data_format: DataFormat = "NCHW") -> 
         moved = x.layout.joined[layout.order]
         high = take(x.high, moved[: layout.high], x.channel_axis)
         low = take(x.low, moved[layout.high :] - layout.high, x.channel_axis)
-        return make(high, low, layout, data_format, x.sources)
+        return make(high, low, layout, data_format, x.origin)
     return cut(join(x), layout, data_format)
 
 

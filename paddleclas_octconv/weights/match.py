@@ -138,7 +138,7 @@ def cut_if_vanilla(model: OctaveNetwork, state_dict: Mapping[str, Any]) -> Mappi
     }
 
 
-def cut_inside(model: nn.Layer, weights: Mapping[str, Any]) -> Mapping[str, Any]:
+def cut_inside(model: nn.Layer, weights: Mapping[str, Any]) -> dict[str, Any]:
     """Weights of a model that octave networks are part of, as PaddleClas's ``RecModel`` and
     ``DistillationModel``: where they hold the vanilla twin of such a part, that is cut.
 

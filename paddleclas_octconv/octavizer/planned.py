@@ -1,0 +1,73 @@
+"""What is decided about the convolutions of a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from paddle import nn
+
+from .layout import Layout
+
+
+@dataclass
+class Conv:
+    """A convolution of the network, and what becomes of it.
+
+    Attributes:
+        layer: it itself, yet vanilla.
+        inputs, outputs: layouts of the pairs that it takes and gives; None for a plain tensor.
+        keeps_geometry: whether its kernel is odd and padded so that the map keeps its size, up to
+            its stride of 1 or 2; what is not takes the stride and padding that it has in each path.
+        exchanges: whether the frequencies exchange information.
+        size: height and width of its output in the trial.
+        multiply_adds: of the vanilla convolution, in the trial.
+        reason: why its output is plain; empty if it is not.
+        octave: whether it becomes an octave convolution.
+        decides: names of the convolutions that decide on the layout of its output.
+    """
+
+    layer: nn.Layer
+    name: str
+    alpha: float = 0.0
+    reason: str = ""
+    inputs: Layout | None = None
+    outputs: Layout | None = None
+    exchanges: bool = True
+    keeps_geometry: bool = True
+    size: tuple[int, int] = (0, 0)
+    multiply_adds: int = 0
+    octave: bool = False
+    decides: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Join:
+    """A place where a pair became a tensor. function: what was called there, on what layer."""
+
+    layer: str
+    function: str
+    reason: str
+
+
+@dataclass
+class Plan:
+    """What is decided.
+
+    Attributes:
+        convs: every convolution that ran, in the order of their first calls.
+        norms: batch norms that normalise pairs, with the layout of those.
+        opaque: layers that take and give plain tensors, and why.
+        folds: for an octave convolution the batch norm that alone reads it.
+        kept: attributes of layers that hold pairs after a call, by (layer, attribute).
+        linear: multiply-adds of linear layers.
+        channels: of an image.
+    """
+
+    convs: dict[str, Conv]
+    norms: dict[str, Layout] = field(default_factory=dict)
+    opaque: dict[str, str] = field(default_factory=dict)
+    folds: dict[str, str] = field(default_factory=dict)
+    joins: list[Join] = field(default_factory=list)
+    kept: list[tuple[str, str]] = field(default_factory=list)
+    linear: int = 0
+    channels: int = 3
