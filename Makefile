@@ -16,11 +16,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint mutants benchmarks results clean
+.PHONY: help demo test fuzz lint mutants benchmarks results clean
 
 help:
 	@echo 'make demo    install into $(VENV); train, evaluate, export and predict handwritten digits'
 	@echo 'make test    install into $(VENV); run the tests (PYTEST_ARGS="-k export" chooses some)'
+	@echo 'make fuzz    spoilt files for every reader, 500 each (FUZZ_EXAMPLES=… for others)'
 	@echo 'make lint    check style, formatting and types'
 	@echo 'make mutants plant 300 errors, one by one, and tell which of them the tests let pass (hours)'
 	@echo 'make benchmarks  measure the tables of docs/performance.md again, on an idle machine'
@@ -45,6 +46,11 @@ demo: $(VENV)/bin/python
 test: $(VENV)/bin/python
 	pip install -e '.[cpu,onnx,openvino,int8,slim,test]'
 	pytest -n auto --dist worksteal $(PYTEST_ARGS)
+
+# Outside CI; what it finds once stays in .hypothesis and is tried first.
+fuzz: $(VENV)/bin/python
+	pip install -q -e '.[cpu,onnx,test]'
+	pytest -o pythonpath=tests fuzz $(PYTEST_ARGS)
 
 lint: $(VENV)/bin/python
 	pip install -q -e '.[lint]'
