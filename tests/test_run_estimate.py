@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from paddleclas_octconv.backbones.counts import COUNTS
 from paddleclas_octconv.cli import main
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
@@ -99,3 +100,36 @@ def test_times_are_told_as_people_say_them(seconds, told):
 )
 def test_a_unit_begins_at_two_of_it(seconds, told):
     assert estimate.told(seconds) == told
+
+
+def test_the_estimate_is_the_sum_of_its_parts(config, monkeypatch):
+    general, share = config["Global"], (config["Global"]["image_shape"][1] / 224) ** 2
+    multiply_adds = 318e6 * share  # of OctMobileNetV1 at 224x224, as published
+    images = {"Train": 1000, "Eval": 300}
+    evaluations = general["epochs"] // general["eval_interval"]
+    passes = 3 * 1000 * general["epochs"] + 300 * evaluations
+    found = estimate.estimate(config, images)
+    expected = passes * multiply_adds / (estimate.SPEED * 2)
+    assert found.seconds == pytest.approx(expected, rel=0.01)
+    monkeypatch.setattr(machine, "cpu_count", lambda: 8)
+    assert estimate.estimate(config, images).seconds == pytest.approx(found.seconds / 4)
+
+    # A step holds its batch, or all images where there are fewer; and what does not depend on it.
+    batch = config["DataLoader"]["Train"]["sampler"]["batch_size"]
+    of_few, of_more, of_all = (
+        estimate.estimate(config, {"Train": count, "Eval": 1}).memory for count in (1, 2, batch + 1)
+    )
+    elements = COUNTS["OctMobileNetV1"].elements * share
+    assert of_more - of_few == pytest.approx(8 * elements)
+    assert of_all - of_few == pytest.approx(8 * elements * (batch - 1))
+    fixed = of_few - 8 * elements
+    assert fixed == pytest.approx((600 << 20) + 16 * 4.232e6, rel=0.001)
+
+
+def test_it_is_told_on_how_many_cores_and_of_how_much_memory(config):
+    expected = estimate.estimate(config)
+    told = estimate.check_cpu(config, "c.yaml", is_asked_for=True)
+    assert told == (
+        f"on 2 CPU cores this would take about {estimate.told(expected.seconds)} and "
+        f"{expected.memory / 1024**3:.0f} of 8 GiB of memory"
+    )

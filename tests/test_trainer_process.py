@@ -53,6 +53,32 @@ def test_interrupted_run_leaves_no_process(number, hearing):
     assert not any(map(alive, family))
 
 
+HEARING = """
+import signal, sys, time
+
+def hear(number, frame):
+    print("heard", number, flush=True)
+    sys.exit(0)
+
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, hear)
+print("up", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_passed_on_once(number):
+    patient = PARENT.replace("0.5, 0.2", "30, 0.2")
+    parent = subprocess.Popen(
+        [sys.executable, "-c", patient, HEARING, ""], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout.readline() == "up\n"
+    parent.send_signal(number)
+    assert parent.communicate(timeout=60)[0] == f"heard {number:d}\n"
+    assert parent.returncode == 128 + number
+
+
 def test_exit_code_is_the_childs():
     for code in (0, 3):
         assert process.run([sys.executable, "-c", f"raise SystemExit({code})"], os.environ) == code
