@@ -88,6 +88,8 @@ def run(args: argparse.Namespace) -> int:
     if args.format is None and not args.openvino:
         formats = ()  # those that this network can be written in
 
+    refusals: list[OctConvError] = []
+
     def finish(folder: Path) -> None:
         from ..deploy import images
 
@@ -99,16 +101,21 @@ def run(args: argparse.Namespace) -> int:
                     f"paddleclas: {convert.FILE} agrees with Paddle Inference to {difference:.1e}"
                 )
         if data:
-            results = add.add(folder, engines, data, _progress, args.max_drop)
-            metadata.note(folder, "INT8", {r.engine: _rounded(r) for r in results})
+            results, refused = add.add(folder, engines, data, _progress, args.max_drop)
+            refusals.extend(refused)
+            if results:
+                metadata.note(folder, "INT8", {r.engine: _rounded(r) for r in results})
             for result in results:
                 print(
                     f"paddleclas: INT8 with {result.engine}: top-1 {result.top1_int8:.2f} % of "
-                    f"{result.evaluation_images} images, {result.top1_fp32:.2f} % in float32"
+                    f"{result.evaluation_images} images, {result.top1_fp32:.2f} % in float32; "
+                    f"{result.speed_up:.2f} times as fast"
                 )
 
     folder = export.export(task.run, task.config, formats, [task.trainer.root], finish)
     print(f"paddleclas: exported to {folder}")
+    if refusals:
+        raise OctConvError("; ".join(f"{error}: no such model is written" for error in refusals))
     return 0
 
 

@@ -87,6 +87,10 @@ class Engine(ABC):
                 engine has no such option.
         """
 
+    def open_plainly(self, model: Path) -> Predictor:
+        """A predictor as a program of somebody else opens a model file, all settings by default."""
+        return self.open(model, "fp32", 1)
+
     def demand(self) -> None:
         """See that the library is installed.
 

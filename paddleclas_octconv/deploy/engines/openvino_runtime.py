@@ -63,6 +63,22 @@ class OpenVINO(Engine):
             raise OctConvError(f"{model}: OpenVINO cannot read it: {_reason(error)}") from None
         return OpenVINOPredictor(core, network, model, precision, threads)
 
+    def open_plainly(self, model: Path) -> Predictor:
+        import openvino
+
+        return PlainPredictor(openvino.Core().compile_model(str(model), "CPU"), model)
+
+
+class PlainPredictor(Predictor):
+    """A model compiled once for any batch, with OpenVINO's own settings, bfloat16 among them."""
+
+    def __init__(self, compiled: Any, model: Path) -> None:
+        super().__init__(OpenVINO.name, "fp32", model)
+        self._compiled = compiled
+
+    def _outputs(self, images: np.ndarray) -> list[np.ndarray]:
+        return list(self._compiled([contiguous(images)]).values())
+
 
 class OpenVINOPredictor(Predictor):
     """A network that OpenVINO compiles for each shape of images that it is given.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterable
+from typing import TYPE_CHECKING, Any, Iterable
 
 from ...common.errors import OctConvError
 from ...common.say import described
@@ -57,6 +58,7 @@ def quantize(
                 subset_size=count,
                 advanced_parameters=parameters,
             )
+            _leave_pixels(quantized)
             openvino.save_model(quantized, str(folder / FILES["int8"]), compress_to_fp16=False)
         except OctConvError:
             raise
@@ -64,6 +66,23 @@ def quantize(
             raise OctConvError(
                 f"--int8: NNCF cannot quantise this model: {described(error)}"
             ) from None
+
+
+def _leave_pixels(model: Any) -> None:
+    """Take the quantisation by channels off feature maps of one pixel, in place.
+
+    OpenVINO (2026.4) makes it a part of the INT8 convolution before it, and computes that wrongly
+    for one image where the batch is dynamic. It stands before depthwise convolutions alone, which
+    multiply each channel of such a map by one number: they stay in float32.
+    """
+    for op in model.get_ops():
+        shape = op.output(0).get_partial_shape() if op.get_output_size() else None
+        if op.get_type_name() != "FakeQuantize" or shape.rank != 4 or shape[0].is_static:
+            continue
+        if [str(size) for size in shape][2:] != ["1", "1"]:
+            continue
+        if any(math.prod(op.input(place).get_shape()) > 1 for place in (1, 2, 3, 4)):
+            op.output(0).replace(op.input_value(0))
 
 
 @contextlib.contextmanager
