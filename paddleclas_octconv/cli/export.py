@@ -7,7 +7,8 @@ import math
 from pathlib import Path
 
 from ..common.errors import OctConvError
-from ..deploy import export, int8, metadata, to_onnx, to_openvino
+from ..deploy import export, int8, metadata
+from ..deploy.engines import CONVERTED
 from . import job
 from .options import add_recipe, positive
 
@@ -24,21 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pir: inference.json, the faster one, for Paddle 3; pdmodel: inference.pdmodel, for "
         "PaddleClas's predictor and Paddle 2; default: both where Paddle writes both",
     )
-    parser.add_argument(
-        "--openvino",
-        action="store_true",
-        help="write openvino/model.xml too, and check it (needs the extra [openvino])",
-    )
-    parser.add_argument(
-        "--onnx",
-        action="store_true",
-        help="write inference.onnx too, and check it (needs the extra [onnx])",
-    )
+    for engine in CONVERTED.values():
+        parser.add_argument(
+            f"--{engine.option}",
+            action="store_true",
+            help=f"write {engine.files['fp32']} too, and check it (needs the extra "
+            f"[{engine.extra}])",
+        )
     group = parser.add_argument_group("INT8, after training")
     group.add_argument(
         "--int8",
         action="store_true",
-        help="with --openvino or --onnx: write an INT8 model beside the other (needs the extra "
+        help=f"with {_options('or')}: write an INT8 model beside the other (needs the extra "
         "[int8]), calibrated on images that the config trains on, and measure its top-1 on the "
         "images that it evaluates on",
     )
@@ -60,46 +58,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export into ``Global.save_inference_dir``."""
-    engines = ["openvino"] * args.openvino + ["onnxruntime"] * args.onnx
+    engines = [engine for engine in CONVERTED.values() if getattr(args, engine.option)]
     export.formats_of(args.format)  # what no config can mend is told before one is read
-    if args.openvino:
-        to_openvino.demand()
-    if args.onnx:
-        to_onnx.demand()
+    for engine in engines:
+        engine.demand_conversion()
     if args.int8:
         from ..deploy.int8 import add
 
+        if not engines:
+            raise OctConvError(f"--int8 should go with {_options('or')}, or both")
         add.demand(engines)
     task = job.prepare("export", args)
     quantized = export.is_quantized(task.config)
     formats = export.formats_of(args.format, quantized)
-    if args.openvino and "pdmodel" not in formats:
-        raise OctConvError(
-            f"--openvino with --format {args.format}: OpenVINO reads inference.pdmodel alone"
-        )
-    for option in ("openvino", "int8"):
-        if quantized and getattr(args, option):
-            # OpenVINO reads it, but gives other classes.
+    for engine in engines:
+        if engine.needs_pdmodel and "pdmodel" not in formats:
+            raise OctConvError(
+                f"--{engine.option} with --format {args.format}: {engine.title} reads "
+                "inference.pdmodel alone"
+            )
+    for option, works in (
+        *((engine.option, engine.takes_slim) for engine in engines),
+        ("int8", not args.int8),
+    ):
+        if quantized and not works:
+            # Engines read it, but give other classes.
             raise OctConvError(
                 f"--{option}: this config trains for INT8 by PaddleSlim (Slim.quant), which Paddle "
                 "alone runs right: train without Slim, and export with --openvino --int8"
             )
     data = add.data_of(task.config, args.calibration_images) if args.int8 else None
-    if args.format is None and not args.openvino:
+    if args.format is None and not any(engine.needs_pdmodel for engine in engines):
         formats = ()  # those that this network can be written in
 
     refusals: list[OctConvError] = []
 
     def finish(folder: Path) -> None:
-        from ..deploy import images
+        from ..deploy import conversion, images
 
         samples = images.samples(task.config, count=8) if engines else None
-        for engine, convert in (("openvino", to_openvino), ("onnxruntime", to_onnx)):
-            if engine in engines:
-                difference = convert.add(folder, task.config["Global"]["image_shape"], samples)
-                print(
-                    f"paddleclas: {convert.FILE} agrees with Paddle Inference to {difference:.1e}"
-                )
+        for engine in engines:
+            shape = task.config["Global"]["image_shape"]
+            difference = conversion.add(engine, folder, shape, samples)
+            file = engine.files["fp32"]
+            print(f"paddleclas: {file} agrees with Paddle Inference to {difference:.1e}")
         if data:
             results, refused = add.add(folder, engines, data, _progress, args.max_drop)
             refusals.extend(refused)
@@ -117,6 +119,11 @@ def run(args: argparse.Namespace) -> int:
     if refusals:
         raise OctConvError("; ".join(f"{error}: no such model is written" for error in refusals))
     return 0
+
+
+def _options(word: str) -> str:
+    """The options that write a model for an engine: "--openvino or --onnx"."""
+    return f" {word} ".join(f"--{engine.option}" for engine in CONVERTED.values())
 
 
 def percentage_points(text: str) -> float:

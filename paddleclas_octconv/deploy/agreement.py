@@ -137,8 +137,8 @@ def demand_steady(what: str, wanted: Forward, given: Forward, images: np.ndarray
         losses.setdefault(size, []).append(np.abs(at_once[chosen] - exact[chosen]))
         start += size
     least = CALL_TOLERANCE * np.abs(exact).mean()
-    for size, found in gaps.items():
-        gap, loss = (np.concatenate(values).mean() for values in (found, losses[size]))
+    for size in gaps:
+        gap, loss = (np.concatenate(values[size]).mean() for values in (gaps, losses))
         if not gap <= max(loss, least):
             raise OctConvError(
                 f"{what} gives other classes in batches of {size} than in batches of "

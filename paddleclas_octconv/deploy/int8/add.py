@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
@@ -14,16 +13,16 @@ from ...common import machine
 from ...common.errors import OctConvError
 from ...common.say import say
 from .. import agreement
-from ..engines import ENGINES
+from ..engines import ConvertedEngine, Predictor
+from ..engines.base import RANGES, demand_modules
 from ..images import Listed, Preprocess, batches, listed, preprocess_of
-from ..predictor import Predictor, create_predictor
-from . import CALIBRATION_IMAGES, MAX_DROP, quantize_onnx, quantize_openvino
+from ..predictor import create_predictor
+from . import CALIBRATION_IMAGES, MAX_DROP
 from .accuracy import BATCH, Progress, top1
-from .ranges import RANGES
 
 OPTION = "--int8"
+EXTRA = "int8"
 WARMUP, TURNS = 3, 15  # predictions, to see what INT8 gains
-QUANTIZERS = {tool.ENGINE: tool for tool in (quantize_openvino, quantize_onnx)}
 
 
 class Result(NamedTuple):
@@ -58,21 +57,19 @@ class Data(NamedTuple):
     preprocess: Preprocess
 
 
-def demand(engines: Sequence[str]) -> None:
+def demand(engines: Sequence[ConvertedEngine], what: str = OPTION) -> None:
     """Check that networks can be quantised for some engines. Imports nothing.
 
+    Args:
+        engines: those.
+        what: the option that asks for it.
+
     Raises:
-        OctConvError: no engine is asked for, or a package is missing.
+        OctConvError: a package is missing.
     """
-    if not engines:
-        raise OctConvError(f"{OPTION} should go with --openvino or --onnx, or both")
-    packages = [package for engine in engines for package in QUANTIZERS[engine].PACKAGES]
-    missing = [package for package in packages if find_spec(package) is None]
-    if missing:
-        raise OctConvError(
-            f"{OPTION} needs {' and '.join(missing)}: pip install 'paddleclas-octconv[int8]'"
-            + (" (it needs Python 3.10 or newer)" if "nncf" in missing else "")
-        )
+    packages = [package for engine in engines for package in engine.quantizers]
+    note = " (nncf needs Python 3.10 or newer)" if "nncf" in packages else ""
+    demand_modules(what, packages, EXTRA, note)
 
 
 def data_of(config: Mapping[str, Any], calibration_images: int = CALIBRATION_IMAGES) -> Data:
@@ -99,7 +96,7 @@ def data_of(config: Mapping[str, Any], calibration_images: int = CALIBRATION_IMA
 
 def add(
     folder: Path,
-    engines: Sequence[str],
+    engines: Sequence[ConvertedEngine],
     data: Data,
     progress: Progress,
     max_drop: float = MAX_DROP,
@@ -108,7 +105,7 @@ def add(
 
     Args:
         folder: the exported folder.
-        engines: some of ``QUANTIZERS``.
+        engines: whose.
         data: as of ``data_of``.
         progress: shows how far calibration and evaluation are.
         max_drop: how many percentage points of top-1 INT8 may lose.
@@ -128,7 +125,9 @@ def add(
     return results, refused
 
 
-def _judged(folder: Path, engine: str, data: Data, progress: Progress, max_drop: float) -> Result:
+def _judged(
+    folder: Path, engine: ConvertedEngine, data: Data, progress: Progress, max_drop: float
+) -> Result:
     """What an INT8 model gives.
 
     Raises:
@@ -137,14 +136,14 @@ def _judged(folder: Path, engine: str, data: Data, progress: Progress, max_drop:
     float32, int8 = (_open(folder, engine, precision) for precision in ("fp32", "int8"))
     _, images = next(batches(data.training.paths, data.preprocess, agreement.CALL_IMAGES))
     images = images[np.arange(agreement.CALL_IMAGES) % len(images)]
-    for predictor in (ENGINES[engine].open_plainly(int8.model), int8):
+    for predictor in (engine.open_plainly(int8.model), int8):
         what = f"{OPTION}: {int8.model.relative_to(folder)}"
         agreement.demand_steady(what, float32.outputs, predictor.outputs, images)
     right = top1([float32, int8], data.evaluation, data.preprocess, progress)
     count = len(data.evaluation.paths)
     speed_up = _milliseconds(float32, images[:1]) / _milliseconds(int8, images[:1])
-    percent = [found.percent for found in right]
-    result = Result(engine, len(data.training.paths), count, *percent, speed_up)
+    before, after = (found.percent for found in right)
+    result = Result(engine.name, len(data.training.paths), count, before, after, speed_up)
     if result.drop > max_drop:
         raise OctConvError(
             f"{OPTION}: with {result.engine}, top-1 on {result.evaluation_images} images falls "
@@ -154,7 +153,7 @@ def _judged(folder: Path, engine: str, data: Data, progress: Progress, max_drop:
     return result
 
 
-def _quantize(folder: Path, engine: str, data: Data, progress: Progress) -> None:
+def _quantize(folder: Path, engine: ConvertedEngine, data: Data, progress: Progress) -> None:
     """Quantise with each of ``RANGES``, and keep what comes nearest to the float model.
 
     That is judged by the images that it is calibrated on: those of the evaluation stay unseen.
@@ -164,8 +163,8 @@ def _quantize(folder: Path, engine: str, data: Data, progress: Progress) -> None
     for ranges in RANGES:
         count = len(data.training.paths)
         images = _read(data.training.paths, data.preprocess)
-        shown = progress(images, f"calibration, {engine}, {ranges} of the ranges", count)
-        QUANTIZERS[engine].quantize(folder, shown, count, ranges)
+        shown = progress(images, f"calibration, {engine.name}, {ranges} of the ranges", count)
+        engine.quantize(folder, shown, count, ranges)
         given = _probabilities(folder, engine, "int8", data)
         distance = float(abs(given - wanted).sum(axis=1).mean())
         if kept is None or distance < kept[0]:
@@ -175,7 +174,7 @@ def _quantize(folder: Path, engine: str, data: Data, progress: Progress) -> None
         file.write_bytes(content)
 
 
-def _probabilities(folder: Path, engine: str, precision: str, data: Data) -> np.ndarray:
+def _probabilities(folder: Path, engine: ConvertedEngine, precision: str, data: Data) -> np.ndarray:
     """What a model gives for the images that INT8 is calibrated on, (images, classes)."""
     predictor = _open(folder, engine, precision)
     read = batches(data.training.paths, data.preprocess, BATCH)
@@ -192,15 +191,15 @@ def _milliseconds(predictor: Predictor, images: np.ndarray) -> float:
     return 1000 * statistics.median(durations[WARMUP:])
 
 
-def _open(folder: Path, engine: str, precision: str) -> Predictor:
-    return create_predictor(folder, engine=engine, precision=precision, threads=machine.cpu_count())
+def _open(folder: Path, engine: ConvertedEngine, precision: str) -> Predictor:
+    return create_predictor(
+        folder, engine=engine.name, precision=precision, threads=machine.cpu_count()
+    )
 
 
-def _files(folder: Path, engine: str) -> list[Path]:
+def _files(folder: Path, engine: ConvertedEngine) -> list[Path]:
     """Those of an engine's INT8 model that are there."""
-    model = ENGINES[engine].find(folder, "int8")
-    files = {model, model.with_suffix(".bin")} if model else set()
-    return [file for file in files if file.is_file()]
+    return [file for file in engine.paths(folder, "int8") if file.is_file()]
 
 
 def _read(paths: Iterable[Path], preprocess: Preprocess) -> Iterator[Any]:
