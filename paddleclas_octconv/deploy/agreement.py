@@ -166,9 +166,9 @@ def inputs(
                 noise = random.standard_normal((batch, channels, height, width)) * scale
                 yield f"noise of scale {scale:g}", noise.astype(np.float32)
             yield "smooth fields", _smooth(random, (batch, channels, height, width))
-        for batch in MORE_BATCHES:
-            noise = random.standard_normal((batch, channels, height, width))
-            yield f"{batch} images of noise", noise.astype(np.float32)
+    for batch in MORE_BATCHES:  # of the last size
+        noise = random.standard_normal((batch, channels, height, width))
+        yield f"{batch} images of noise", noise.astype(np.float32)
 
 
 def logits(outputs: np.ndarray) -> np.ndarray:
