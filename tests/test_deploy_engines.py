@@ -276,6 +276,23 @@ def test_every_engine_takes_any_floating_type_and_layout(predictors, engine):
         np.testing.assert_array_equal(predictors[engine](given), wanted)
 
 
+def test_a_model_of_any_size_runs_in_every_engine(tiny_config, fetched_trainer, tmp_path):
+    for package in ("openvino", "onnxruntime", "paddle2onnx"):
+        pytest.importorskip(package)
+    options = [f"--{engine.option}" for engine in CONVERTED.values()]
+    assert export(tiny_config, fetched_trainer, tmp_path, "--dynamic-size", *options) == 0
+    batch = np.random.RandomState(0).randn(2, 3, 45, 38).astype("float32")
+    net = registry.build(**yaml.safe_load(tiny_config.read_text())["Arch"])
+    net.set_state_dict(paddle.load(f"{tmp_path}/weights.pdparams"))
+    net.eval()
+    wanted = paddle.nn.functional.softmax(net(paddle.to_tensor(batch))).numpy()
+    for engine in engines.ENGINES:
+        predictor = create_predictor(tmp_path / "inference", engine=engine)
+        np.testing.assert_allclose(predictor(batch), wanted, atol=1e-5)
+        with pytest.raises(OctConvError, match=r"shape \(N, 3, H, W\)"):
+            predictor(batch[:, :1])
+
+
 @pytest.fixture(scope="module")
 def predictors(folder):
     """One of each engine."""
@@ -472,14 +489,23 @@ def test_predict_writes_json_and_csv_and_tells_of_the_unreadable(
     assert first["rank"] == "1" and first["label_name"] == f"class{first['class_id']}"
 
 
-def test_predict_prints_a_line_an_image(folder, tiny_data, capsys):
+def test_predict_prints_the_table_of_infer(folder, tiny_data, capsys):
     image = tiny_data / "images" / "0.png"
     assert cli.main(["predict", str(folder), str(image), "--precision", "int8"]) == 0
     printed = capsys.readouterr()
-    (line,) = printed.out.splitlines()
-    assert line.startswith(f"{image}: class")
-    assert line.count("class") == 2 + str(image).count("class")  # the config's topk
+    rows = [row for row in printed.out.splitlines() if re.search(r"class\d \(\d\)", row)]
+    assert len(rows) == 2  # the config's topk
+    assert image.name in printed.out and "score" in printed.out
     assert "engine: openvino, int8" in printed.err
+
+
+def test_images_are_found_by_what_they_are_called_in_any_case(tmp_path):
+    names = ["a.png", "b.PNG", "c.Jpeg", "d.webp", "e.tif", "f/g.BMP"]
+    for name in [*names, "h.txt", "png"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    found = [str(path.relative_to(tmp_path)) for path in classify.find_images(tmp_path)]
+    assert found == sorted(names)
 
 
 @pytest.mark.parametrize(

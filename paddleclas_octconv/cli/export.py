@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
+from typing import Any
 
 from ..common.errors import OctConvError
 from ..deploy import export, int8, metadata
@@ -24,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=export.CHOICES,
         help="pir: inference.json, the faster one, for Paddle 3; pdmodel: inference.pdmodel, for "
         "PaddleClas's predictor and Paddle 2; default: both where Paddle writes both",
+    )
+    parser.add_argument(
+        "--dynamic-size",
+        action="store_true",
+        help="the model takes images of any height and width, not of Global.image_shape alone",
     )
     for engine in CONVERTED.values():
         parser.add_argument(
@@ -77,28 +83,29 @@ def run(args: argparse.Namespace) -> int:
                 f"--{engine.option} with --format {args.format}: {engine.title} reads "
                 "inference.pdmodel alone"
             )
-    for option, works in (
-        *((engine.option, engine.takes_slim) for engine in engines),
-        ("int8", not args.int8),
-    ):
-        if quantized and not works:
-            # Engines read it, but give other classes.
-            raise OctConvError(
-                f"--{option}: this config trains for INT8 by PaddleSlim (Slim.quant), which Paddle "
-                "alone runs right: train without Slim, and export with --openvino --int8"
-            )
+    wrong = [engine.option for engine in engines if not engine.takes_slim] + ["int8"] * args.int8
+    if quantized and wrong:
+        # Engines read it, but give other classes.
+        raise OctConvError(
+            f"--{wrong[0]}: this config trains for INT8 by PaddleSlim (Slim.quant), which Paddle "
+            "alone runs right: train without Slim, and export with --openvino --int8"
+        )
     data = add.data_of(task.config, args.calibration_images) if args.int8 else None
     if args.format is None and not any(engine.needs_pdmodel for engine in engines):
         formats = ()  # those that this network can be written in
-
+    shape = task.config["Global"]["image_shape"]
+    if args.dynamic_size:
+        shape = [shape[0], -1, -1]
     refusals: list[OctConvError] = []
+
+    def run_exporter(environ: dict[str, str], values: dict[str, Any]) -> int:
+        return task.run(environ, {**values, "Global.image_shape": shape})
 
     def finish(folder: Path) -> None:
         from ..deploy import conversion, images
 
         samples = images.samples(task.config, count=8) if engines else None
         for engine in engines:
-            shape = task.config["Global"]["image_shape"]
             difference = conversion.add(engine, folder, shape, samples)
             file = engine.files["fp32"]
             print(f"paddleclas: {file} agrees with Paddle Inference to {difference:.1e}")
@@ -114,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
                     f"{result.speed_up:.2f} times as fast"
                 )
 
-    folder = export.export(task.run, task.config, formats, [task.trainer.root], finish)
+    folder = export.export(run_exporter, task.config, formats, [task.trainer.root], finish)
     print(f"paddleclas: exported to {folder}")
     if refusals:
         raise OctConvError("; ".join(f"{error}: no such model is written" for error in refusals))
