@@ -11,7 +11,7 @@ import pytest
 from conftest import run_cli
 
 from paddleclas_octconv.cli import eval as evaluation
-from paddleclas_octconv.cli import infer
+from paddleclas_octconv.cli import tables
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_json_and_csv_exclude_each_other(tiny_config, call_cli):
 
 def test_what_is_no_class_is_printed_as_it_is(capsys):
     """PaddleClas's attribute networks say more than classes."""
-    infer._print_table([{"attributes": ["male"], "output": [1], "file_name": "a.jpg"}])
+    print(tables.classes_table([{"attributes": ["male"], "output": [1], "file_name": "a.jpg"}]))
     said = capsys.readouterr().out
     assert "attributes: ['male']" in said and "a.jpg" in said
     assert evaluation.HELP

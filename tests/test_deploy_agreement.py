@@ -114,7 +114,27 @@ def test_an_error_that_real_images_alone_show_is_caught():
 def test_where_any_size_will_do_an_odd_one_is_tried():
     sizes = {batch.shape for _, batch in agreement.inputs([3, -1, -1])}
     assert {shape[2:] for shape in sizes} == set(agreement.ANY_SIZE)
-    assert {shape[0] for shape in sizes} == set(agreement.BATCHES)
+    assert {shape[0] for shape in sizes} == {*agreement.BATCHES, *agreement.MORE_BATCHES}
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 17])
+def test_int8_has_to_be_steady_in_batches_of_every_size(batch):
+    images = np.random.RandomState(0).randn(agreement.CALL_IMAGES, 3, 4, 4)
+
+    def exact(batch):
+        return [batch.reshape(len(batch), -1)]
+
+    def quantized(batch):
+        return [np.round(batch.reshape(len(batch), -1), 1)]
+
+    def wrong_for_some(images):
+        return [values * (-1 if len(images) == batch else 1) for values in quantized(images)]
+
+    agreement.demand_steady("x", exact, quantized, images)
+    if batch == agreement.CALL_IMAGES:  # then all the others are the odd ones
+        batch = 1
+    with pytest.raises(OctConvError, match=f"x gives other classes in batches of {batch} than"):
+        agreement.demand_steady("x", exact, wrong_for_some, images)
 
 
 def test_samples_of_a_config_are_preprocessed(tiny_config):

@@ -2,12 +2,14 @@
 
 import csv
 import json
+import sys
 from glob import glob
 from pathlib import Path
 
 import paddle
 import pytest
 import yaml
+from conftest import error_line
 
 from paddleclas_octconv import cli, registry
 from paddleclas_octconv.cli.benchmark import parse, render
@@ -343,6 +345,27 @@ def test_bad_input_is_one_clear_line(arguments, said, capsys):
     *_, line = capsys.readouterr().err.splitlines()
     assert line.startswith("paddleclas: error: ")
     assert said in line
+
+
+@pytest.mark.parametrize(
+    "engine, precision, package, said",
+    [
+        ("openvino", "int8", "nncf", "--precision int8 with --engine openvino needs nncf: pip"),
+        ("onnxruntime", "int8", "onnx", "--precision int8 with --engine onnxruntime needs onnx: "),
+        ("onnxruntime", "fp32", "paddle2onnx", "--engine onnxruntime needs paddle2onnx: pip"),
+        ("openvino", "fp32", "openvino", "the engine openvino is not installed: pip"),
+    ],
+)
+def test_a_missing_extra_is_told_before_anything_runs(
+    engine, precision, package, said, monkeypatch, capsys
+):
+    for name in ("openvino", "nncf", "onnx", "onnxruntime", "paddle2onnx"):
+        pytest.importorskip(name)
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr("paddleclas_octconv.common.worker.Worker.__init__", None)  # runs nothing
+    command = ["benchmark", "OctMobileNetV1_x0_25", "--engine", engine, "--precision", precision]
+    assert cli.main(command) == 2
+    assert said in error_line(capsys.readouterr().err)
 
 
 def test_an_exported_program_is_counted(tmp_path):

@@ -34,6 +34,20 @@ def test_preprocessing_is_that_of_infer_without_decoding():
     ]
 
 
+@pytest.mark.parametrize(
+    "arch, backbone",
+    [
+        ({"name": "Octave", "backbone": "ResNet18_vd"}, "ResNet18_vd"),
+        ({"name": "Octave", "backbone": {"name": "ResNet50", "class_num": 3}}, "ResNet50"),
+        ({"name": "RecModel", "Backbone": {"name": "OctResNet50"}}, "OctResNet50"),
+        ({"name": "OctResNet50"}, None),
+    ],
+)
+def test_the_network_inside_another_is_named(arch, backbone):
+    described = metadata.describe({**config(), "Arch": arch})["Global"]
+    assert (described["model_name"], described.get("backbone")) == (arch["name"], backbone)
+
+
 def test_without_infer_preprocessing_is_that_of_evaluation():
     eval_ops = [{"DecodeImage": None}, {"ResizeImage": {"size": 32}}]
     described = metadata.describe(

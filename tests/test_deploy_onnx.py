@@ -10,14 +10,17 @@ import yaml
 from paddleclas_octconv import cli, registry
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.deploy import agreement, inference_form, to_onnx
+from paddleclas_octconv.deploy import agreement, conversion, inference_form
+from paddleclas_octconv.deploy.engines import CONVERTED, base
+
+ONNX = CONVERTED["onnxruntime"]
 
 
 @pytest.fixture(scope="module")
 def onnxruntime():
     """The module; tests that need it are skipped where the extra [onnx] is not installed."""
     try:
-        to_onnx.demand()
+        ONNX.demand_conversion()
     except OctConvError as error:
         pytest.skip(str(error))
     return pytest.importorskip("onnxruntime")
@@ -60,7 +63,7 @@ def test_octave_networks_of_any_size(onnxruntime, tmp_path, name, size):
     net.eval()
     inference_form.re_parameterize(net)
     inference_form.save(net, tmp_path, [3, *size])
-    assert to_onnx.add(tmp_path, [3, *size]) <= agreement.TOLERANCE
+    assert conversion.add(ONNX, tmp_path, [3, *size]) <= agreement.TOLERANCE
     assert (tmp_path / "inference.onnx").is_file()
 
 
@@ -71,7 +74,7 @@ def converted(onnxruntime, tmp_path_factory):
     net = registry.build("OctMobileNetV1_x0_25", class_num=10)
     inference_form.re_parameterize(net)
     inference_form.save(net, folder, [3, 32, 32])
-    assert to_onnx.add(folder, [3, 32, 32]) <= agreement.TOLERANCE
+    assert conversion.add(ONNX, folder, [3, 32, 32]) <= agreement.TOLERANCE
     return folder
 
 
@@ -79,24 +82,24 @@ def test_a_thousandth_in_one_kernel_of_the_file_is_refused(converted, tmp_path):
     import onnx
 
     folder = shutil.copytree(converted, tmp_path / "inference")
-    model = onnx.load(str(folder / to_onnx.FILE))
+    model = onnx.load(str(folder / "inference.onnx"))
     kernels = [tensor for tensor in model.graph.initializer if len(tensor.dims) == 4]
     assert len(kernels) > 20
     for kernel in kernels[::9]:
         before = kernel.SerializeToString()
         values = onnx.numpy_helper.to_array(kernel) * np.float32(1.001)
         kernel.CopyFrom(onnx.numpy_helper.from_array(values, kernel.name))
-        onnx.save(model, str(folder / to_onnx.FILE))
+        onnx.save(model, str(folder / "inference.onnx"))
         with pytest.raises(OctConvError, match=r"differs from Paddle Inference by .* than 1e-04"):
-            to_onnx.check(folder, [3, 32, 32])
+            conversion.check(ONNX, folder, [3, 32, 32])
         kernel.ParseFromString(before)
 
 
 def test_what_is_missing_is_one_clear_error(monkeypatch, capsys):
-    monkeypatch.setattr(to_onnx, "find_spec", lambda name: None)
+    monkeypatch.setattr(base, "find_spec", lambda name: None)
     monkeypatch.setattr(machine, "paddle_writes_pir", lambda: True)
     assert cli.main(["export", "-c", "Digits/OctMobileNetV1.yaml", "--onnx"]) == 2
     assert "--onnx needs paddle2onnx and onnxruntime: pip install" in capsys.readouterr().err
     monkeypatch.setattr(machine, "paddle_writes_pir", lambda: False)
     with pytest.raises(OctConvError, match="--onnx: .* Paddle 3"):
-        to_onnx.demand()
+        ONNX.demand_conversion()

@@ -20,7 +20,7 @@ from ..common import machine
 from ..common.errors import OctConvError
 from ..common.files import write_atomically, writing
 from ..common.say import say
-from ..deploy.engines import ENGINES, PRECISIONS
+from ..deploy.engines import CONVERTED, ENGINES, PRECISIONS
 from ..measure import cases
 from ..measure.cases import FORMS, Contender, Settings, label_of
 from ..measure.rows import Row
@@ -158,6 +158,8 @@ def run(args: argparse.Namespace) -> int:
     _check(args, settings, engines)
     networks = [parse(text) for text in args.networks]
     reference = parse(args.vs) if args.vs else None
+    if not all(network.folder for network in (*networks, reference) if network):
+        _demand_converters(formats)
     sizes = _image_sizes(args, [*networks, *([reference] if reference else [])])
     labelled = _labelled(args, sizes) if args.data else None
     contenders = _contenders(networks, reference, args, sizes[0])
@@ -362,6 +364,17 @@ def _check(args: argparse.Namespace, settings: Settings, engines: Sequence[str])
             raise OctConvError(f"{option} {path}: its folder does not exist")
         if path and path.is_dir():
             raise OctConvError(f"{option} {path}: is a folder")
+
+
+def _demand_converters(formats: Sequence[tuple[str, str]]) -> None:
+    """See that networks can be exported for engines and precisions: an exported folder is whole."""
+    from ..deploy.int8 import add
+
+    for engine, precision in formats:
+        if engine in CONVERTED:
+            CONVERTED[engine].demand_conversion(f"--engine {engine}")
+            if precision == "int8":
+                add.demand([CONVERTED[engine]], f"--precision int8 with --engine {engine}")
 
 
 def _judge(table: Sequence[Row], least: float | None) -> int:

@@ -14,7 +14,7 @@ from ..compare.display import Display
 from ..compare.jobs import run_all
 from ..compare.presets import PRESETS
 from ..compare.runs import read_state
-from ..deploy.engines import ENGINES
+from ..deploy.engines import CONVERTED, ENGINES
 from ..run import estimate, launch
 from .options import add_overrides, alpha, asks_for_cpu, file_or_folder, pixels, positive
 
@@ -85,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
         if args.jobs > 1:
             raise OctConvError("--jobs: trainings at once share a CPU; --gpus takes one at a time")
     ENGINES[args.engine].demand()
+    if args.engine in CONVERTED:
+        CONVERTED[args.engine].demand_conversion(f"--engine {args.engine}")
     name = args.preset or ("configs" if args.configs else "reference")
     planned = plan.make(
         plan.Options(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
+from typing import Any
 
 from ..common.errors import OctConvError
-from ..deploy import export, int8, metadata, to_onnx, to_openvino
+from ..deploy import export, int8, metadata
+from ..deploy.engines import CONVERTED
 from . import job
 from .options import add_recipe, positive
 
@@ -25,20 +27,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "PaddleClas's predictor and Paddle 2; default: both where Paddle writes both",
     )
     parser.add_argument(
-        "--openvino",
+        "--dynamic-size",
         action="store_true",
-        help="write openvino/model.xml too, and check it (needs the extra [openvino])",
+        help="the model takes images of any height and width, not of Global.image_shape alone",
     )
-    parser.add_argument(
-        "--onnx",
-        action="store_true",
-        help="write inference.onnx too, and check it (needs the extra [onnx])",
-    )
+    for engine in CONVERTED.values():
+        parser.add_argument(
+            f"--{engine.option}",
+            action="store_true",
+            help=f"write {engine.files['fp32']} too, and check it (needs the extra "
+            f"[{engine.extra}])",
+        )
     group = parser.add_argument_group("INT8, after training")
     group.add_argument(
         "--int8",
         action="store_true",
-        help="with --openvino or --onnx: write an INT8 model beside the other (needs the extra "
+        help=f"with {_options('or')}: write an INT8 model beside the other (needs the extra "
         "[int8]), calibrated on images that the config trains on, and measure its top-1 on the "
         "images that it evaluates on",
     )
@@ -60,56 +64,73 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export into ``Global.save_inference_dir``."""
-    engines = ["openvino"] * args.openvino + ["onnxruntime"] * args.onnx
+    engines = [engine for engine in CONVERTED.values() if getattr(args, engine.option)]
     export.formats_of(args.format)  # what no config can mend is told before one is read
-    if args.openvino:
-        to_openvino.demand()
-    if args.onnx:
-        to_onnx.demand()
+    for engine in engines:
+        engine.demand_conversion()
     if args.int8:
         from ..deploy.int8 import add
 
+        if not engines:
+            raise OctConvError(f"--int8 should go with {_options('or')}, or both")
         add.demand(engines)
     task = job.job_from("export", args)
     quantized = export.is_quantized(task.config.sections)
     formats = export.formats_of(args.format, quantized)
-    if args.openvino and "pdmodel" not in formats:
-        raise OctConvError(
-            f"--openvino with --format {args.format}: OpenVINO reads inference.pdmodel alone"
-        )
-    for option in ("openvino", "int8"):
-        if quantized and getattr(args, option):
-            # OpenVINO reads it, but gives other classes.
+    for engine in engines:
+        if engine.needs_pdmodel and "pdmodel" not in formats:
             raise OctConvError(
-                f"--{option}: this config trains for INT8 by PaddleSlim (Slim.quant), which Paddle "
-                "alone runs right: train without Slim, and export with --openvino --int8"
+                f"--{engine.option} with --format {args.format}: {engine.title} reads "
+                "inference.pdmodel alone"
             )
+    wrong = [engine.option for engine in engines if not engine.takes_slim] + ["int8"] * args.int8
+    if quantized and wrong:
+        # Engines read it, but give other classes.
+        raise OctConvError(
+            f"--{wrong[0]}: this config trains for INT8 by PaddleSlim (Slim.quant), which Paddle "
+            "alone runs right: train without Slim, and export with --openvino --int8"
+        )
     data = add.data_of(task.config, args.calibration_images) if args.int8 else None
-    if args.format is None and not args.openvino:
+    if args.format is None and not any(engine.needs_pdmodel for engine in engines):
         formats = ()  # those that this network can be written in
+    shape = task.config.image_shape
+    if args.dynamic_size:
+        shape = [shape[0], -1, -1]
+    refusals: list[OctConvError] = []
+
+    def run_exporter(environ: dict[str, str], values: dict[str, Any]) -> int:
+        return task.run(environ, {**values, "Global.image_shape": shape})
 
     def finish(folder: Path) -> None:
-        from ..deploy import images
+        from ..deploy import conversion, images
 
         samples = images.samples(task.config.sections, count=8) if engines else None
-        for engine, convert in (("openvino", to_openvino), ("onnxruntime", to_onnx)):
-            if engine in engines:
-                difference = convert.add(folder, task.config.image_shape, samples)
-                print(
-                    f"paddleclas: {convert.FILE} agrees with Paddle Inference to {difference:.1e}"
-                )
+        for engine in engines:
+            difference = conversion.add(engine, folder, shape, samples)
+            file = engine.files["fp32"]
+            print(f"paddleclas: {file} agrees with Paddle Inference to {difference:.1e}")
         if data:
-            results = add.add(folder, engines, data, _progress, args.max_drop)
-            metadata.note(folder, "INT8", {r.engine: _rounded(r) for r in results})
+            results, refused = add.add(folder, engines, data, _progress, args.max_drop)
+            refusals.extend(refused)
+            if results:
+                metadata.note(folder, "INT8", {r.engine: _rounded(r) for r in results})
             for result in results:
                 print(
                     f"paddleclas: INT8 with {result.engine}: top-1 {result.top1_int8:.2f} % of "
-                    f"{result.evaluation_images} images, {result.top1_fp32:.2f} % in float32"
+                    f"{result.evaluation_images} images, {result.top1_fp32:.2f} % in float32; "
+                    f"{result.speed_up:.2f} times as fast"
                 )
 
-    folder = export.export(task.run, task.config.sections, formats, [task.trainer.root], finish)
+    folder = export.export(run_exporter, task.config.sections, formats, [task.trainer.root], finish)
     print(f"paddleclas: exported to {folder}")
+    if refusals:
+        raise OctConvError("; ".join(f"{error}: no such model is written" for error in refusals))
     return 0
+
+
+def _options(word: str) -> str:
+    """The options that write a model for an engine: "--openvino or --onnx"."""
+    return f" {word} ".join(f"--{engine.option}" for engine in CONVERTED.values())
 
 
 def percentage_points(text: str) -> float:

@@ -7,10 +7,9 @@ import csv
 import json
 import sys
 
-from ..common.say import escaped
 from . import job
 from .options import add_json, add_recipe
-from .tables import fitted
+from .tables import classes_of, classes_table
 
 HELP = "predict images (--images <image or folder>)"
 
@@ -37,14 +36,14 @@ def run(args: argparse.Namespace) -> int:
         elif args.csv:
             _print_csv(found)
         elif found:
-            _print_table(found)
+            print(classes_table(found))
     return code
 
 
 def _as_json(image: dict) -> dict:
     classes = [
         {"class_id": class_id, "class": name, "score": score}
-        for class_id, name, score in _rows(image)
+        for class_id, name, score in classes_of(image)
     ]
     return {"image": image.get("file_name", ""), "classes": classes}
 
@@ -53,37 +52,4 @@ def _print_csv(found: list[dict]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["image", "class_id", "class", "score"])
     for image in found:
-        writer.writerows([image.get("file_name", ""), *row] for row in _rows(image))
-
-
-def _print_table(found: list[dict]) -> None:
-    from prettytable import PrettyTable
-
-    table = PrettyTable(["image", "class", "score"])
-    table.align["image"] = table.align["class"] = "l"
-    table.align["score"] = "r"
-    for image in found:
-        for index, (class_id, name, score) in enumerate(_rows(image)):
-            shown = f"{score:.4f}" if isinstance(score, float) else score
-            label = name if name == class_id or name == "" else f"{name} ({class_id})"
-            file_name = "" if index else image.get("file_name", "")
-            table.add_row([escaped(file_name), escaped(label or class_id), shown])
-    print(fitted(table))
-
-
-def _rows(image: dict) -> list[tuple]:
-    """(class, name, score) of what an image was found to be; of attributes, all they say."""
-    ids, scores = image.get("class_ids"), image.get("scores")
-    if not isinstance(ids, list):
-        rest = {name: value for name, value in image.items() if name != "file_name"}
-        return [("", f"{name}: {value}", "") for name, value in rest.items()]
-    names = image.get("label_names") or []
-    scores = scores if isinstance(scores, list) else []
-    return [
-        (
-            class_id,
-            names[index] if index < len(names) else "",
-            scores[index] if index < len(scores) else "",
-        )
-        for index, class_id in enumerate(ids)
-    ]
+        writer.writerows([image.get("file_name", ""), *row] for row in classes_of(image))

@@ -6,16 +6,16 @@ import argparse
 import csv
 import io
 import json
-import sys
 from pathlib import Path
 from typing import Sequence
 
 from ..common import machine
 from ..common.errors import OctConvError
 from ..common.files import write_atomically
-from ..common.say import escaped, say
+from ..common.say import say
 from ..deploy import engines
 from .options import file_or_folder, positive, threads
+from .tables import classes_table
 
 HELP = "classify images with an exported network"
 COLUMNS = ("file_name", "rank", "class_id", "label_name", "score", "error")
@@ -88,15 +88,14 @@ def run(args: argparse.Namespace) -> int:
     classifier = classify.Classifier(args.folder, predictor)
     predictions = []
     to_files = args.json or args.csv
-    # Without a terminal (None) there is no bar; nor does one interleave with lines.
-    hidden = None if to_files or not sys.stdout.isatty() else True
-    bar = tqdm(total=len(paths), unit=" images", disable=True if len(paths) == 1 else hidden)
+    # Without a terminal (None) there is no bar.
+    bar = tqdm(total=len(paths), unit=" images", disable=True if len(paths) == 1 else None)
     with bar:
         for prediction in classifier(paths, args.topk, args.batch_size):
             bar.update()
             predictions.append(prediction)
-            if not prediction.error and not to_files:
-                print(_line(prediction), flush=True)
+    if not to_files and any(not prediction.error for prediction in predictions):
+        print(classes_table([each._asdict() for each in predictions if not each.error]))
     if args.json:
         rows = [prediction._asdict() for prediction in predictions]
         for row in rows:
@@ -119,17 +118,6 @@ def run(args: argparse.Namespace) -> int:
             else f"{len(unread)} of {len(paths)} images could not be read, see above"
         )
     return 0
-
-
-def _line(prediction) -> str:
-    """A prediction as a line: the image, then classes with their scores."""
-    classes = [
-        f"{label or 'class'} ({class_id}) {score:.4f}"
-        for class_id, label, score in zip(
-            prediction.class_ids, prediction.label_names, prediction.scores
-        )
-    ]
-    return escaped(f"{prediction.file_name}: {', '.join(classes)}")
 
 
 def _as_csv(predictions: Sequence) -> str:

@@ -11,11 +11,11 @@ from ..common.documents import read_json
 from ..common.errors import OctConvError
 from ..common.files import write_atomically
 from ..common.say import say
-from ..deploy.engines import ENGINES
+from ..deploy import conversion
+from ..deploy.engines import CONVERTED
 from ..deploy.engines.paddle_files import model_files
 from ..measure.benchmark import measure
 from ..measure.cases import Case, Contender, Settings
-from ..measure.prepare import CONVERSIONS
 from ..measure.rows import Row
 from .plan import Run
 
@@ -51,8 +51,8 @@ def of_exports(folder: Path, runs: Sequence[Run], engine: str) -> dict[str, dict
         return kept["latencies"]
     sizes = {run.model: run.config.image_shape[-1] for run in runs}
     for name, path in exports.items():
-        if engine in CONVERSIONS and ENGINES[engine].find(path, "fp32") is None:
-            CONVERSIONS[engine](path, [3, sizes[name], sizes[name]])
+        if engine in CONVERTED and CONVERTED[engine].find(path, "fp32") is None:
+            conversion.add(CONVERTED[engine], path, [3, sizes[name], sizes[name]])
     contenders = [Contender(name, folder=str(path)) for name, path in exports.items()]
     cases = [Case(name, engine, image_size=sizes[name]) for name in exports]
     busy = machine.load() > machine.IDLE

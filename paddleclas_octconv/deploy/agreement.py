@@ -26,6 +26,13 @@ TOLERANCE = 1e-4  # of the greatest logit; two engines' float32 kernels stay ten
 #: what changes of the images' last digits do to it at worst, but never more than ``LIMIT``.
 ROUNDINGS, DRAWS, LIMIT = 3, 4, 1e-3
 BATCHES = (1, 3)  # both are dynamic: the second must not be a repetition of the first
+#: Other batches, after those. Some engines take a general way after the fourth shape.
+MORE_BATCHES = (17, 2, 1, 5)
+#: How a model in INT8 is called to see that it is right in every call: both ways through the sizes.
+CALLS = (1, 2, 3, 17, 1, 1, 4, 5, 1, 17, 3, 1, 2, 1)
+CALL_IMAGES = 17
+#: Two calls of one model in INT8 round differently, by as much of the logits as this at least.
+CALL_TOLERANCE = 0.02
 SCALES = (0.25, 1.0, 4.0)  # standard deviations of noise; normalized images have about 1
 ANY_SIZE = ((224, 224), (97, 131))  # tried where a model takes any height and width
 _LEAST = 1e-30  # probabilities below lose digits in float32, or are flushed to zero
@@ -103,6 +110,43 @@ def demand(
     return found
 
 
+def demand_steady(what: str, wanted: Forward, given: Forward, images: np.ndarray) -> None:
+    """See that a model in INT8 gives an image the same logits in every call.
+
+    Engines choose other kernels for other batches, and these round differently. But no call may
+    differ from another by more than quantisation has changed the model.
+
+    Args:
+        what: the option and file that an error names.
+        wanted: runs the model in float32.
+        given: runs the one in INT8; it is called with the batches of ``CALLS``.
+        images: ``CALL_IMAGES`` preprocessed real images (N, C, H, W).
+
+    Raises:
+        OctConvError: the model gives something else for batches of some size.
+    """
+    exact = logits(wanted(images)[0])
+    at_once = logits(given(images)[0])
+    gaps: dict[int, list[np.ndarray]] = {}
+    losses: dict[int, list[np.ndarray]] = {}
+    start = 0
+    for size in CALLS:
+        chosen = np.arange(start, start + size) % len(images)
+        found = logits(given(images[chosen])[0])
+        gaps.setdefault(size, []).append(np.abs(found - at_once[chosen]))
+        losses.setdefault(size, []).append(np.abs(at_once[chosen] - exact[chosen]))
+        start += size
+    least = CALL_TOLERANCE * np.abs(exact).mean()
+    for size in gaps:
+        gap, loss = (np.concatenate(values[size]).mean() for values in (gaps, losses))
+        if not gap <= max(loss, least):
+            raise OctConvError(
+                f"{what} gives other classes in batches of {size} than in batches of "
+                f"{len(images)}: its logits differ by {gap / np.abs(exact).mean():.0%} of their "
+                f"mean size, where INT8 itself changes them by {loss / np.abs(exact).mean():.0%}"
+            )
+
+
 def inputs(
     image_shape: Sequence[int], images: np.ndarray | None = None
 ) -> Iterator[tuple[str, np.ndarray]]:
@@ -122,6 +166,9 @@ def inputs(
                 noise = random.standard_normal((batch, channels, height, width)) * scale
                 yield f"noise of scale {scale:g}", noise.astype(np.float32)
             yield "smooth fields", _smooth(random, (batch, channels, height, width))
+    for batch in MORE_BATCHES:  # of the last size
+        noise = random.standard_normal((batch, channels, height, width))
+        yield f"{batch} images of noise", noise.astype(np.float32)
 
 
 def logits(outputs: np.ndarray) -> np.ndarray:

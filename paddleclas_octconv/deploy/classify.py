@@ -90,16 +90,7 @@ class Classifier:
             yield item if isinstance(item, Prediction) else self._likeliest(item, next(rows), topk)
 
     def _scores(self, images: np.ndarray) -> np.ndarray:
-        try:
-            scores = self._predictor(images)
-        except OctConvError:
-            raise
-        except Exception as error:  # each engine has its own for images of a wrong shape
-            reason = str(error).strip().splitlines()[-1:]
-            raise OctConvError(
-                f"{self._predictor.model}: {self._predictor.engine} cannot run it on images of "
-                f"shape {list(images.shape)}: {''.join(reason)}"
-            ) from None
+        scores = self._predictor(images)
         if scores.ndim != 2:
             raise OctConvError(
                 f"{self._predictor.model}: its output, of shape {list(scores.shape)}, is no row of "

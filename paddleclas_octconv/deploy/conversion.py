@@ -1,66 +1,80 @@
-"""What the conversions for other engines have in common: a process, and a check."""
+"""Adds the model of another engine to an exported folder, checked against Paddle Inference."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Sequence
+from typing import Sequence
+
+import numpy as np
 
 from ..common.worker import Worker
+from . import agreement
+from .engines import CONVERTED, ConvertedEngine
+from .predictor import create_predictor
 
-if TYPE_CHECKING:
-    import numpy as np
 
-
-def apart(
-    conversion: type, folder: Path, image_shape: Sequence[int], images: np.ndarray | None
+def add(
+    engine: ConvertedEngine,
+    folder: Path,
+    image_shape: Sequence[int],
+    images: np.ndarray | None = None,
 ) -> float:
-    """Convert an exported folder in a process of its own.
+    """Write an engine's float32 model into an exported folder, and check it.
+
+    The work is done in a process of its own: converters can end the one they run in, and set what
+    holds for a whole process.
 
     Args:
-        conversion: a class with ``convert(folder, image_shape, images)``, where ``images`` is the
-            path of a ``.npy`` file or None.
+        engine: converts.
         folder: holds the exported model.
         image_shape: channels, height and width; a size that is not positive stands for any.
         images: preprocessed real images (N, C, H, W) to compare on, if there are any.
 
     Returns:
-        What ``convert`` returns.
+        How far it is from Paddle Inference, as ``agreement.Difference.relative``.
 
     Raises:
-        OctConvError: as ``convert`` does.
+        OctConvError: the model cannot be converted or gives something else.
     """
-    import numpy as np
-
-    with TemporaryDirectory(prefix="conversion-") as scratch, Worker(conversion) as worker:
+    with TemporaryDirectory(prefix="conversion-") as scratch, Worker(Conversion) as worker:
         file = None
         if images is not None:
             file = str(Path(scratch, "images.npy"))
             np.save(file, images)
         return worker.call(
-            "convert", folder=str(folder), image_shape=list(image_shape), images=file
+            "convert",
+            engine=engine.name,
+            folder=str(folder),
+            image_shape=list(image_shape),
+            images=file,
         )
 
 
-def compare(
-    what: str, engine: str, folder: Path, image_shape: Sequence[int], images: np.ndarray | None
+class Conversion:
+    """What the process does."""
+
+    def convert(
+        self, engine: str, folder: str, image_shape: list[int], images: str | None = None
+    ) -> float:
+        """Convert and check, as ``add`` says; ``images`` is the path of a ``.npy`` file."""
+        converted = CONVERTED[engine]
+        converted.convert(Path(folder))
+        return check(converted, Path(folder), image_shape, np.load(images) if images else None)
+
+
+def check(
+    engine: ConvertedEngine,
+    folder: Path,
+    image_shape: Sequence[int],
+    images: np.ndarray | None = None,
 ) -> float:
-    """Compare an engine's float32 model in a folder with the Paddle model beside it.
-
-    Args:
-        what: the option and the file, for messages.
-        engine: its name.
-        folder, image_shape, images: as of ``apart``.
-
-    Returns:
-        How far it is from Paddle Inference, as ``agreement.Difference.relative``.
+    """Compare an engine's float32 model with the Paddle model beside it; arguments as of ``add``.
 
     Raises:
         OctConvError: they give something else.
     """
-    from . import agreement
-    from .predictor import create_predictor
-
     wanted = create_predictor(folder, engine="paddle")
-    given = create_predictor(folder, engine=engine)
+    given = create_predictor(folder, engine=engine.name)
+    what = f"--{engine.option}: {engine.files['fp32']}"
     return agreement.demand(what, wanted.outputs, given.outputs, image_shape, images).relative

@@ -23,20 +23,11 @@ from ..common.errors import OctConvError
 from ..common.files import why_no_folder, writing
 from ..common.say import say
 from . import metadata
-from .engines import onnx_runtime, openvino_runtime
+from .engines import ENGINES
 
 SUFFIX = {"pir": ".json", "pdmodel": ".pdmodel"}
 CHOICES = (*SUFFIX, "both")
 _FLAG = {"pir": "1", "pdmodel": "0"}
-_EXPORTED = [
-    *(
-        stem + suffix
-        for stem in ("inference", "inference_int8")
-        for suffix in (".json", ".pdmodel", ".pdiparams", ".pdiparams.info")
-    ),
-    *onnx_runtime.FILES.values(),
-    openvino_runtime.FOLDER,
-]
 # Exit codes of an exporter that a format is too much for: an exception, an abort, a crash. Others
 # tell of bad input or an interruption.
 _CANNOT_WRITE = (1, 134, 139)
@@ -200,7 +191,8 @@ def _place(complete: Path, target: Path) -> None:
     new = sorted(path.name for path in complete.iterdir())
     moved: list[tuple[Path, Path]] = []
     try:
-        for name in dict.fromkeys((*_EXPORTED, *new)):
+        stale = [name for engine in ENGINES.values() for name in engine.exported]
+        for name in dict.fromkeys((*stale, *new)):
             if os.path.lexists(target / name):
                 os.replace(target / name, aside / name)
                 moved.append((aside / name, target / name))

@@ -42,6 +42,9 @@ def describe(config: dict, roots: Iterable[Path] = ()) -> dict[str, Any]:
         "Global": {"model_name": arch.get("name"), "exporter": f"{EXPORTER} {__version__}"},
         "PreProcess": {"transform_ops": transform_ops(config)},
     }
+    backbone = _backbone(arch)
+    if backbone:
+        described["Global"]["backbone"] = backbone
     decoded = decode_image(config)
     if decoded:
         described["Global"]["decode_image"] = decoded
@@ -55,6 +58,13 @@ def describe(config: dict, roots: Iterable[Path] = ()) -> dict[str, Any]:
             post["label_list"] = _in_order(labels, arch.get("class_num"), map_file)
         described["PostProcess"] = {name: post}
     return described
+
+
+def _backbone(arch: Mapping[str, Any]) -> str | None:
+    """The network inside one whose name does not say it, such as ``Octave`` and ``RecModel``."""
+    backbone = arch.get("backbone") or arch.get("Backbone")
+    name = backbone.get("name") if isinstance(backbone, Mapping) else backbone
+    return name if isinstance(name, str) else None
 
 
 def write(folder: Path, described: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +52,15 @@ def create_predictor(
             ``keep_tensors``: see ``engines.paddle_inference``); with any, "auto" takes it.
 
     Returns:
-        A predictor: called with float32 images (N, 3, H, W) it gives probabilities (N, classes).
+        A predictor: called with preprocessed float32 images (N, C, H, W) it gives probabilities
+        (N, classes). What it refuses, and how, is the same in every engine.
 
     Raises:
-        OctConvError: the engine is not installed, the folder lacks its file, or the engine or
-            the processor lacks the precision.
+        OctConvError: the engine is not installed, the folder lacks its file, the engine or the
+            processor lacks the precision, or an argument is of another kind.
     """
+    if not isinstance(folder, (str, os.PathLike)):
+        raise OctConvError(f"folder: {folder!r} should be the path of a folder")
     folder, precision = Path(folder), precision_of(precision)
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise OctConvError(f"threads: {threads!r} should be a whole number from 1")
@@ -69,20 +73,24 @@ def create_predictor(
     else:
         chosen = engine_of(engine)
         model = _demand(chosen, folder, precision)
+    chosen.demand_options(options)
     return chosen.open(model, precision, threads, **options)
 
 
 def run(predictor: Any, images: np.ndarray) -> np.ndarray:
-    """The first output for a float32 NCHW array of images."""
+    """The first output for images; arguments and errors are those of ``outputs``."""
     return outputs(predictor, images)[0]
 
 
 def outputs(predictor: Any, images: np.ndarray) -> list[np.ndarray]:
-    """All outputs for a float32 NCHW array of images.
+    """All outputs for images.
 
     Args:
         predictor: one of ``create_predictor``, or a ``paddle.inference.Predictor``.
-        images: (N, 3, H, W), preprocessed.
+        images: (N, C, H, W), preprocessed, of a floating type.
+
+    Raises:
+        OctConvError: the images are something else.
     """
     if isinstance(predictor, Predictor):
         return predictor.outputs(images)

@@ -38,9 +38,9 @@ class Settings:
 
     def engine_options(self, engine: str) -> dict[str, Any]:
         """The options of ``create_predictor`` that an engine has."""
-        if engine != "paddle":
-            return {}
-        return {"onednn": self.onednn, "keep_tensors": self.keep_tensors, "gpu": self.gpu}
+        return {
+            name: getattr(self, name) for name in engine_of(engine).options if hasattr(self, name)
+        }
 
 
 @dataclass
@@ -117,7 +117,7 @@ def formats_of(
     found = []
     for name in engines:
         engine = engine_of(name)
-        measurable = _measurable(name, gpu)
+        measurable = engine.measured(gpu)
         able = [precision for precision in wanted if precision in measurable]
         if not able:
             engine.demand_precision(wanted[0])
@@ -167,10 +167,3 @@ def label_of(name: str, options: dict[str, Any]) -> str:
     """``NAME:KEY=VALUE,…``, or ``Octave:BACKBONE,KEY=VALUE,…``"""
     words = [str(v) if k == "backbone" else f"{k}={v!r}" for k, v in options.items()]
     return ":".join(filter(None, [name, ",".join(words)]))
-
-
-def _measurable(engine: str, gpu: bool) -> Sequence[str]:
-    """INT8 in Paddle Inference needs a network that was trained for it, float16 a GPU."""
-    precisions = engine_of(engine).precisions
-    without = {("paddle", "int8")} | (set() if gpu else {("paddle", "fp16")})
-    return [p for p in precisions if (engine, p) not in without]

@@ -60,14 +60,14 @@ class Operations:
         """Add the INT8 model of an engine to an exported folder, calibrated on noise."""
         import numpy as np
 
-        from ..deploy.int8.add import QUANTIZERS
+        from ..deploy.engines import CONVERTED
 
         random = np.random.RandomState(0)
         images = (
             random.standard_normal((1, 3, image_size, image_size)).astype("float32")
             for _ in range(CALIBRATION_IMAGES)
         )
-        QUANTIZERS[engine].quantize(Path(folder), images, CALIBRATION_IMAGES)
+        CONVERTED[engine].quantize(Path(folder), images, CALIBRATION_IMAGES)
 
     def load(self, folder: str, image_size: int, batch_size: int, **options: Any) -> int:
         """Open an exported folder; a step is one prediction, input and output included.

@@ -10,7 +10,8 @@ from .. import registry
 from ..common import machine
 from ..common.errors import OctConvError
 from ..common.worker import Worker
-from ..deploy import to_onnx, to_openvino
+from ..deploy import conversion
+from ..deploy.engines import CONVERTED
 from .cases import Case, Contender, label_of
 from .operations import Operations
 
@@ -99,9 +100,9 @@ def export(
             environ = {"FLAGS_enable_pir_api": "0"} if step == "pdmodel" else {}
             _export_for_paddle(by_label, todo, say, **environ)
         for (label, size), folder in todo.items():
-            if step in CONVERSIONS:
+            if step in CONVERTED:
                 say(f"converting {label} for {step}")
-                CONVERSIONS[step](folder, [3, size, size])
+                conversion.add(CONVERTED[step], folder, [3, size, size])
             elif step.endswith("-int8"):
                 say(f"quantising {label} for {step.partition('-')[0]}")
                 with Worker(Operations, machine.cpu_count()) as worker:
@@ -115,16 +116,16 @@ def export(
     return folders
 
 
-CONVERSIONS = {"openvino": to_openvino.add, "onnxruntime": to_onnx.add}
-STEPS = ("paddle", "pdmodel", *CONVERSIONS, *(f"{engine}-int8" for engine in CONVERSIONS))
+STEPS = ("paddle", "pdmodel", *CONVERTED, *(f"{engine}-int8" for engine in CONVERTED))
 
 
 def _steps(case: Case) -> list[str]:
     """What has to be done, in the order of ``STEPS``, so that a case can be measured."""
     steps = ["paddle"]
-    if case.engine == "openvino" and machine.paddle_writes_pir():
-        steps.append("pdmodel")  # which OpenVINO reads, and Paddle writes in a process of its own
-    if case.engine != "paddle":
+    engine = CONVERTED.get(case.engine)
+    if engine:
+        if engine.needs_pdmodel and machine.paddle_writes_pir():
+            steps.append("pdmodel")  # Paddle writes it in a process of its own
         steps.append(case.engine)
         if case.precision == "int8":
             steps.append(f"{case.engine}-int8")

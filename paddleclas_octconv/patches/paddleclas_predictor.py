@@ -29,6 +29,12 @@ CHECK_INPUT_MODEL = Patch(
     PREDICTOR,
     "it asks for `inference.pdmodel`: `inference.json`, which Paddle 3 writes, is a model too",
 )
+IMAGE_LIST = Patch(
+    "paddleclas.paddleclas.get_image_list",
+    PREDICTOR,
+    "it passes over images by their suffix (`.PNG`, `.webp`, `.tif`): it finds those that "
+    "`paddleclas predict` finds",
+)
 CREATE = Patch(
     "paddleclas.deploy.utils.predictor.Predictor.create_paddle_predictor",
     PREDICTOR,
@@ -45,7 +51,7 @@ MAIN = Patch(
     "the `paddleclas` command",
     "an error in the folder is told in one line",
 )
-PATCHES = (INIT_CONFIG, CHECK_INPUT_MODEL, CREATE, CONFIG, MAIN)
+PATCHES = (INIT_CONFIG, CHECK_INPUT_MODEL, IMAGE_LIST, CREATE, CONFIG, MAIN)
 
 # The steps that an inference.yml can ask for, of those that PaddleClas's predictor has.
 OPERATORS = ("DecodeImage", "ResizeImage", "CropImage", "NormalizeImage", "ToCHWImage")
@@ -60,6 +66,7 @@ def adapt(module: ModuleType) -> None:
 
     INIT_CONFIG.wrap(module, _init_config)
     CHECK_INPUT_MODEL.wrap(module.PaddleClas, _check_input_model)
+    IMAGE_LIST.wrap(module, _image_list)
     CREATE.wrap(predictor.Predictor, functools.partial(_create_paddle_predictor, predictor))
     module._octconv_adapted = True  # type: ignore[attr-defined]
 
@@ -90,6 +97,12 @@ def _check_input_model(original, self, model_name, inference_model_dir):
             model_files(inference_model_dir)
             return "custom", inference_model_dir
     return original(self, model_name, inference_model_dir)
+
+
+def _image_list(original, img_file):
+    from ..deploy.classify import find_images
+
+    return [str(path) for path in find_images(Path(str(img_file)))]
 
 
 def _create_paddle_predictor(module, original, self, args, inference_model_dir=None):

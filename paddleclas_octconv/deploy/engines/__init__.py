@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...common.errors import OctConvError
 from ...common.suggest import suggest
-from .base import PRECISIONS, Engine, Predictor, precision_of
+from .base import PRECISIONS, ConvertedEngine, Engine, Predictor, precision_of
 from .onnx_runtime import ONNXRuntime
 from .openvino_runtime import OpenVINO
 from .paddle_inference import PaddleInference
@@ -13,18 +13,21 @@ from .paddle_inference import PaddleInference
 ENGINES: dict[str, Engine] = {
     engine.name: engine for engine in (OpenVINO(), ONNXRuntime(), PaddleInference())
 }
+#: Those that a model is converted for.
+CONVERTED = {
+    name: engine for name, engine in ENGINES.items() if isinstance(engine, ConvertedEngine)
+}
 AUTO = "auto"
 CHOICES = (AUTO, *ENGINES)
 
 
 def engine_of(name: str) -> Engine:
     """The engine of a name. Raises OctConvError if there is none."""
-    if name not in ENGINES:
-        raise OctConvError(
-            f"the engine {name!r} should be one of {', '.join(CHOICES)}{suggest(name, CHOICES)}"
-        )
+    if not isinstance(name, str) or name not in ENGINES:
+        near = suggest(name, CHOICES) if isinstance(name, str) else ""
+        raise OctConvError(f"the engine {name!r} should be one of {', '.join(CHOICES)}{near}")
     return ENGINES[name]
 
 
-__all__ = ["AUTO", "CHOICES", "ENGINES", "PRECISIONS", "Engine", "Predictor", "engine_of",
-           "precision_of"]  # fmt: skip
+__all__ = ["AUTO", "CHOICES", "CONVERTED", "ENGINES", "PRECISIONS", "ConvertedEngine", "Engine",
+           "Predictor", "engine_of", "precision_of"]  # fmt: skip

@@ -1,4 +1,8 @@
-"""What every engine gives: one predictor over an exported folder, whatever runs it."""
+"""What every engine gives: one predictor over an exported folder, whatever runs it.
+
+An engine is one file: a class derived from ``Engine``, or from ``ConvertedEngine`` where it reads a
+model of its own, registered in ``engines.ENGINES``. Options, conversion, INT8 and benchmark ask it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import threading
 from abc import ABC, abstractmethod
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Iterable, Literal, Mapping, Sequence, get_args
 
 from ...common.errors import OctConvError
 
@@ -16,6 +20,12 @@ if TYPE_CHECKING:
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 _ALIASES = {"f32": "fp32", "float32": "fp32", "f16": "fp16", "float16": "fp16", "bfloat16": "bf16"}
 
+#: What the 256 steps of INT8 stand for in a feature map. One image with large numbers makes them
+#: too coarse where they cover all that was seen ("all"); the mean of the images' ranges ("mean")
+#: cuts off what some images need. Which is worse depends on the network.
+Ranges = Literal["mean", "all"]
+RANGES: tuple[Ranges, ...] = get_args(Ranges)
+
 
 class Predictor(ABC):
     """An exported network, ready to run; from several threads, one after the other.
@@ -24,24 +34,58 @@ class Predictor(ABC):
         engine: the name of its engine, such as "openvino".
         precision: one of ``PRECISIONS``.
         model: the file it was read from.
+        image_shape: channels, height and width that the network takes; None: any.
     """
 
-    def __init__(self, engine: str, precision: str, model: Path) -> None:
+    def __init__(
+        self, engine: str, precision: str, model: Path, image_shape: Iterable[Any]
+    ) -> None:
+        """
+        Args:
+            engine, precision, model: as the attributes.
+            image_shape: as the engine has it: what is no positive number stands for any.
+
+        Raises:
+            OctConvError: the network takes no images.
+        """
         self.engine, self.precision, self.model = engine, precision, model
+        self.image_shape = tuple(
+            size if isinstance(size, int) and size > 0 else None for size in image_shape
+        )
+        if len(self.image_shape) != 3:
+            raise OctConvError(f"{model}: its network takes no images (N, C, H, W)")
         # The engines keep a call's inputs and outputs in one place.
         self._one_at_a_time = threading.Lock()
 
     def outputs(self, images: np.ndarray) -> list[np.ndarray]:
-        """All outputs for float32 images (N, 3, H, W), each float32 and (N, …)."""
-        with self._one_at_a_time:
-            return self._outputs(images)
+        """All outputs, each float32 and (N, …).
+
+        Args:
+            images: preprocessed images (N, C, H, W), N at least 1, of any floating type.
+
+        Raises:
+            OctConvError: they are something else, of another size than the network's, or hold what
+                is no number; or the engine cannot run the network.
+        """
+        checked = checked_images(images, self.image_shape)
+        try:
+            with self._one_at_a_time:
+                return self._outputs(checked)
+        except OctConvError:
+            raise
+        except Exception as error:  # each engine has its own
+            reason = "".join(str(error).strip().splitlines()[-1:])
+            raise OctConvError(
+                f"{self.model}: {self.engine} cannot run it on images of shape "
+                f"{list(checked.shape)}: {reason}"
+            ) from None
 
     @abstractmethod
     def _outputs(self, images: np.ndarray) -> list[np.ndarray]:
-        """The same, of one thread at a time."""
+        """The same for float32 images that are checked, of one thread at a time."""
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """The first output, (N, classes), for float32 images (N, 3, H, W)."""
+        """The first output, (N, classes); arguments and errors are those of ``outputs``."""
         return self.outputs(images)[0]
 
 
@@ -50,21 +94,29 @@ class Engine(ABC):
 
     Attributes:
         name: how it is called in options.
+        title: how its makers call it.
         module: the Python module it is.
         extra: the extra of this package that installs it.
         precisions: what it can compute in, some of ``PRECISIONS``, if the processor can.
+        options: those of ``open``.
+        exported: the files and folders of an export that are for it.
     """
 
     name: ClassVar[str]
+    title: ClassVar[str]
     module: ClassVar[str]
     extra: ClassVar[str]
     precisions: ClassVar[tuple[str, ...]]
+    options: ClassVar[tuple[str, ...]] = ()
+    exported: ClassVar[tuple[str, ...]]
 
     def is_installed(self) -> bool:
         """Whether the library is there. Imports nothing."""
-        spec = find_spec(self.module)
-        # Without an origin it is a folder of that name, such as an export's own openvino/.
-        return spec is not None and spec.origin is not None
+        return is_there(self.module)
+
+    def measured(self, gpu: bool) -> tuple[str, ...]:
+        """The precisions that a network can be measured in that was not trained for them."""
+        return self.precisions
 
     @abstractmethod
     def find(self, folder: Path, precision: str) -> Path | None:
@@ -82,9 +134,14 @@ class Engine(ABC):
     def open(self, model: Path, precision: str, threads: int, **options: Any) -> Predictor:
         """A predictor for a model file.
 
+        Args:
+            model: as ``find`` gives it.
+            precision: one of ``precisions``.
+            threads: CPU threads.
+            options: some of ``options``.
+
         Raises:
-            OctConvError: the processor lacks the precision, the file is not a model, or the
-                engine has no such option.
+            OctConvError: the processor lacks the precision, or the file is not a model.
         """
 
     def demand(self) -> None:
@@ -114,21 +171,147 @@ class Engine(ABC):
                 f"precision {precision!r}: the engine {self.name} has {', '.join(self.precisions)}"
             )
 
-    def refuse_options(self, options: dict[str, Any]) -> None:
-        """See that an engine without options is given none.
+    def demand_options(self, options: Mapping[str, Any]) -> None:
+        """See that the engine has some options.
 
         Raises:
-            OctConvError: there is one.
+            OctConvError: it lacks one, or one is neither True nor False.
         """
-        if options:
-            raise OctConvError(f"the engine {self.name} has no option {next(iter(options))!r}")
+        for name, value in options.items():
+            if name not in self.options:
+                raise OctConvError(f"the engine {self.name} has no option {name!r}")
+            if not isinstance(value, bool):
+                raise OctConvError(f"{name}: {value!r} should be True or False")
 
 
-def contiguous(images: np.ndarray) -> np.ndarray:
-    """The images, in the layout that every engine reads."""
+class ConvertedEngine(Engine):
+    """An engine with a model format of its own, which ``paddleclas export --OPTION`` writes.
+
+    Attributes:
+        option: of ``paddleclas export``, without the dashes.
+        files: the models in an exported folder, in float32 ("fp32") and INT8 ("int8").
+        weights: the suffix of the file of weights beside a model; None where it holds its own.
+        converters: the modules that convert.
+        quantizers: the modules that make INT8 of what is converted.
+        needs_pdmodel: it is converted from ``inference.pdmodel``, not from what Paddle writes.
+        takes_slim: it computes what PaddleSlim has quantised.
+    """
+
+    option: ClassVar[str]
+    files: ClassVar[Mapping[str, str]]
+    weights: ClassVar[str | None] = None
+    converters: ClassVar[tuple[str, ...]]
+    quantizers: ClassVar[tuple[str, ...]]
+    needs_pdmodel: ClassVar[bool] = False
+    takes_slim: ClassVar[bool] = False
+
+    def find(self, folder: Path, precision: str) -> Path | None:
+        model, *others = self.paths(folder, precision)
+        return model if all(path.is_file() for path in (model, *others)) else None
+
+    def paths(self, folder: Path, precision: str) -> list[Path]:
+        """The files of a model, the model itself first, whether they are there or not."""
+        model = folder / self.files["int8" if precision == "int8" else "fp32"]
+        return [model, model.with_suffix(self.weights)] if self.weights else [model]
+
+    def wanted(self, precision: str) -> str:
+        int8 = " --int8" if precision == "int8" else ""
+        file = self.files["int8" if precision == "int8" else "fp32"]
+        return f"{file} (paddleclas export --{self.option}{int8})"
+
+    def open_plainly(self, model: Path) -> Predictor:
+        """A predictor as a program of somebody else opens a model file, all settings by default."""
+        return self.open(model, "fp32", 1)
+
+    def demand_conversion(self, what: str = "") -> None:
+        """See that ``convert`` can work here. Imports nothing.
+
+        Args:
+            what: asks for it; by default the option of ``paddleclas export``.
+
+        Raises:
+            OctConvError: a package is missing.
+        """
+        demand_modules(what or f"--{self.option}", self.converters, self.extra, self.note())
+
+    @abstractmethod
+    def convert(self, folder: Path) -> None:
+        """Write the float model into an exported folder, in a process that nothing else needs.
+
+        Raises:
+            OctConvError: the exported model cannot be converted, or the file not be written.
+        """
+
+    @abstractmethod
+    def quantize(
+        self, folder: Path, images: Iterable[np.ndarray], count: int, ranges: Ranges = "mean"
+    ) -> None:
+        """Write the INT8 model into an exported folder that holds the float one.
+
+        Args:
+            folder: the exported folder.
+            images: preprocessed images (1, C, H, W) to calibrate on; gone through once.
+            count: how many they are.
+            ranges: what INT8's steps stand for.
+
+        Raises:
+            OctConvError: the tool cannot quantise the model.
+        """
+
+
+def is_there(module: str) -> bool:
+    """Whether a module can be imported. Imports nothing."""
+    try:
+        spec = find_spec(module)
+    except ValueError:  # sys.modules holds None in its place
+        return False
+    # Without an origin it is a folder of that name, such as an export's own openvino/.
+    return spec is not None and spec.origin is not None
+
+
+def demand_modules(what: str, modules: Sequence[str], extra: str, note: str = "") -> None:
+    """See that modules can be imported, for something that an option or a precision asks for.
+
+    Raises:
+        OctConvError: some are missing; with what to install.
+    """
+    missing = [module for module in dict.fromkeys(modules) if not is_there(module)]
+    if missing:
+        raise OctConvError(
+            f"{what} needs {' and '.join(missing)}: pip install 'paddleclas-octconv[{extra}]'{note}"
+        )
+
+
+def checked_images(images: Any, image_shape: Sequence[int | None] = (None,) * 3) -> np.ndarray:
+    """The images as every engine reads them: contiguous, float32.
+
+    Args:
+        images: should be (N, C, H, W), of a floating type.
+        image_shape: channels, height and width; None: any.
+
+    Raises:
+        OctConvError: they are something else, none at all, or hold what is no number.
+    """
     import numpy as np
 
-    return np.ascontiguousarray(images, dtype=np.float32)
+    wanted = ", ".join(["N", *(str(size or name) for size, name in zip(image_shape, "CHW"))])
+    due = f"should be preprocessed images, an array of float32 of shape ({wanted})"
+    try:
+        array = np.asarray(images)
+    except Exception as error:  # rows of different lengths, and whatever an object does
+        raise OctConvError(f"images: {type(images).__name__} {due}: {error}") from None
+    if array.dtype.kind != "f":
+        raise OctConvError(f"images: {type(images).__name__} of {array.dtype} {due}")
+    shape = array.shape
+    if len(shape) != 4 or any(size not in (None, had) for size, had in zip(image_shape, shape[1:])):
+        raise OctConvError(f"images: of shape {list(shape)}: {due}")
+    if not array.size:
+        raise OctConvError(f"images: of shape {list(shape)}: none; {due}, N from 1")
+    with np.errstate(over="ignore"):  # beyond float32 is infinite
+        array = np.ascontiguousarray(array, dtype=np.float32)
+    if not np.isfinite(array).all():
+        raise OctConvError(f"images: hold values that are NaN or infinite: {due}")
+    return array
 
 
 def precision_of(text: str) -> str:
@@ -137,7 +320,7 @@ def precision_of(text: str) -> str:
     Raises:
         OctConvError: there is no such precision.
     """
-    precision = _ALIASES.get(text, text)
+    precision = _ALIASES.get(text, text) if isinstance(text, str) else None
     if precision not in PRECISIONS:
         raise OctConvError(f"precision {text!r} should be one of {', '.join(PRECISIONS)}")
     return precision

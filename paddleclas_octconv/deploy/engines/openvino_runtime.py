@@ -1,22 +1,26 @@
-"""OpenVINO, which reads ``openvino/model.xml``: the fastest on an x86 CPU."""
+"""OpenVINO, which reads ``openvino/model.xml``: the fastest on an x86 CPU. NNCF makes its INT8."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
 import math
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Iterable
 
 from ...common import machine
 from ...common.errors import OctConvError
-from .base import Engine, Predictor, contiguous
+from ...common.say import described
+from .base import ConvertedEngine, Predictor, Ranges
 from .operators import check_openvino
+from .paddle_files import model_files
 
 if TYPE_CHECKING:
     import numpy as np
 
-FOLDER = "openvino"
-FILES = {"fp32": f"{FOLDER}/model.xml", "int8": f"{FOLDER}/model-int8.xml"}
 # What OpenVINO computes in where a precision is asked for. By itself it takes bfloat16 wherever
 # the processor has it; what is not quantised in an INT8 network stays in float32.
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16", "int8": "f32"}
@@ -28,26 +32,24 @@ _BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}  # of an element of a feat
 _LEAST_PIECE = 2
 
 
-class OpenVINO(Engine):
+class OpenVINO(ConvertedEngine):
     name = "openvino"
+    title = "OpenVINO"
     module = "openvino"
     extra = "openvino"
     precisions = ("fp32", "fp16", "bf16", "int8")
+    option = "openvino"
+    exported = ("openvino",)
+    files = {"fp32": "openvino/model.xml", "int8": "openvino/model-int8.xml"}
+    weights = ".bin"
+    converters = ("openvino",)
+    quantizers = ("openvino", "nncf")
+    needs_pdmodel = True
 
     def note(self) -> str:
         return " (it needs Python 3.10 or newer)"
 
-    def find(self, folder: Path, precision: str) -> Path | None:
-        model = folder / FILES["int8" if precision == "int8" else "fp32"]
-        return model if model.is_file() and model.with_suffix(".bin").is_file() else None
-
-    def wanted(self, precision: str) -> str:
-        if precision == "int8":
-            return f"{FILES['int8']} (paddleclas export --openvino --int8)"
-        return f"{FILES['fp32']} (paddleclas export --openvino)"
-
     def open(self, model: Path, precision: str, threads: int, **options: Any) -> Predictor:
-        self.refuse_options(options)
         check_openvino(model)
         import openvino
 
@@ -64,6 +66,71 @@ class OpenVINO(Engine):
         except RuntimeError as error:
             raise OctConvError(f"{model}: OpenVINO cannot read it: {_reason(error)}") from None
         return OpenVINOPredictor(core, network, model, precision, threads)
+
+    def open_plainly(self, model: Path) -> Predictor:
+        import openvino
+
+        return PlainPredictor(openvino.Core().compile_model(str(model), "CPU"), model)
+
+    def convert(self, folder: Path) -> None:
+        import openvino
+
+        source, _ = model_files(folder, pir=False)
+        target = folder / self.files["fp32"]
+        try:
+            network = openvino.Core().read_model(str(source))
+            target.parent.mkdir(exist_ok=True)
+            openvino.save_model(network, str(target), compress_to_fp16=False)
+        except (RuntimeError, OSError) as error:
+            raise OctConvError(
+                f"--{self.option}: {source.name} cannot be converted: {_reason(error)}"
+            ) from None
+
+    def quantize(
+        self, folder: Path, images: Iterable[np.ndarray], count: int, ranges: Ranges = "mean"
+    ) -> None:
+        os.environ.setdefault("NNCF_CI", "1")  # or it would report each use to its makers, unasked
+        with _quiet():
+            import nncf
+            import openvino
+            from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+
+            nncf.set_log_level(logging.ERROR)
+            estimators = {
+                "mean": RangeEstimatorParametersSet.MEAN_MINMAX,
+                "all": RangeEstimatorParametersSet.MINMAX,
+            }
+            parameters = nncf.AdvancedQuantizationParameters(
+                activations_range_estimator_params=estimators[ranges]
+            )
+            try:
+                quantized = nncf.quantize(
+                    openvino.Core().read_model(str(folder / self.files["fp32"])),
+                    nncf.Dataset(images),
+                    subset_size=count,
+                    advanced_parameters=parameters,
+                )
+                _leave_pixels(quantized)
+                openvino.save_model(
+                    quantized, str(folder / self.files["int8"]), compress_to_fp16=False
+                )
+            except OctConvError:
+                raise
+            except Exception as error:  # those of NNCF and of OpenVINO have no class in common
+                raise OctConvError(
+                    f"--int8: NNCF cannot quantise this model: {described(error)}"
+                ) from None
+
+
+class PlainPredictor(Predictor):
+    """A model compiled once for any batch, with OpenVINO's own settings, bfloat16 among them."""
+
+    def __init__(self, compiled: Any, model: Path) -> None:
+        super().__init__(OpenVINO.name, "fp32", model, _image_shape(compiled))
+        self._compiled = compiled
+
+    def _outputs(self, images: np.ndarray) -> list[np.ndarray]:
+        return list(self._compiled([images]).values())
 
 
 class OpenVINOPredictor(Predictor):
@@ -83,7 +150,7 @@ class OpenVINOPredictor(Predictor):
     """
 
     def __init__(self, core: Any, network: Any, model: Path, precision: str, threads: int) -> None:
-        super().__init__(OpenVINO.name, precision, model)
+        super().__init__(OpenVINO.name, precision, model, _image_shape(network))
         self._core, self._network, self._threads = core, network, threads
         self._settings = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -94,7 +161,7 @@ class OpenVINOPredictor(Predictor):
         self._most: dict[tuple[int, ...], int] = {}
 
     def _outputs(self, images: np.ndarray) -> list[np.ndarray]:
-        pieces = self._pieces(contiguous(images))
+        pieces = self._pieces(images)
         if len(pieces) == 1:
             request = self._queue(pieces[0].shape, streams=1)[0]
             return list(request.infer(pieces, share_inputs=True).values())
@@ -149,16 +216,13 @@ class OpenVINOPredictor(Predictor):
         if key not in self._queues:
             network = self._network if key[0] is None else self._reshaped(shape)
             settings = {**self._settings, "NUM_STREAMS": str(streams)}
-            try:
-                compiled = self._core.compile_model(network, "CPU", settings)
-            except RuntimeError as error:
-                raise self._cannot_run(shape, error) from None
+            compiled = self._core.compile_model(network, "CPU", settings)
             self._queues[key] = openvino.AsyncInferQueue(compiled, streams)
             self._queues[key].set_callback(_keep)
         return self._queues[key]
 
     def _takes_any(self, shape: tuple[int, ...]) -> bool:
-        """Whether the network as it was read takes images of a shape: some have a fixed size."""
+        """Whether the network as it was read takes a batch: some are made for one size of it."""
         import openvino
 
         allowed = self._network.inputs[0].get_partial_shape()
@@ -166,17 +230,8 @@ class OpenVINOPredictor(Predictor):
 
     def _reshaped(self, shape: tuple[int, ...]) -> Any:
         network = self._network.clone()
-        try:
-            network.reshape({network.inputs[0]: list(shape)})
-        except RuntimeError as error:
-            raise self._cannot_run(shape, error) from None
+        network.reshape({network.inputs[0]: list(shape)})
         return network
-
-    def _cannot_run(self, shape: tuple[int, ...], error: RuntimeError) -> OctConvError:
-        return OctConvError(
-            f"{self.model}: OpenVINO cannot run it on images of shape {list(shape)}: "
-            f"{_reason(error)}"
-        )
 
 
 def _keep(request: Any, into: tuple[dict[int, list[np.ndarray]], int]) -> None:
@@ -185,5 +240,37 @@ def _keep(request: Any, into: tuple[dict[int, list[np.ndarray]], int]) -> None:
     done[place] = [value.copy() for value in request.results.values()]
 
 
-def _reason(error: RuntimeError) -> str:
+def _image_shape(network: Any) -> list[int]:
+    """Channels, height and width of its input; -1: any."""
+    shape = network.inputs[0].get_partial_shape()
+    if shape.rank.is_dynamic:
+        return [-1, -1, -1]
+    return [size.get_length() if size.is_static else -1 for size in shape][1:]
+
+
+def _reason(error: Exception) -> str:
     return str(error).strip().splitlines()[-1]
+
+
+def _leave_pixels(model: Any) -> None:
+    """Take the quantisation by channels off feature maps of one pixel, in place.
+
+    OpenVINO (2026.4) makes it a part of the INT8 convolution before it, and computes that wrongly
+    for one image where the batch is dynamic. It stands before depthwise convolutions alone, which
+    multiply each channel of such a map by one number: they stay in float32.
+    """
+    for op in model.get_ops():
+        if op.get_type_name() != "FakeQuantize":
+            continue
+        batch, *image_shape = op.output(0).get_partial_shape().to_string().strip("[]").split(",")
+        if batch != "?" or image_shape[1:] != ["1", "1"]:
+            continue
+        if any(math.prod(op.input(place).get_shape()) > 1 for place in (1, 2, 3, 4)):
+            op.output(0).replace(op.input_value(0))
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Without NNCF's own progress bars, which would be drawn over ours."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import struct
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ...common import machine
+from ...common.documents import read_json
 from ...common.errors import OctConvError
 from ...common.files import MOST_MODEL, read_bytes, reason, why_no_file
 from .operators import check_paddle, check_pir, varint
@@ -75,18 +76,47 @@ def check_files(model: Path, params: Path) -> None:
         raise OctConvError(f"{model.parent}: cannot be read: {reason(error)}") from None
 
 
+def input_shape(model: Path) -> list[int]:
+    """The shape of the first input of a model that is whole; -1: any; [] where it does not say."""
+    if model.suffix == ".json":
+        for op in _blocks(model)[0].get("ops", []):
+            if str(op.get("#")).endswith(".data"):
+                attributes = {each["N"]: each["AT"].get("D") for each in op.get("A", [])}
+                return attributes.get("shape") or []
+        return []
+    block = _program(model).blocks[0]
+    fed = [op.outputs[0].arguments[0] for op in block.ops if op.type == "feed"]
+    for kind in (each.type for each in block.vars if each.name in fed[-1:]):
+        # Paddle 3 has another name for it.
+        described = kind.dense_tensor if hasattr(kind, "dense_tensor") else kind.lod_tensor
+        return list(described.tensor.dims)
+    return []
+
+
+def _blocks(model: Path) -> Any:
+    """Those of a model in PIR."""
+    return read_json(model, "", MOST_MODEL)["program"]["regions"][0]["blocks"]
+
+
 def _check_pdmodel(model: Path) -> None:
     from google.protobuf.message import DecodeError  # Paddle needs it
+
+    try:
+        blocks = _program(model).blocks
+    except DecodeError:
+        blocks = None
+    if not blocks:
+        raise OctConvError(f"{model}: {_CUT}")
+    check_paddle((op.type for block in blocks for op in block.ops), model)
+
+
+def _program(model: Path) -> Any:
+    """A model in the older format."""
     from paddle.base.proto import framework_pb2
 
     program = framework_pb2.ProgramDesc()
-    try:
-        program.ParseFromString(read_bytes(model, "model", MOST_MODEL))
-    except DecodeError:
-        program.Clear()
-    if not program.blocks:
-        raise OctConvError(f"{model}: {_CUT}")
-    check_paddle((op.type for block in program.blocks for op in block.ops), model)
+    program.ParseFromString(read_bytes(model, "model", MOST_MODEL))
+    return program
 
 
 def _check_params(params: Path, file: BinaryIO) -> None:

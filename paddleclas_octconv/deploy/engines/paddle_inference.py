@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from ...common.errors import OctConvError
-from .base import Engine, Predictor, contiguous
-from .paddle_files import QUANTIZED, check_files, model_files
+from .base import Engine, Predictor, checked_images
+from .paddle_files import QUANTIZED, check_files, input_shape, model_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,7 @@ _GARBAGE_FLAG = "FLAGS_eager_delete_tensor_gb"
 
 
 class PaddleInference(Engine):
-    """Options of ``open``:
+    """It reads what the exporter writes, so nothing is converted. Options of ``open``:
 
     onednn: use oneDNN on the CPU; gpu: run on GPU 0 instead.
     memory_optim: let tensors that are never in use together share memory.
@@ -30,9 +31,19 @@ class PaddleInference(Engine):
     """
 
     name = "paddle"
+    title = "Paddle Inference"
     module = "paddle"
     extra = "cpu"
     precisions = ("fp32", "fp16", "bf16", "int8")
+    options = ("onednn", "gpu", "memory_optim", "keep_tensors")
+    exported = tuple(
+        stem + suffix
+        for stem in ("inference", f"inference{QUANTIZED}")
+        for suffix in (".json", ".pdmodel", ".pdiparams", ".pdiparams.info")
+    )
+
+    def measured(self, gpu: bool) -> tuple[str, ...]:
+        return ("fp32", "fp16", "bf16") if gpu else ("fp32", "bf16")
 
     def find(self, folder: Path, precision: str) -> Path | None:
         try:
@@ -65,9 +76,8 @@ class PaddleInference(Engine):
         gpu: bool = False,
         memory_optim: bool = True,
         keep_tensors: bool = True,
-        **unknown: Any,
+        **options: Any,
     ) -> Predictor:
-        self.refuse_options(unknown)
         from paddle import inference
 
         params = model.with_suffix(".pdiparams")
@@ -103,7 +113,7 @@ class PaddleInference(Engine):
                 config.enable_new_executor()
             config.enable_memory_optim()
         try:
-            return PaddlePredictor(inference.create_predictor(config), precision, model)
+            return PaddlePredictor(lambda: inference.create_predictor(config), precision, model)
         except Exception as error:  # of any kind, and with a trace of C++ before its last line
             said = [line for line in str(error).splitlines() if line.strip()] or [repr(error)]
             reason = next((line for line in said if line.startswith("(")), said[-1]).strip()
@@ -113,13 +123,19 @@ class PaddleInference(Engine):
 class PaddlePredictor(Predictor):
     """A predictor of Paddle Inference, whose own methods (``get_input_handle``, …) it has too.
 
+    It runs in one thread of its own: oneDNN and OpenMP keep kernels and workers for each thread
+    that calls them, so calls from new threads, as of a web server, would take several times as
+    long.
+
     Args:
-        raw: a ``paddle.inference.Predictor``.
+        create: makes the ``paddle.inference.Predictor``; called in that thread.
+        precision, model: as of ``Engine.open``.
     """
 
-    def __init__(self, raw: Any, precision: str, model: Path) -> None:
-        super().__init__(PaddleInference.name, precision, model)
-        self.raw = raw
+    def __init__(self, create: Callable[[], Any], precision: str, model: Path) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="paddle-inference")
+        self.raw = self._thread.submit(create).result()
+        super().__init__(PaddleInference.name, precision, model, input_shape(model)[1:] or [-1] * 3)
 
     def __getattr__(self, name: str) -> Any:
         if name == "raw":  # not set yet
@@ -127,13 +143,21 @@ class PaddlePredictor(Predictor):
         return getattr(self.raw, name)
 
     def _outputs(self, images: np.ndarray) -> list[np.ndarray]:
-        return raw_outputs(self.raw, images)
+        return self._thread.submit(_run, self.raw, images).result()
 
 
 def raw_outputs(raw: Any, images: np.ndarray) -> list[np.ndarray]:
-    """All outputs of a ``paddle.inference.Predictor`` for float32 images (N, 3, H, W)."""
+    """All outputs of a ``paddle.inference.Predictor`` for preprocessed images (N, C, H, W).
+
+    Raises:
+        OctConvError: they are something else.
+    """
+    return _run(raw, checked_images(images))
+
+
+def _run(raw: Any, images: np.ndarray) -> list[np.ndarray]:
     handle = raw.get_input_handle(raw.get_input_names()[0])
-    handle.copy_from_cpu(contiguous(images))
+    handle.copy_from_cpu(images)
     raw.run()
     return [raw.get_output_handle(name).copy_to_cpu() for name in raw.get_output_names()]
 

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import statistics
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
+
+import numpy as np
 
 from ...common import machine
 from ...common.errors import OctConvError
 from ...common.say import say
-from ..engines import ENGINES
+from .. import agreement
+from ..engines import ConvertedEngine, Predictor
+from ..engines.base import RANGES, demand_modules
 from ..images import Listed, Preprocess, batches, listed, preprocess_of
 from ..predictor import create_predictor
-from . import CALIBRATION_IMAGES, MAX_DROP, quantize_onnx, quantize_openvino
+from . import CALIBRATION_IMAGES, MAX_DROP
 from .accuracy import BATCH, Progress, top1
-from .ranges import RANGES
-
-if TYPE_CHECKING:
-    import numpy as np
 
 OPTION = "--int8"
-QUANTIZERS = {tool.ENGINE: tool for tool in (quantize_openvino, quantize_onnx)}
+EXTRA = "int8"
+WARMUP, TURNS = 3, 15  # predictions, to see what INT8 gains
 
 
 class Result(NamedTuple):
@@ -31,6 +33,7 @@ class Result(NamedTuple):
         calibration_images: how many the model was calibrated on.
         evaluation_images: how many the two were evaluated on.
         top1_fp32, top1_int8: of the evaluation images, in per cent.
+        speed_up: how many times as fast as the float model it takes an image alone.
     """
 
     engine: str
@@ -38,6 +41,7 @@ class Result(NamedTuple):
     evaluation_images: int
     top1_fp32: float
     top1_int8: float
+    speed_up: float
 
     @property
     def drop(self) -> float:
@@ -53,21 +57,19 @@ class Data(NamedTuple):
     preprocess: Preprocess
 
 
-def demand(engines: Sequence[str]) -> None:
+def demand(engines: Sequence[ConvertedEngine], what: str = OPTION) -> None:
     """Check that networks can be quantised for some engines. Imports nothing.
 
+    Args:
+        engines: those.
+        what: the option that asks for it.
+
     Raises:
-        OctConvError: no engine is asked for, or a package is missing.
+        OctConvError: a package is missing.
     """
-    if not engines:
-        raise OctConvError(f"{OPTION} should go with --openvino or --onnx, or both")
-    packages = [package for engine in engines for package in QUANTIZERS[engine].PACKAGES]
-    missing = [package for package in packages if find_spec(package) is None]
-    if missing:
-        raise OctConvError(
-            f"{OPTION} needs {' and '.join(missing)}: pip install 'paddleclas-octconv[int8]'"
-            + (" (it needs Python 3.10 or newer)" if "nncf" in missing else "")
-        )
+    packages = [package for engine in engines for package in engine.quantizers]
+    note = " (nncf needs Python 3.10 or newer)" if "nncf" in packages else ""
+    demand_modules(what, packages, EXTRA, note)
 
 
 def data_of(config: Mapping[str, Any], calibration_images: int = CALIBRATION_IMAGES) -> Data:
@@ -94,52 +96,64 @@ def data_of(config: Mapping[str, Any], calibration_images: int = CALIBRATION_IMA
 
 def add(
     folder: Path,
-    engines: Sequence[str],
+    engines: Sequence[ConvertedEngine],
     data: Data,
     progress: Progress,
     max_drop: float = MAX_DROP,
-) -> list[Result]:
+) -> tuple[list[Result], list[OctConvError]]:
     """Write the INT8 model of each engine into an exported folder that holds its float one.
 
     Args:
         folder: the exported folder.
-        engines: some of ``QUANTIZERS``.
+        engines: whose.
         data: as of ``data_of``.
         progress: shows how far calibration and evaluation are.
         max_drop: how many percentage points of top-1 INT8 may lose.
 
-    Raises:
-        OctConvError: an image cannot be read, a model cannot be quantised, or loses more.
+    Returns:
+        What each gives, and why one was refused: such a one is taken away, the float models stay.
     """
+    results, refused = [], []
     for engine in engines:
-        _quantize(folder, engine, data, progress)
-    pairs = [(engine, precision) for engine in engines for precision in ("fp32", "int8")]
-    predictors = [
-        create_predictor(folder, engine=engine, precision=precision, threads=machine.cpu_count())
-        for engine, precision in pairs
-    ]
-    found = dict(zip(pairs, top1(predictors, data.evaluation, data.preprocess, progress)))
-    results = [
-        Result(
-            engine,
-            len(data.training.paths),
-            len(data.evaluation.paths),
-            found[engine, "fp32"].percent,
-            found[engine, "int8"].percent,
+        try:
+            _quantize(folder, engine, data, progress)
+            results.append(_judged(folder, engine, data, progress, max_drop))
+        except OctConvError as error:
+            refused.append(error)
+            for file in _files(folder, engine):
+                file.unlink()
+    return results, refused
+
+
+def _judged(
+    folder: Path, engine: ConvertedEngine, data: Data, progress: Progress, max_drop: float
+) -> Result:
+    """What an INT8 model gives.
+
+    Raises:
+        OctConvError: it is wrong in some call, or loses more than ``max_drop``.
+    """
+    float32, int8 = (_open(folder, engine, precision) for precision in ("fp32", "int8"))
+    _, images = next(batches(data.training.paths, data.preprocess, agreement.CALL_IMAGES))
+    images = images[np.arange(agreement.CALL_IMAGES) % len(images)]
+    for predictor in (engine.open_plainly(int8.model), int8):
+        what = f"{OPTION}: {int8.model.relative_to(folder)}"
+        agreement.demand_steady(what, float32.outputs, predictor.outputs, images)
+    right = top1([float32, int8], data.evaluation, data.preprocess, progress)
+    count = len(data.evaluation.paths)
+    speed_up = _milliseconds(float32, images[:1]) / _milliseconds(int8, images[:1])
+    before, after = (found.percent for found in right)
+    result = Result(engine.name, len(data.training.paths), count, before, after, speed_up)
+    if result.drop > max_drop:
+        raise OctConvError(
+            f"{OPTION}: with {result.engine}, top-1 on {result.evaluation_images} images falls "
+            f"from {result.top1_fp32:.2f} % to {result.top1_int8:.2f} %, by "
+            f"{result.drop:.2f} points, more than --max-drop {max_drop:g}"
         )
-        for engine in engines
-    ]
-    for result in results:
-        if result.drop > max_drop:
-            raise OctConvError(
-                f"{OPTION}: with {result.engine}, top-1 on {result.evaluation_images} images falls "
-                f"from {result.top1_fp32:.2f} % to {result.top1_int8:.2f} %, by "
-                f"{result.drop:.2f} points, more than --max-drop {max_drop:g}; nothing is written"
-            )
-    return results
+    return result
 
 
-def _quantize(folder: Path, engine: str, data: Data, progress: Progress) -> None:
+def _quantize(folder: Path, engine: ConvertedEngine, data: Data, progress: Progress) -> None:
     """Quantise with each of ``RANGES``, and keep what comes nearest to the float model.
 
     That is judged by the images that it is calibrated on: those of the evaluation stay unseen.
@@ -149,28 +163,43 @@ def _quantize(folder: Path, engine: str, data: Data, progress: Progress) -> None
     for ranges in RANGES:
         count = len(data.training.paths)
         images = _read(data.training.paths, data.preprocess)
-        shown = progress(images, f"calibration, {engine}, {ranges} of the ranges", count)
-        QUANTIZERS[engine].quantize(folder, shown, count, ranges)
+        shown = progress(images, f"calibration, {engine.name}, {ranges} of the ranges", count)
+        engine.quantize(folder, shown, count, ranges)
         given = _probabilities(folder, engine, "int8", data)
         distance = float(abs(given - wanted).sum(axis=1).mean())
         if kept is None or distance < kept[0]:
-            model = ENGINES[engine].find(folder, "int8")
-            files = {model, model.with_suffix(".bin")} if model else set()
-            kept = distance, {file: file.read_bytes() for file in files if file.is_file()}
+            kept = distance, {file: file.read_bytes() for file in _files(folder, engine)}
     assert kept is not None
     for file, content in kept[1].items():
         file.write_bytes(content)
 
 
-def _probabilities(folder: Path, engine: str, precision: str, data: Data) -> np.ndarray:
+def _probabilities(folder: Path, engine: ConvertedEngine, precision: str, data: Data) -> np.ndarray:
     """What a model gives for the images that INT8 is calibrated on, (images, classes)."""
-    import numpy as np
-
-    predictor = create_predictor(
-        folder, engine=engine, precision=precision, threads=machine.cpu_count()
-    )
+    predictor = _open(folder, engine, precision)
     read = batches(data.training.paths, data.preprocess, BATCH)
     return np.concatenate([predictor(images) for _, images in read])
+
+
+def _milliseconds(predictor: Predictor, images: np.ndarray) -> float:
+    """How long a prediction takes, as the median of some after a few others."""
+    durations = []
+    for _ in range(WARMUP + TURNS):
+        start = time.perf_counter()
+        predictor(images)
+        durations.append(time.perf_counter() - start)
+    return 1000 * statistics.median(durations[WARMUP:])
+
+
+def _open(folder: Path, engine: ConvertedEngine, precision: str) -> Predictor:
+    return create_predictor(
+        folder, engine=engine.name, precision=precision, threads=machine.cpu_count()
+    )
+
+
+def _files(folder: Path, engine: ConvertedEngine) -> list[Path]:
+    """Those of an engine's INT8 model that are there."""
+    return [file for file in engine.paths(folder, "int8") if file.is_file()]
 
 
 def _read(paths: Iterable[Path], preprocess: Preprocess) -> Iterator[Any]:
