@@ -19,11 +19,10 @@ from typing import Callable, Iterable, Iterator, NamedTuple
 
 from ..common.errors import OctConvError
 from ..common.files import read_text, why_no_file, why_no_folder
+from ..common.images import SUFFIXES, is_image
 from .survey import content_of
 
 MARK = ".own-images"  # the file that a folder has which was prepared from own images
-# What OpenCV decodes and people have.
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 EXPECTED = "<class>/<image>, train|val(|test)/<class>/<image>, or a CSV or list of 'image,label'"
 _SPLITS = {
     **{name: "train" for name in ("train", "training")},
@@ -181,7 +180,7 @@ def _is_open_folder(path: Path) -> bool:
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not _is_hidden(path.name) and not path.is_dir()
+    return is_image(path) and not _is_hidden(path.name) and not path.is_dir()
 
 
 def _listed(source: Path) -> tuple[list[Found], list[str]]:

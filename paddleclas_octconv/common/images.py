@@ -1,0 +1,21 @@
+"""Which files are images, by their names: one list for every command that goes through folders."""
+
+from __future__ import annotations
+
+import os
+
+#: Suffixes, without case, of images that OpenCV reads, with which PaddleClas trains and predicts.
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
+    *(".jp2", ".ppm", ".pgm", ".pbm", ".pnm"),
+)
+#: Of images that no OpenCV reads, or only some builds of it: each is tried, and named if it fails.
+OTHER_SUFFIXES = (
+    *(".gif", ".avif", ".heic", ".heif", ".jxl", ".ico", ".tga", ".psd", ".svg", ".eps"),
+    *(".dng", ".cr2", ".nef", ".arw", ".raw", ".hdr", ".exr", ".dcm", ".npy"),
+)
+
+
+def is_image(name: str | os.PathLike) -> bool:
+    """Whether a file's name is that of an image, whatever is in it."""
+    return os.path.splitext(os.fspath(name))[1].lower() in (*SUFFIXES, *OTHER_SUFFIXES)
