@@ -12,7 +12,7 @@ SUFFIXES = (
 #: Of images that no OpenCV reads, or only some builds of it: each is tried, and named if it fails.
 OTHER_SUFFIXES = (
     *(".gif", ".avif", ".heic", ".heif", ".jxl", ".ico", ".tga", ".psd", ".svg", ".eps"),
-    *(".dng", ".cr2", ".nef", ".arw", ".raw", ".hdr", ".exr", ".dcm", ".npy"),
+    *(".dng", ".cr2", ".nef", ".arw", ".hdr", ".dcm"),
 )
 
 

@@ -152,10 +152,9 @@ def _check_list(config: dict, key: str, dataset: dict) -> None:
 
 def _wrong(line: Line, delimiter: str, root: str, class_num: int | None) -> str | None:
     """What is wrong with a line of a list, if anything."""
-    if line.label is None:
-        return f"{line.text!r} {line.wrong(delimiter)}"
-    if class_num is not None and not 0 <= line.label < class_num:
-        return f"label {line.label} is outside class_num {class_num} (0 to {class_num - 1})"
+    wrong = line.wrong_label(delimiter, class_num)
+    if wrong:
+        return wrong if line.label is not None else f"{line.text!r} {wrong}"
     image = os.path.join(root, line.image)
     try:
         is_file = os.path.isfile(image)
