@@ -132,3 +132,37 @@ def test_what_cannot_be_checked_is_one_line(images, capsys, options, told):
     assert run(images, *options) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("paddleclas: error: ") and told in line
+
+
+def test_images_of_one_pixel_are_too_small(images, capsys):
+    cv2.imwrite(str(images / "images" / "3.png"), np.zeros((1, 9, 3), np.uint8))
+    assert run(images) == 2
+    assert f"  too small: 1\n    {images / 'train.txt'}:4: " in capsys.readouterr().out
+
+
+def test_one_image_under_two_labels_and_small_classes_are_told(images, capsys):
+    shutil.copy(images / "images" / "2.png", images / "images" / "7.png")
+    assert run(images) == 0
+    said = capsys.readouterr().out
+    assert "  fewer than 10 images: classes 0, 1, 2, 3\n" in said
+    lists = images / "train.txt"
+    assert f"the same image under two labels: 1\n    {lists}:3 = {lists}:8\n" in said
+
+
+def test_lists_of_several_labels_are_checked(images, capsys):
+    config = yaml.safe_load((images / "tiny.yaml").read_text())
+    for split, name in (("Train", "train"), ("Eval", "val")):
+        config["DataLoader"][split]["dataset"]["name"] = "MultiLabelDataset"
+        lines = [line.split() for line in (images / f"{name}.txt").read_text().splitlines()]
+        rows = [f"{image}\t0,{int(n) % 2},1,{int(n) // 2}\n" for image, n in lines]
+        (images / f"{name}.txt").write_text("".join(rows))
+    (images / "tiny.yaml").write_text(yaml.safe_dump(config))
+    assert run(images, "--json") == 0
+    train, _ = json.loads(capsys.readouterr().out)["splits"]
+    assert train["classes"] == {"1": 12, "2": 24, "3": 12} and train["empty_classes"] == [0]
+    text = (images / "val.txt").read_text()
+    for line, told in (("24.png\t1,0", "2 labels, but class_num is 4"), ("24.png\tcat", "<tab>")):
+        (images / "val.txt").write_text(text.replace(text.splitlines()[0], line))
+        assert run(images) == 2
+        said = capsys.readouterr().out
+        assert f"wrong label: 1\n    {images / 'val.txt'}:1: " in said and told in said

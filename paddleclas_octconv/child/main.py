@@ -159,9 +159,11 @@ def _prepare_engine(handover: Handover, start: resume.Start) -> None:
     from .epochs import prepare_epochs
     from .images import count_unreadable_images
     from .loss import stop_at_non_finite
+    from .multi_label import prepare_multi_label
     from .results import tell_evaluations, tell_predictions
     from .setup import explain_setup
 
+    prepare_multi_label(handover.config, handover.mode)
     logging.raiseExceptions = False  # a full disk shall be told of once, not by every log line
     paddleclas_config.hand_over(handover.config)
     paddleclas_download.refuse_archives()

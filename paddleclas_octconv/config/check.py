@@ -17,6 +17,7 @@ from ..weights import VANILLA
 from ..weights.address import is_address
 from .data_sets import check_data_sets, check_images, check_label_map
 from .dotted import get, has
+from .multi_label import check_multi_label
 from .slim import check_slim
 from .values import check_values
 
@@ -67,6 +68,7 @@ def check_keys(config: dict[str, Any], mode: str) -> None:
             raise OctConvError(f"{key}: missing from the config")
     _check_arch(config["Arch"])
     _check_topk(config)
+    check_multi_label(config, mode)
     check_slim(config.get("Slim"))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Iterator
 
 from ..common.errors import OctConvError
 from ..common.files import read_text, why_no_file, why_no_folder
-from ..data.list_files import DELIMITER, Line, read_lines
+from ..data.list_files import MULTI_LABEL, Line, delimiter_of, has_several, read_lines
 from .dotted import get
 from .image_size import check_one_size
 
@@ -118,20 +118,20 @@ def _check_data_set(config: dict, key: str, dataset: dict) -> None:
         wrong = why_no_file(labels)
         if wrong:
             raise OctConvError(f"{key}.cls_label_path: {labels}: {wrong}")
-    if dataset.get("name") in ONE_LABEL:
+    if dataset.get("name") in (*ONE_LABEL, MULTI_LABEL):
         if not isinstance(root, str) or not isinstance(labels, str):
             raise OctConvError(f"{key}: {dataset['name']} needs image_root and cls_label_path")
         _check_list(config, key, dataset)
 
 
 def _check_list(config: dict, key: str, dataset: dict) -> None:
-    """Check a list of images with one label each, line by line, and whether they make batches."""
+    """Check a list of images and labels, line by line, and whether they make batches."""
     root, path = dataset["image_root"], dataset["cls_label_path"]
-    delimiter = dataset.get("delimiter") or DELIMITER
+    delimiter = delimiter_of(dataset)
     class_num = get(config, "Arch.class_num") or get(config, "Global.class_num")
     # Retrieval has other classes when it evaluates.
     classes = None if dataset.get("relabel") or get(config, "Arch.Head") else class_num
-    lines = read_lines(Path(path), f"{key}.cls_label_path:", delimiter)
+    lines = read_lines(Path(path), f"{key}.cls_label_path:", delimiter, has_several(dataset))
     if not lines:
         raise OctConvError(f"{key}.cls_label_path: {path}: is empty")
     for line in lines:

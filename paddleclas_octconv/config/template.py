@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from ..data.list_files import MULTI_LABEL
+from .multi_label import POST_PROCESS
 
 _IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 _SHORT_SIDE = 256 / 224  # of evaluation, before the centre is cut out: ImageNet's custom
@@ -195,7 +196,7 @@ def _several_labels(data: OwnData) -> _Task:
         "  use_multilabel: True\n",
         loss,
         loss,
-        "    name: MultiLabelThreshOutput\n    threshold: 0.5",
+        f"    name: {POST_PROCESS}\n    threshold: 0.5",
         # The first chooses the best epoch, and more is better: of labels that are right.
         "    - AccuracyScore:\n        base: label",
     )

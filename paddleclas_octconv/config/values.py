@@ -156,6 +156,7 @@ _RULES: dict[str, _Rule] = {
     "Infer.batch_size": _COUNT,
     "Infer.PostProcess": _SECTION,
     "Infer.PostProcess.topk": _POSITIVE,
+    "Infer.PostProcess.threshold": _number(0, 1),
     "Infer.PostProcess.delimiter": _or_null(
         _Rule(lambda value: isinstance(value, str) and bool(value), "a string between id and name")
     ),

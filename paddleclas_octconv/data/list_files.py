@@ -40,12 +40,14 @@ class Line(NamedTuple):
         image: its first field.
         label: its second; None where that is missing or no whole number, or in a list of several
             labels no row of flags.
+        several: whether the list is one of several labels.
     """
 
     number: int
     text: str
     image: str
     label: Label | None
+    several: bool = False
 
     def wrong_label(self, delimiter: str, class_num: int | None) -> str | None:
         """What is wrong with its label, if anything; None as the number of classes: any."""
@@ -62,7 +64,7 @@ class Line(NamedTuple):
 
     def wrong(self, delimiter: str) -> str:
         """What a line without a label should be."""
-        if delimiter == _OF_MULTI_LABEL and "," in self.text:
+        if self.several:
             return "should be '<image><tab><0 or 1 for each class, such as 1,0,1>'"
         what = f"should be '<image>{delimiter}<label>'"
         fields = self.text.split(delimiter)
@@ -96,7 +98,8 @@ def read_lines(
     texts = text.split("\n")  # str.splitlines would split at more, as the trainer does not
     for number, line in enumerate(texts if texts[-1] else texts[:-1], 1):
         image, *fields = line.strip().split(delimiter)
-        lines.append(Line(number, line, image, read_label(fields[0].strip()) if fields else None))
+        label = read_label(fields[0].strip()) if fields else None
+        lines.append(Line(number, line, image, label, several))
     return lines
 
 

@@ -16,7 +16,7 @@ from ..common import machine
 from ..common.errors import OctConvError
 from ..common.files import read_bytes, why_no_file
 from ..common.images import SUFFIXES, is_image
-from .list_files import DELIMITER, Line, read_lines
+from .list_files import DELIMITER, Label, Line, read_lines
 
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 MOST_IMAGE = 1 << 30  # bytes
@@ -42,6 +42,7 @@ class Split(NamedTuple):
         image_root: the folder its images are relative to.
         class_num: labels go from 0 to class_num - 1; None: any.
         delimiter: what stands between image and label.
+        several: whether an image has several labels.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Split(NamedTuple):
     image_root: Path
     class_num: int | None
     delimiter: str = DELIMITER
+    several: bool = False
 
 
 @dataclass
@@ -60,6 +62,7 @@ class Findings:
         problems: what is wrong to how it is, line by line: (line number, what exactly).
         classes: label to number of images.
         contents: hash of an image that can be decoded to the numbers of its lines.
+        labels: the number of a line to its label.
     """
 
     split: Split
@@ -67,11 +70,26 @@ class Findings:
     problems: dict[str, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
     classes: Counter = field(default_factory=Counter)
     contents: dict[bytes, list[int]] = field(default_factory=lambda: defaultdict(list))
+    labels: dict[int, Label | None] = field(default_factory=dict)
 
     @property
     def empty_classes(self) -> list[int]:
         """The labels without any image, where the number of classes is known."""
         return [label for label in range(self.split.class_num or 0) if label not in self.classes]
+
+    @property
+    def small_classes(self) -> list[int]:
+        """The labels with some images, but fewer than `FEW`."""
+        return sorted(label for label, count in self.classes.items() if count < FEW)
+
+    @property
+    def contradictions(self) -> list[tuple[int, int]]:
+        """The images that are there under two labels: (line number, line number)."""
+        found = []
+        for first, *others in self.contents.values():
+            different = [line for line in others if self.labels[line] != self.labels[first]]
+            found += [(first, line) for line in different]
+        return sorted(found)
 
 
 def survey(split: Split, threads: int, progress=lambda lines, total: lines) -> Findings:
@@ -85,7 +103,10 @@ def survey(split: Split, threads: int, progress=lambda lines, total: lines) -> F
         OctConvError: the list file cannot be read.
     """
     lines = read_lines(
-        split.path, f"DataLoader.{split.name}.dataset.cls_label_path:", split.delimiter
+        split.path,
+        f"DataLoader.{split.name}.dataset.cls_label_path:",
+        split.delimiter,
+        split.several,
     )
     findings = Findings(split, len(lines))
     with ThreadPoolExecutor(threads) as pool:
@@ -98,8 +119,11 @@ def survey(split: Split, threads: int, progress=lambda lines, total: lines) -> F
             wrong = line.wrong_label(split.delimiter, split.class_num)
             if wrong:
                 findings.problems["wrong label"].append((line.number, wrong))
+            elif isinstance(line.label, tuple):
+                findings.classes.update(n for n, flag in enumerate(line.label) if flag > 0)
             else:
                 findings.classes[line.label] += 1
+            findings.labels[line.number] = line.label
     return findings
 
 

@@ -20,6 +20,8 @@ TOPK = 5
 class Prediction(NamedTuple):
     """The likeliest classes of an image, the likeliest first; the names are PaddleClas's.
 
+    Where an image may be of several classes, those whose probability reaches the folder's threshold.
+
     Attributes:
         file_name: the image.
         class_ids: the classes.
@@ -55,6 +57,7 @@ class Classifier:
         self._labels = metadata.label_list(described) or []
         post = (described.get("PostProcess") or {}).get("Topk") or {}
         self.topk: int = post.get("topk") or TOPK
+        self._threshold = metadata.threshold_of(described)
 
     def __call__(
         self, paths: Sequence[Path], topk: int | None = None, batch_size: int = 1
@@ -75,14 +78,14 @@ class Classifier:
                 waiting.append(Prediction(str(path), [], [], [], str(error)))
                 continue
             if batch and (len(batch) == batch_size or image.shape != batch[0].shape):
-                yield from self._run(waiting, batch, topk or self.topk)
+                yield from self._run(waiting, batch, topk)
                 waiting, batch = [], []
             waiting.append(str(path))
             batch.append(image)
-        yield from self._run(waiting, batch, topk or self.topk)
+        yield from self._run(waiting, batch, topk)
 
     def _run(
-        self, waiting: list[Prediction | str], batch: list[np.ndarray], topk: int
+        self, waiting: list[Prediction | str], batch: list[np.ndarray], topk: int | None
     ) -> Iterator[Prediction]:
         rows: Iterator[np.ndarray] = iter(self._scores(np.stack(batch)) if batch else [])
         for item in waiting:
@@ -106,8 +109,12 @@ class Classifier:
             )
         return scores
 
-    def _likeliest(self, name: str, scores: np.ndarray, topk: int) -> Prediction:
-        ids = np.argsort(-scores, kind="stable")[:topk].tolist()
+    def _likeliest(self, name: str, scores: np.ndarray, topk: int | None) -> Prediction:
+        ids = np.argsort(-scores, kind="stable").tolist()
+        if self._threshold is None:
+            ids = ids[: topk or self.topk]
+        else:  # several labels an image, or none
+            ids = [i for i in ids if scores[i] >= self._threshold][:topk]
         labels = [self._labels[i] if i < len(self._labels) else "" for i in ids]
         return Prediction(name, ids, [float(scores[i]) for i in ids], labels)
 
