@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from conftest import CLASS_NUM
+from conftest import CLASS_NUM, with_several_labels
 
 from paddleclas_octconv.cli import main
 
@@ -151,18 +151,15 @@ def test_one_image_under_two_labels_and_small_classes_are_told(images, capsys):
 
 def test_lists_of_several_labels_are_checked(images, capsys):
     config = yaml.safe_load((images / "tiny.yaml").read_text())
-    for split, name in (("Train", "train"), ("Eval", "val")):
-        config["DataLoader"][split]["dataset"]["name"] = "MultiLabelDataset"
-        lines = [line.split() for line in (images / f"{name}.txt").read_text().splitlines()]
-        rows = [f"{image}\t0,{int(n) % 2},1,{int(n) // 2}\n" for image, n in lines]
-        (images / f"{name}.txt").write_text("".join(rows))
+    with_several_labels(config, images)
     (images / "tiny.yaml").write_text(yaml.safe_dump(config))
     assert run(images, "--json") == 0
     train, _ = json.loads(capsys.readouterr().out)["splits"]
-    assert train["classes"] == {"1": 12, "2": 24, "3": 12} and train["empty_classes"] == [0]
-    text = (images / "val.txt").read_text()
-    for line, told in (("24.png\t1,0", "2 labels, but class_num is 4"), ("24.png\tcat", "<tab>")):
-        (images / "val.txt").write_text(text.replace(text.splitlines()[0], line))
+    assert train["classes"] == {"0": 12, "1": 12, "2": 24} and train["empty_classes"] == []
+    val = images / "several_val.txt"
+    rest = val.read_text().partition("\n")[2]
+    for line, told in (("24.png\t1,0", "2 labels, but class_num is 3"), ("24.png\tcat", "<tab>")):
+        val.write_text(f"{line}\n{rest}")
         assert run(images) == 2
         said = capsys.readouterr().out
-        assert f"wrong label: 1\n    {images / 'val.txt'}:1: " in said and told in said
+        assert f"wrong label: 1\n    {val}:1: " in said and told in said

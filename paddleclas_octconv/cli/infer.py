@@ -44,6 +44,7 @@ def _as_json(image: dict) -> dict:
     classes = [
         {"class_id": class_id, "class": name, "score": score}
         for class_id, name, score in _rows(image)
+        if image.get("class_ids") != []
     ]
     return {"image": image.get("file_name", ""), "classes": classes}
 
@@ -75,6 +76,8 @@ def _rows(image: dict) -> list[tuple]:
     if not isinstance(ids, list):
         rest = {name: value for name, value in image.items() if name != "file_name"}
         return [("", f"{name}: {value}", "") for name, value in rest.items()]
+    if not ids:  # of none of several classes
+        return [("", "no class", "")]
     names = image.get("label_names") or []
     scores = scores if isinstance(scores, list) else []
     return [

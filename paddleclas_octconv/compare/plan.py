@@ -21,7 +21,7 @@ from ..common.suggest import suggest
 from ..config import check, find_config, load_config
 from ..config.recipe import Recipe, apply
 from ..config.vocabulary import check_vocabulary
-from ..data.list_files import DELIMITER, Entry, list_text, read_dataset, write_list
+from ..data.list_files import Label, delimiter_of, list_text, read_labels, write_list
 from ..data.subsets import stratified_subset
 from ..trainer.locate import locate
 from ..trainer.source import source_of
@@ -89,7 +89,7 @@ class Run:
 class Drawn(NamedTuple):
     """The entries of a list file, and what stands between an image and its label."""
 
-    entries: list[Entry]
+    entries: list[tuple[str, Label]]
     delimiter: str
 
 
@@ -297,7 +297,7 @@ def _draw(config: dict, plan: Plan, part: str, size: int | None, option: str) ->
     dataset = config["DataLoader"][part]["dataset"]
     if not isinstance(dataset.get("cls_label_path"), str):
         raise OctConvError(f"{key}: {dataset.get('cls_label_path')!r} should be a list file")
-    entries = read_dataset(dataset, key.rpartition(".")[0])
+    entries = read_labels(dataset, key.rpartition(".")[0])
     if size is None:
         return len(entries)
     target = plan.output / differences.LISTS / f"{part.lower()}_{size}.txt"
@@ -306,7 +306,7 @@ def _draw(config: dict, plan: Plan, part: str, size: int | None, option: str) ->
             drawn = stratified_subset(entries, size)
         except OctConvError as error:
             raise OctConvError(f"{option} {size}: {error}") from None
-        plan.lists[target] = Drawn(drawn, dataset.get("delimiter") or DELIMITER)
+        plan.lists[target] = Drawn(drawn, delimiter_of(dataset))
     dataset["cls_label_path"] = str(target)
     return len(entries)
 
@@ -318,7 +318,7 @@ def _run(plan: Plan, run_name: str, model: str, seed: int, config: dict, world: 
     for part in ("Train", "Eval"):
         dataset = config["DataLoader"][part]["dataset"]
         drawn = plan.lists.get(Path(dataset["cls_label_path"]))
-        entries = drawn.entries if drawn else read_dataset(dataset, f"DataLoader.{part}.dataset")
+        entries = drawn.entries if drawn else read_labels(dataset, f"DataLoader.{part}.dataset")
         counts[part] = len(entries)
     sampler = config["DataLoader"]["Train"]["sampler"]
     share = counts["Train"] / world / sampler["batch_size"]

@@ -49,8 +49,8 @@ def check_multi_label(config: dict[str, Any], mode: str) -> None:
             )
     if mode == "train" and _first_metric(config) == _LESS_IS_BETTER:
         say(
-            f"warning: Metric.Eval.0: PaddleClas keeps the epoch with most of it for the best, but of "
-            f"{_LESS_IS_BETTER} less is better: put AccuracyScore first"
+            "warning: Metric.Eval.0: PaddleClas takes the epoch with most of it for the best, but "
+            f"of {_LESS_IS_BETTER} less is better: put AccuracyScore first"
         )
 
 

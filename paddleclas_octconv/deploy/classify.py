@@ -20,7 +20,7 @@ TOPK = 5
 class Prediction(NamedTuple):
     """The likeliest classes of an image, the likeliest first; the names are PaddleClas's.
 
-    Where an image may be of several classes, those whose probability reaches the folder's threshold.
+    Where an image may be of several classes, those that reach the folder's threshold.
 
     Attributes:
         file_name: the image.
@@ -117,6 +117,12 @@ class Classifier:
             ids = [i for i in ids if scores[i] >= self._threshold][:topk]
         labels = [self._labels[i] if i < len(self._labels) else "" for i in ids]
         return Prediction(name, ids, [float(scores[i]) for i in ids], labels)
+
+
+def decided(scores: np.ndarray, several: bool) -> np.ndarray:
+    """What images are taken for, from probabilities (images, classes): of each the likeliest class,
+    or with several labels an image a 0 or 1 for each class, as PaddleClas's metrics do."""
+    return (scores >= metadata.THRESHOLD).astype(int) if several else scores.argmax(1)
 
 
 def find_images(path: Path) -> list[Path]:

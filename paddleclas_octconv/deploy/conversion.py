@@ -58,9 +58,11 @@ def compare(
     Raises:
         OctConvError: they give something else.
     """
-    from . import agreement
+    from . import agreement, metadata
     from .predictor import create_predictor
 
-    wanted = create_predictor(folder, engine="paddle")
-    given = create_predictor(folder, engine=engine)
-    return agreement.demand(what, wanted.outputs, given.outputs, image_shape, images).relative
+    models = [create_predictor(folder, engine=name).outputs for name in ("paddle", engine)]
+    if metadata.threshold_of(metadata.read(folder) or {}) is not None:
+        models = [agreement.before_sigmoid(model) for model in models]
+    wanted, given = models
+    return agreement.demand(what, wanted, given, image_shape, images).relative

@@ -13,7 +13,7 @@ import numpy as np
 from ..common.errors import OctConvError
 from ..common.numbers import is_number
 from ..common.suggest import suggest
-from ..data.list_files import read_dataset
+from ..data.list_files import Label, has_several, read_labels
 from . import metadata
 
 # The steps of PaddleClas that trainer and predictor have in common, which do the same in both, to
@@ -81,11 +81,13 @@ class Listed(NamedTuple):
 
     Attributes:
         paths: the files.
-        labels: the class of each.
+        labels: the class of each, or a 0 or 1 for each class.
+        several: whether it is the latter.
     """
 
     paths: list[Path]
-    labels: list[int]
+    labels: Sequence[Label]
+    several: bool = False
 
     def spread(self, count: int) -> Listed:
         """At most so many of them, from all over the list, always the same ones.
@@ -95,7 +97,9 @@ class Listed(NamedTuple):
         if count >= len(self.paths):
             return self
         chosen = sorted(random.Random(0).sample(range(len(self.paths)), count))
-        return Listed([self.paths[i] for i in chosen], [self.labels[i] for i in chosen])
+        return self._replace(
+            paths=[self.paths[i] for i in chosen], labels=[self.labels[i] for i in chosen]
+        )
 
 
 def listed(config: Mapping[str, Any], section: str) -> Listed:
@@ -110,11 +114,15 @@ def listed(config: Mapping[str, Any], section: str) -> Listed:
         isinstance(dataset.get(name), str) for name in ("image_root", "cls_label_path")
     ):
         raise OctConvError(f"{key} should have an image_root and a cls_label_path")
-    entries = read_dataset(dataset, key)
+    entries = read_labels(dataset, key)
     if not entries:
         raise OctConvError(f"{key}.cls_label_path: {dataset['cls_label_path']} lists no images")
     root = Path(dataset["image_root"])
-    return Listed([root / name for name, _ in entries], [label for _, label in entries])
+    return Listed(
+        [root / name for name, _ in entries],
+        [label for _, label in entries],
+        has_several(dataset),
+    )
 
 
 def preprocess_of(config: Mapping[str, Any]) -> Preprocess:

@@ -17,7 +17,7 @@ from ..common.errors import OctConvError
 from ..config.dotted import get
 from ..config.image_size import size_after
 from ..config.recipe import Recipe, apply
-from ..data.list_files import DELIMITER, read_lines
+from ..data.list_files import delimiter_of, read_lines
 
 # Multiply-adds a second and core that training reaches at least, with AVX2 alone, too.
 SPEED = 5e9
@@ -171,6 +171,6 @@ def _images(config: dict, part: str) -> int | None:
     if not isinstance(path, str):
         return None
     try:
-        return len(read_lines(Path(path), part, dataset.get("delimiter") or DELIMITER))
+        return len(read_lines(Path(path), part, delimiter_of(dataset)))
     except OctConvError:
         return None

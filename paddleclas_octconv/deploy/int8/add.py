@@ -52,6 +52,11 @@ class Data(NamedTuple):
     evaluation: Listed
     preprocess: Preprocess
 
+    @property
+    def measure(self) -> str:
+        """What of the evaluation images is counted."""
+        return "exact match" if self.evaluation.several else "top-1"
+
 
 def demand(engines: Sequence[str]) -> None:
     """Check that networks can be quantised for some engines. Imports nothing.
@@ -132,8 +137,8 @@ def add(
     for result in results:
         if result.drop > max_drop:
             raise OctConvError(
-                f"{OPTION}: with {result.engine}, top-1 on {result.evaluation_images} images falls "
-                f"from {result.top1_fp32:.2f} % to {result.top1_int8:.2f} %, by "
+                f"{OPTION}: with {result.engine}, {data.measure} on {result.evaluation_images} "
+                f"images falls from {result.top1_fp32:.2f} % to {result.top1_int8:.2f} %, by "
                 f"{result.drop:.2f} points, more than --max-drop {max_drop:g}; nothing is written"
             )
     return results
