@@ -61,7 +61,9 @@ def compare(
     from . import agreement, metadata
     from .predictor import create_predictor
 
-    models = [create_predictor(folder, engine=name).outputs for name in ("paddle", engine)]
+    models: list[agreement.Forward] = [
+        create_predictor(folder, engine=name).outputs for name in ("paddle", engine)
+    ]
     if metadata.threshold_of(metadata.read(folder) or {}) is not None:
         models = [agreement.before_sigmoid(model) for model in models]
     wanted, given = models

@@ -21,7 +21,8 @@ INIT_MODEL = Patch(
     "ppcls.engine.engine.init_model",
     TRAINER,
     "it takes the metric of the checkpoint, or 0, for the best so far, so that a worse model "
-    "replaces the best one",
+    "replaces the best one; and the learning rate of the checkpoint, whatever schedule the config "
+    "has now",
 )
 EVAL = Patch(
     "ppcls.engine.engine.Engine.eval",
@@ -59,17 +60,14 @@ def infer_within(context: Around) -> None:
     _within(INFER, context)
 
 
-def start_with_metric(best_metric: float) -> None:
-    """Let a checkpoint come with the best metric of its run."""
+def load_checkpoints_by(load: Callable[[Callable[[], Any], list], Any]) -> None:
+    """Let ``load(original, optimizers)`` load checkpoints, which ``original()`` does."""
     from ppcls.engine import engine
 
-    def init_model_with_metric(init_model, *args, **kwargs):
-        states = init_model(*args, **kwargs)
-        if states:
-            states["metric"] = best_metric
-        return states
+    def init_model(original, config, net, optimizer=None, *args, **kwargs):
+        return load(lambda: original(config, net, optimizer, *args, **kwargs), optimizer or [])
 
-    INIT_MODEL.wrap(engine, init_model_with_metric)
+    INIT_MODEL.wrap(engine, init_model)
 
 
 def _within(patch: Patch, context: Around) -> None:
