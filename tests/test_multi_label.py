@@ -188,7 +188,7 @@ def test_it_is_evaluated_by_its_labels(trained):
     assert "AccuracyScore" in done.stdout
 
 
-def test_every_way_predicts_the_same_classes(trained, tiny_data):
+def test_every_way_predicts_the_same_classes(trained, tiny_data, call_cli, monkeypatch):
     export = run_cli("export", "-c", "several.yaml", "--onnx", cwd=trained)
     assert export.returncode == 0, export.stderr
     described = yaml.safe_load((trained / "inference/inference.yml").read_text())
@@ -204,7 +204,8 @@ def test_every_way_predicts_the_same_classes(trained, tiny_data):
         for image in json.loads(infer.stdout)
     }
     assert len(inferred) == 40 and any(len(classes) > 1 for classes in inferred.values())
-    predict = run_cli("predict", "inference", tiny_data / "images", "--csv", "p.csv", cwd=trained)
+    monkeypatch.chdir(trained)
+    predict = call_cli("predict", "inference", tiny_data / "images", "--csv", "p.csv")
     assert predict.returncode == 0, predict.stderr
     predicted: dict[str, dict[str, float]] = {}
     for row in csv.DictReader((trained / "p.csv").open()):
@@ -226,11 +227,10 @@ def test_every_way_predicts_the_same_classes(trained, tiny_data):
     assert f"'label_names': {names}" in ours.stdout
 
 
-def test_a_wrong_threshold_of_a_folder_is_one_line(trained, tiny_data):
-    file = trained / "inference/inference.yml"
-    text = file.read_text()
-    file.write_text(text.replace("threshold: 0.5", "threshold: high"))
-    done = run_cli("predict", "inference", tiny_data / "images", cwd=trained)
-    file.write_text(text)
+def test_a_wrong_threshold_of_a_folder_is_one_line(tmp_path, tiny_data, call_cli):
+    steps = {"PreProcess": {"transform_ops": [{"ToCHWImage": None}]}}
+    post = {"PostProcess": {"MultiLabelThreshOutput": {"threshold": "high"}}}
+    (tmp_path / "inference.yml").write_text(yaml.safe_dump({**steps, **post}))
+    done = call_cli("predict", tmp_path, tiny_data / "images")
     assert done.returncode == 2
     assert "threshold: 'high' should be a number from 0 to 1" in error_line(done.stderr)

@@ -13,7 +13,7 @@ from ..common.errors import OctConvError
 from ..common.say import say
 from ..config import find_config, load_config
 from ..config.check import check_keys, get
-from ..config.data_sets import ONE_LABEL
+from ..config.data_sets import ONE_LABEL, class_num_of
 from .options import add_config, add_json, add_overrides, threads
 
 HELP = "look for missing, broken, mislabelled and shared images in a config's data"
@@ -75,7 +75,6 @@ def _splits(config: dict[str, Any]) -> list:
     from ..data.list_files import MULTI_LABEL, delimiter_of, has_several
     from ..data.survey import Split
 
-    class_num = get(config, "Arch.class_num") or get(config, "Global.class_num")
     splits = []
     for name in ("Train", "Eval", "Eval.Query", "Eval.Gallery"):
         dataset = get(config, f"DataLoader.{name}.dataset")
@@ -88,8 +87,7 @@ def _splits(config: dict[str, Any]) -> list:
         for required in ("image_root", "cls_label_path"):
             if not isinstance(dataset.get(required), str):
                 raise OctConvError(f"{key}.{required}: {dataset.get(required)!r} should be a path")
-        # Retrieval has other classes when it evaluates.
-        known = None if dataset.get("relabel") or "." in name else class_num
+        known = class_num_of(config, key)
         root, path = Path(dataset["image_root"]), Path(dataset["cls_label_path"])
         splits.append(Split(name, path, root, known, delimiter_of(dataset), has_several(dataset)))
     if not splits:

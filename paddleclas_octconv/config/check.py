@@ -5,6 +5,7 @@ Cheap, without Paddle. What needs the model is checked in ``child/model_check.py
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any, Iterator
 
 from ..backbones.catalogue import CATALOGUE
@@ -53,6 +54,7 @@ _PART = (
     "loader.num_workers",
     "loader.use_shared_memory",
 )
+_OF_OLD = ("ARCHITECTURE", "TRAIN", "VALID", "LEARNING_RATE", "OPTIMIZER", "classes_num")
 _MAY_BE_NULL = ("Global.pretrained_model", "Global.checkpoints")
 
 
@@ -62,6 +64,7 @@ def check_keys(config: dict[str, Any], mode: str) -> None:
     Raises:
         OctConvError: naming the key, its value and what would be right.
     """
+    _check_generation(config)
     check_values(config)
     for key in (*REQUIRED[mode], *_of_the_parts(config, mode)):
         if get(config, key) is None and not (key in _MAY_BE_NULL and has(config, key)):
@@ -70,6 +73,27 @@ def check_keys(config: dict[str, Any], mode: str) -> None:
     _check_topk(config)
     check_multi_label(config, mode)
     check_slim(config.get("Slim"))
+    if mode in ("train", "eval") and get(config, "Global.use_dali") and not _has_dali():
+        raise OctConvError(
+            "Global.use_dali: True, but NVIDIA DALI is not installed: False reads images without it"
+        )
+
+
+def _check_generation(config: dict) -> None:
+    """Refuse a config of the years before PaddleClas 2.1, whose sections were other ones."""
+    old = [section for section in _OF_OLD if section in config]
+    if old and "Arch" not in config:
+        raise OctConvError(
+            f"{old[0]}: this is a config of PaddleClas 1.x or 2.0, which had other sections: "
+            "'paddleclas prepare folder' writes one of today, 'paddleclas configs' lists more"
+        )
+
+
+def _has_dali() -> bool:
+    try:
+        return find_spec("nvidia.dali") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _of_the_parts(config: dict, mode: str) -> Iterator[str]:

@@ -128,9 +128,7 @@ def _check_list(config: dict, key: str, dataset: dict) -> None:
     """Check a list of images and labels, line by line, and whether they make batches."""
     root, path = dataset["image_root"], dataset["cls_label_path"]
     delimiter = delimiter_of(dataset)
-    class_num = get(config, "Arch.class_num") or get(config, "Global.class_num")
-    # Retrieval has other classes when it evaluates.
-    classes = None if dataset.get("relabel") or get(config, "Arch.Head") else class_num
+    classes = class_num_of(config, key)
     lines = read_lines(Path(path), f"{key}.cls_label_path:", delimiter, has_several(dataset))
     if not lines:
         raise OctConvError(f"{key}.cls_label_path: {path}: is empty")
@@ -148,6 +146,20 @@ def _check_list(config: dict, key: str, dataset: dict) -> None:
     if batch_size > 1:
         images = [os.path.join(root, line.image) for line in lines]
         check_one_size(f"{key}.transform_ops", dataset.get("transform_ops"), images)
+
+
+def class_num_of(config: dict, key: str) -> int | None:
+    """From how many classes the labels of a data set are; None: they may be any.
+
+    Args:
+        config: the whole config.
+        key: the dotted key of the ``dataset`` section.
+    """
+    if get(config, f"{key}.relabel"):
+        return None
+    if get(config, "Arch.Head"):  # retrieval has other classes when it evaluates
+        return get(config, "Arch.Head.class_num") if ".Train." in key else None
+    return get(config, "Arch.class_num")
 
 
 def _wrong(line: Line, delimiter: str, root: str, class_num: int | None) -> str | None:

@@ -54,10 +54,12 @@ def check_image_shape(config: dict[str, Any]) -> None:
         return
     for key in ("DataLoader.Eval.dataset.transform_ops", "Infer.transforms"):
         size = size_after(get(config, key))
-        if size is not None and set(size) != set(shape[1:]):
+        if size is not None and size != Size(*shape[1:]):
+            turned = size == Size(*reversed(shape[1:]))
+            right = "ResizeImage.size is width, height" if turned else "--image-size sets both"
             raise OctConvError(
-                f"Global.image_shape: {list(shape)}, but {key} make images of "
-                f"{size.height}x{size.width}; --image-size sets both"
+                f"Global.image_shape: {list(shape)}, but {key} make images of height {size.height} "
+                f"and width {size.width}; {right}"
             )
 
 

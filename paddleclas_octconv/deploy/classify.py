@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple, Sequence
+from typing import Any, Iterator, NamedTuple
 
 import numpy as np
 import yaml
@@ -60,27 +60,29 @@ class Classifier:
         self._threshold = metadata.threshold_of(described)
 
     def __call__(
-        self, paths: Sequence[Path], topk: int | None = None, batch_size: int = 1
+        self, images: Any, topk: int | None = None, batch_size: int = 1
     ) -> Iterator[Prediction]:
-        """The classes of each file, in order; one that cannot be read is told of in its place.
+        """The classes of each image, in order; one that cannot be read is told of in its place.
 
         Args:
-            paths: image files.
+            images: image files, their contents, images of Pillow or arrays (H, W, 3), RGB, of
+                uint8; or one of them. What is no file is called by its number, "#0" first.
             topk: how many classes of each, at most; by default as many as the folder says.
             batch_size: how many images of one size go through the network at once.
         """
         waiting: list[Prediction | str] = []  # in order; a name stands for an image of the batch
         batch: list[np.ndarray] = []
-        for path in paths:
+        for number, given in enumerate([images] if _is_one(images) else images):
+            name = str(given) if isinstance(given, (str, Path)) else f"#{number}"
             try:
-                image = self._preprocess.read(path)
+                image = self._preprocess.read(given)
             except OctConvError as error:
-                waiting.append(Prediction(str(path), [], [], [], str(error)))
+                waiting.append(Prediction(name, [], [], [], str(error)))
                 continue
             if batch and (len(batch) == batch_size or image.shape != batch[0].shape):
                 yield from self._run(waiting, batch, topk)
                 waiting, batch = [], []
-            waiting.append(str(path))
+            waiting.append(name)
             batch.append(image)
         yield from self._run(waiting, batch, topk)
 
@@ -117,6 +119,12 @@ class Classifier:
             ids = [i for i in ids if scores[i] >= self._threshold][:topk]
         labels = [self._labels[i] if i < len(self._labels) else "" for i in ids]
         return Prediction(name, ids, [float(scores[i]) for i in ids], labels)
+
+
+def _is_one(images: Any) -> bool:
+    if isinstance(images, np.ndarray):
+        return images.ndim < 4
+    return isinstance(images, (str, bytes, bytearray, Path)) or hasattr(images, "convert")
 
 
 def decided(scores: np.ndarray, several: bool) -> np.ndarray:

@@ -19,6 +19,8 @@ from . import metadata
 # The steps of PaddleClas that trainer and predictor have in common, which do the same in both, to
 # the bit. None of the others is built: an inference.yml may come from anybody.
 STEPS = ("ResizeImage", "CropImage", "NormalizeImage", "ToCHWImage")
+#: A file, its content, an array or an image of Pillow; see ``pixels_of``.
+Image = Any
 _OPS = "PreProcess.transform_ops"
 
 
@@ -63,17 +65,18 @@ class Preprocess:
             pixels = step(pixels)
         return np.asarray(pixels, dtype=np.float32)
 
-    def read(self, path: Path) -> np.ndarray:
-        """A file's image as the network takes it, (C, H, W), float32.
+    def read(self, image: Image) -> np.ndarray:
+        """An image, as of `pixels_of`, as the network takes it, (C, H, W), float32.
 
         Raises:
-            OctConvError: the file cannot be read as an image, or is too small for a step.
+            OctConvError: it cannot be read as an image, or is too small for a step.
         """
-        pixels = decode(path)
+        pixels = pixels_of(image)
         try:
             return self(pixels)
         except Exception as error:  # PaddleClas's steps raise that
-            raise OctConvError(f"{path}: cannot be preprocessed: {error}") from None
+            name = image if isinstance(image, (str, Path)) else "an image"
+            raise OctConvError(f"{name}: cannot be preprocessed: {error}") from None
 
 
 class Listed(NamedTuple):
@@ -149,26 +152,61 @@ def batches(
         yield len(paths) - len(pending), np.stack(pending)
 
 
+def pixels_of(image: Image) -> np.ndarray:
+    """An image, in whatever form it comes, (H, W, 3), RGB, uint8.
+
+    Args:
+        image: a file, its content, an image of Pillow, or an array (H, W, 3), RGB, or (H, W), grey,
+            of uint8.
+
+    Raises:
+        OctConvError: it is none of these, or cannot be read as an image.
+    """
+    if isinstance(image, (str, Path)):
+        return decode(Path(image))
+    if isinstance(image, (bytes, bytearray)):
+        return _decoded(bytes(image), "an image")
+    if not isinstance(image, np.ndarray) and hasattr(image, "convert"):
+        from PIL import ImageOps
+
+        image = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8:
+        if image.ndim == 2:
+            image = np.repeat(image[:, :, None], 3, axis=2)
+        if image.ndim == 3 and image.shape[2] == 3 and image.size:
+            return image
+    shown = f"array {image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image)
+    raise OctConvError(
+        f"an image: {shown} should be a file, bytes, an image of Pillow, or an array (H, W, 3) of "
+        "uint8"
+    )
+
+
 def decode(path: Path) -> np.ndarray:
     """A file's image, (H, W, 3), RGB, uint8.
 
     Raises:
         OctConvError: the file cannot be read as an image.
     """
-    import cv2
-
     if not path.is_file():  # a FIFO, too, would be waited for
         raise OctConvError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)
+        content = path.read_bytes()
     except OSError as error:
         raise OctConvError(f"{path}: cannot be read: {error.strerror}") from None
+    return _decoded(content, str(path))
+
+
+def _decoded(content: bytes, name: str) -> np.ndarray:
+    import cv2
+
     try:
-        image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+        pixels = np.frombuffer(content, np.uint8)
+        image = cv2.imdecode(pixels, cv2.IMREAD_COLOR) if content else None
     except cv2.error:  # more pixels than it takes
         image = None
     if image is None:
-        raise OctConvError(f"{path}: cannot be read as an image")
+        raise OctConvError(f"{name}: cannot be read as an image")
     return image[:, :, ::-1]
 
 

@@ -135,7 +135,8 @@ def label_list(described: Mapping[str, Any]) -> list[str] | None:
 
 
 def read_labels(path: Path, delimiter: str = " ") -> dict[int, str]:
-    """A label map in PaddleClas's format, one ``<class id><delimiter><name>`` a line.
+    """A label map in PaddleClas's format, one ``<class id><delimiter><name>`` a line, or of names
+    alone, in the order of the classes.
 
     Args:
         path: the file.
@@ -150,7 +151,10 @@ def read_labels(path: Path, delimiter: str = " ") -> dict[int, str]:
     except UnicodeDecodeError:
         text = data.decode("gbk", errors="replace")  # as PaddleClas's trainer does
     labels = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    lines = text.splitlines()
+    if all(whole(line.partition(delimiter)[0].strip()) is None for line in lines):
+        return dict(enumerate(name.strip() for name in lines if name.strip()))
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         before, _, name = line.partition(delimiter)
