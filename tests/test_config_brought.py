@@ -70,7 +70,7 @@ def test_a_config_of_the_first_years_is_said_to_be_one(section):
     [
         ([3, 32, 64], {"CropImage": {"size": [32, 64]}}, None),
         ([3, 32, 64], {"ResizeImage": {"size": [64, 32]}}, None),
-        ([3, 32, 64], {"CropImage": {"size": [64, 32]}}, "height 64 and width 32"),
+        ([3, 32, 64], {"CropImage": {"size": [64, 32]}}, "make images of 64x32"),
         ([3, 32, 64], {"ResizeImage": {"size": [32, 64]}}, "ResizeImage.size is width, height"),
     ],
 )
@@ -92,7 +92,7 @@ def test_a_label_map_may_have_names_alone(tmp_path):
         metadata.read_labels(tmp_path / "names.txt")
 
 
-def test_a_label_map_of_names_serves_inference_too(config, tmp_path, fetched_trainer):
+def test_inference_takes_all_images_and_a_label_map_of_names(config, tmp_path, fetched_trainer):
     import paddle
 
     from paddleclas_octconv import registry
@@ -102,10 +102,23 @@ def test_a_label_map_of_names_serves_inference_too(config, tmp_path, fetched_tra
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
     network = registry.build("OctMobileNetV1_x0_25", class_num=4)
     paddle.save(network.state_dict(), str(tmp_path / "w.pdparams"))
-    options = ("-c", "c.yaml", "--weights", "w.pdparams", "--json")
+    picture = Image.open(config["Infer"]["infer_imgs"])
+    (tmp_path / "images" / "deep").mkdir(parents=True)
+    (tmp_path / "images" / "notes.txt").write_text("")
+    kinds = {"a.webp": "WEBP", "b.PNG": "PNG", "deep/c.jfif": "JPEG", "d.gif": "GIF"}
+    for name, kind in kinds.items():
+        picture.save(tmp_path / "images" / name, kind)
+    options = ("-c", "c.yaml", "--weights", "w.pdparams", "--images", "images", "--json")
     done = run_cli("infer", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    (image,) = json.loads(done.stdout)
+    assert "warning: images/d.gif: left out: no image that OpenCV reads" in done.stderr
+    predicted = json.loads(done.stdout)
+    assert [each["image"] for each in predicted] == [
+        "images/a.webp",
+        "images/b.PNG",
+        "images/deep/c.jfif",
+    ]
+    image = predicted[0]
     found = {each["class_id"]: each["class"] for each in image["classes"]}
     assert found == {0: "cat", 1: "my dog", 2: "ape", 3: "bee"}
 

@@ -189,7 +189,7 @@ def test_it_is_evaluated_by_its_labels(trained):
 
 
 def test_every_way_predicts_the_same_classes(trained, tiny_data, call_cli, monkeypatch):
-    export = run_cli("export", "-c", "several.yaml", "--onnx", cwd=trained)
+    export = run_cli("export", "-c", "several.yaml", "--format", "pir", cwd=trained)
     assert export.returncode == 0, export.stderr
     described = yaml.safe_load((trained / "inference/inference.yml").read_text())
     assert described["PostProcess"] == {

@@ -157,7 +157,7 @@ def _prepare_engine(handover: Handover, start: resume.Start, folder: Path) -> No
 
     from ..patches import cpu_convolution, paddle_save, paddleclas_config, paddleclas_download
     from .epochs import prepare_epochs
-    from .images import count_unreadable_images
+    from .images import count_unreadable_images, predict_all_images
     from .label_map import number_label_map
     from .loss import stop_at_non_finite
     from .multi_label import prepare_multi_label
@@ -174,6 +174,7 @@ def _prepare_engine(handover: Handover, start: resume.Start, folder: Path) -> No
     explain_setup()
     if handover.mode == "infer":
         number_label_map(handover.config, folder)
+        predict_all_images()
         tell_predictions()
     elif handover.mode == "eval":
         tell_evaluations()

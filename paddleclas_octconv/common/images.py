@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 #: Suffixes, without case, of images that OpenCV reads, with which PaddleClas trains and predicts.
 SUFFIXES = (
@@ -19,3 +20,12 @@ OTHER_SUFFIXES = (
 def is_image(name: str | os.PathLike) -> bool:
     """Whether a file's name is that of an image, whatever is in it."""
     return os.path.splitext(os.fspath(name))[1].lower() in (*SUFFIXES, *OTHER_SUFFIXES)
+
+
+def images_in(folder: Path) -> list[Path]:
+    """All images in a folder and its folders, by their names, sorted; hidden ones are none."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if is_image(path) and not path.name.startswith(".") and path.is_file()
+    )

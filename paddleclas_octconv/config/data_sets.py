@@ -8,11 +8,11 @@ from typing import Any, Iterator
 
 from ..common.errors import OctConvError
 from ..common.files import read_text, why_no_file, why_no_folder
+from ..common.images import SUFFIXES, images_in, is_image
 from ..data.list_files import MULTI_LABEL, Line, delimiter_of, has_several, read_lines
 from .dotted import get
 from .image_size import check_one_size
 
-IMAGE_SUFFIXES = ("jpg", "png", "jpeg", "JPEG", "JPG", "bmp")  # those that PaddleClas reads
 # The names PaddleClas's versions have for a list of images with one label each.
 ONE_LABEL = ("ImageNetDataset", "ClsDataset", "ShiTuRecDataset")
 
@@ -59,11 +59,8 @@ def _named_classes(path: Path) -> set[int]:
         return set()
 
 
-def check_images(config: dict[str, Any], nested: bool) -> None:
+def check_images(config: dict[str, Any]) -> None:
     """Check that ``Infer.infer_imgs`` is an image, or a folder of images.
-
-    Args:
-        nested: whether the trainer looks into folders in that folder.
 
     Raises:
         OctConvError: it is neither.
@@ -77,14 +74,9 @@ def check_images(config: dict[str, Any], nested: bool) -> None:
         raise OctConvError(f"Infer.infer_imgs: {images}: no such image or folder")
     if wrong:
         raise OctConvError(f"Infer.infer_imgs: {images}: {wrong}")
-    candidates = [Path(images)]
-    if is_folder:
-        candidates = list(Path(images).rglob("*") if nested else Path(images).glob("*"))
-    found = [path for path in candidates if path.suffix[1:] in IMAGE_SUFFIXES and path.is_file()]
+    found = images_in(Path(images)) if is_folder else list(filter(is_image, [Path(images)]))
     if not found:
-        raise OctConvError(
-            f"Infer.infer_imgs: {images}: no image ({', '.join(IMAGE_SUFFIXES)}) there"
-        )
+        raise OctConvError(f"Infer.infer_imgs: {images}: no image ({', '.join(SUFFIXES)}) there")
     if config["Infer"]["batch_size"] > 1:
         check_one_size("Infer.transforms", config["Infer"]["transforms"], [*map(str, found)])
     unreadable = next((path for path in found if not os.access(path, os.R_OK)), None)

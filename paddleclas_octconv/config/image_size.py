@@ -58,8 +58,8 @@ def check_image_shape(config: dict[str, Any]) -> None:
             turned = size == Size(*reversed(shape[1:]))
             right = "ResizeImage.size is width, height" if turned else "--image-size sets both"
             raise OctConvError(
-                f"Global.image_shape: {list(shape)}, but {key} make images of height {size.height} "
-                f"and width {size.width}; {right}"
+                f"Global.image_shape: {list(shape)}, but {key} make images of "
+                f"{size.height}x{size.width}; {right}"
             )
 
 

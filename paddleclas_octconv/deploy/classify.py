@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 
 from ..common.errors import OctConvError
-from ..common.images import SUFFIXES, is_image
+from ..common.images import SUFFIXES, images_in
 from . import metadata
 from .images import Preprocess
 from .predictor import Predictor
@@ -143,7 +143,7 @@ def find_images(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise OctConvError(f"{path}: no such image or folder")
-    found = sorted(p for p in path.rglob("*") if is_image(p) and p.is_file())
+    found = images_in(path)
     if not found:
         raise OctConvError(f"{path}: holds no images ({', '.join(SUFFIXES)})")
     return found

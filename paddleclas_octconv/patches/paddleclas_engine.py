@@ -35,7 +35,12 @@ INFER = Patch(
     "2.4 ends in a traceback at an image that cannot be read: it is named in one line",
     "PaddleClas 2.6",
 )
-PATCHES = (MAKE, TRAIN, INIT_MODEL, EVAL, INFER)
+IMAGES = Patch(
+    "ppcls.engine.engine.get_image_list",
+    f"{TRAINER} that infers",
+    "it passes over images such as .webp and .PNG, and 2.4 over folders in the folder, silently",
+)
+PATCHES = (MAKE, TRAIN, INIT_MODEL, EVAL, INFER, IMAGES)
 
 Around = Callable[[Any], ContextManager[None]]
 
@@ -68,6 +73,18 @@ def load_checkpoints_by(load: Callable[[Callable[[], Any], list], Any]) -> None:
         return load(lambda: original(config, net, optimizer, *args, **kwargs), optimizer or [])
 
     INIT_MODEL.wrap(engine, init_model)
+
+
+def list_images_by(list_images: Callable[[str], list[str]]) -> None:
+    """Let ``list_images(path)`` say which images are predicted; an ``infer_list`` does before."""
+    from ppcls.engine import engine
+
+    def get_image_list(original, path, *args, **kwargs):
+        if any(args) or any(kwargs.values()):
+            return original(path, *args, **kwargs)
+        return list_images(path)
+
+    IMAGES.wrap(engine, get_image_list)
 
 
 def _within(patch: Patch, context: Around) -> None:

@@ -153,7 +153,7 @@ def prepare(
     data.ensure_for(config, mode)
     check.check_files(config, mode)
     if mode == "infer":
-        check.check_images(config, nested=not trainer.is_pinned)
+        check.check_images(config)
     job = Job(mode, trainer, config, config_file, **attributes)
     say(f"trainer: {trainer}", job.output)
     return job
