@@ -175,21 +175,21 @@ def trained(tiny_config, tmp_path_factory, fetched_trainer):
     config = with_several_labels(yaml.safe_load(tiny_config.read_text()), folder)
     config["Optimizer"]["lr"]["learning_rate"] = 0.01
     (folder / "several.yaml").write_text(yaml.safe_dump(config))
-    options = ("-c", "several.yaml", "--epochs", "10")
-    done = run_cli("train", *options, cwd=folder)
+    options = ("-c", "several.yaml", "--epochs", "6")
+    done = run_cli("train", *options, cwd=folder, timeout=900)
     assert done.returncode == 0, done.stderr
     assert "epoch" in done.stderr + done.stdout
     return folder
 
 
 def test_it_is_evaluated_by_its_labels(trained):
-    done = run_cli("eval", "-c", "several.yaml", cwd=trained)
+    done = run_cli("eval", "-c", "several.yaml", cwd=trained, timeout=900)
     assert done.returncode == 0, done.stderr
     assert "AccuracyScore" in done.stdout
 
 
 def test_every_way_predicts_the_same_classes(trained, tiny_data, call_cli, monkeypatch):
-    export = run_cli("export", "-c", "several.yaml", "--format", "pir", cwd=trained)
+    export = run_cli("export", "-c", "several.yaml", "--format", "pir", cwd=trained, timeout=900)
     assert export.returncode == 0, export.stderr
     described = yaml.safe_load((trained / "inference/inference.yml").read_text())
     assert described["PostProcess"] == {
@@ -221,6 +221,7 @@ def test_every_way_predicts_the_same_classes(trained, tiny_data, call_cli, monke
         "for found in PaddleClas(inference_model_dir='inference', use_gpu=False).predict("
         f"{str(tiny_data / 'images/3.png')!r}): print('found', found)",
         cwd=trained,
+        timeout=900,
     )
     assert ours.returncode == 0, ours.stderr
     names = str(list(sorted(inferred["3.png"], key=["bright", "odd one", "always"].index)))

@@ -152,7 +152,7 @@ def read_labels(path: Path, delimiter: str = " ") -> dict[int, str]:
         text = data.decode("gbk", errors="replace")  # as PaddleClas's trainer does
     labels = {}
     lines = text.splitlines()
-    if all(whole(line.partition(delimiter)[0].strip()) is None for line in lines):
+    if not any(line.partition(delimiter)[0].strip(" +-").isnumeric() for line in lines):
         return dict(enumerate(name.strip() for name in lines if name.strip()))
     for number, line in enumerate(lines, 1):
         if not line.strip():
