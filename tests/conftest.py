@@ -175,6 +175,32 @@ def _tiny_config(folder: Path) -> dict:
     }
 
 
+def with_several_labels(config: dict, folder: Path) -> dict:
+    """A config as that of the tiny data set, with three labels an image, whose lists it writes.
+
+    The first is told by the brightness, the second by its lowest bit, all images have the third.
+    """
+    config["Global"]["use_multilabel"] = True
+    config["Arch"]["class_num"] = 3
+    for split, name in (("Train", "train"), ("Eval", "val")):
+        config["Loss"][split] = [{"MultiLabelLoss": {"weight": 1.0}}]
+        config["Metric"][split] = [{"AccuracyScore": {"base": "label"}}]
+        dataset = config["DataLoader"][split]["dataset"]
+        lines = Path(dataset["cls_label_path"]).read_text().splitlines()
+        rows = [(image, int(label)) for image, label in map(str.split, lines)]
+        path = folder / f"several_{name}.txt"
+        path.write_text("".join(f"{i}\t{label // 2},{label % 2},1\n" for i, label in rows))
+        dataset.update(name="MultiLabelDataset", cls_label_path=str(path))
+    names = folder / "several_labels.txt"
+    names.write_text("0 bright\n1 odd one\n2 always\n")
+    config["Infer"]["PostProcess"] = {
+        "name": "MultiLabelThreshOutput",
+        "threshold": 0.5,
+        "class_id_map_file": str(names),
+    }
+    return config
+
+
 @pytest.fixture(scope="session")
 def fetched_trainer() -> Path:
     """The pinned trainer in the user's cache (the first time, this needs the network)."""

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from conftest import CLASS_NUM
+from conftest import CLASS_NUM, with_several_labels
 
 from paddleclas_octconv.cli import main
 
@@ -132,3 +132,34 @@ def test_what_cannot_be_checked_is_one_line(images, capsys, options, told):
     assert run(images, *options) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("paddleclas: error: ") and told in line
+
+
+def test_images_of_one_pixel_are_too_small(images, capsys):
+    cv2.imwrite(str(images / "images" / "3.png"), np.zeros((1, 9, 3), np.uint8))
+    assert run(images) == 2
+    assert f"  too small: 1\n    {images / 'train.txt'}:4: " in capsys.readouterr().out
+
+
+def test_one_image_under_two_labels_and_small_classes_are_told(images, capsys):
+    shutil.copy(images / "images" / "2.png", images / "images" / "7.png")
+    assert run(images) == 0
+    said = capsys.readouterr().out
+    assert "  fewer than 10 images: classes 0, 1, 2, 3\n" in said
+    lists = images / "train.txt"
+    assert f"the same image under two labels: 1\n    {lists}:3 = {lists}:8\n" in said
+
+
+def test_lists_of_several_labels_are_checked(images, capsys):
+    config = yaml.safe_load((images / "tiny.yaml").read_text())
+    with_several_labels(config, images)
+    (images / "tiny.yaml").write_text(yaml.safe_dump(config))
+    assert run(images, "--json") == 0
+    train, _ = json.loads(capsys.readouterr().out)["splits"]
+    assert train["classes"] == {"0": 12, "1": 12, "2": 24} and train["empty_classes"] == []
+    val = images / "several_val.txt"
+    rest = val.read_text().partition("\n")[2]
+    for line, told in (("24.png\t1,0", "2 labels, but class_num is 3"), ("24.png\tcat", "<tab>")):
+        val.write_text(f"{line}\n{rest}")
+        assert run(images) == 2
+        said = capsys.readouterr().out
+        assert f"wrong label: 1\n    {val}:1: " in said and told in said

@@ -257,19 +257,15 @@ def test_list_file_without_lines_or_text_is_named(config, content, told):
 
 
 def test_images_to_infer(config, tiny_data):
-    def check_at(images, nested):
+    def check_at(images):
         config["Infer"]["infer_imgs"] = str(images)
-        check_images(Config(config, Path("tiny.yaml")), nested)
+        check_images(Config(config, Path("tiny.yaml")))
 
-    for nested in (True, False):
-        check_at(tiny_data / "images", nested)
-        check_at(tiny_data / "images" / "3.png", nested)
-        for images in ("no/such", tiny_data / "train.txt"):
-            with pytest.raises(OctConvError, match="Infer.infer_imgs: "):
-                check_at(images, nested)
-    check_at(tiny_data, nested=True)
-    with pytest.raises(OctConvError, match="no image"):
-        check_at(tiny_data, nested=False)
+    for images in (tiny_data / "images", tiny_data / "images" / "3.png", tiny_data):
+        check_at(images)
+    for images in ("no/such", tiny_data / "train.txt"):
+        with pytest.raises(OctConvError, match="Infer.infer_imgs: "):
+            check_at(images)
 
 
 def test_images_of_several_sizes_need_a_transform_that_makes_them_equal(config, tiny_data):

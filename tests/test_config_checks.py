@@ -15,12 +15,19 @@ from paddleclas_octconv.config.check import CHECKS, MODES
 ALL = MODES
 # Of each check: something that it refuses, and in which modes. A new check needs a row here.
 FAULTS = [
+    ("generation of the config", "ARCHITECTURE.name=ResNet50_vd", ALL),
     ("keys that have to be there", "Loss.Train=None", ("train",)),
     ("keys that have to be there", "Infer.transforms=None", ("infer",)),
     ("keys that have to be there", "Metric.Eval=None", ALL),  # by its value
     ("keys that have to be there", "Global.epochs=0", ALL),
     ("Arch.alpha", "Arch.alpha=1.5", ALL),
     ("top-k of the metric", "Metric.Eval.0.TopkAcc.topk=9", ALL),
+    (
+        "one label an image, or several",
+        "DataLoader.Train.dataset.name=MultiLabelDataset",
+        ALL,
+    ),
+    ("NVIDIA DALI", "Global.use_dali=True", ("train", "eval")),
     ("Slim", "Slim.quant.name=lsq", ALL),
     ("image_shape and transforms", "Infer.transforms.1={'ResizeImage': {'size': 64}}", ALL),
     ("published weights", "Arch.pretrained=True", ALL),
@@ -36,6 +43,7 @@ FAULTS = [
     ("data sets", "DataLoader.Eval.dataset.cls_label_path=no/such.txt", ("train", "eval")),
     ("data sets", "DataLoader.Train.sampler={'batch_size': 99, 'drop_last': True}", ("train",)),
     ("label map", "Infer.PostProcess.class_id_map_file=.", ("infer", "export")),
+    ("links in the output folders", "Infer.save_dir=linked", ALL),
     ("images to infer", "Infer.infer_imgs=no/such", ("infer",)),
 ]
 
@@ -48,6 +56,8 @@ def configs(tiny_config, tmp_path, monkeypatch) -> list[str]:
     sections["Arch"] = {"name": "MobileNetV1_x0_25", "class_num": 4}
     Path("twin.yaml").write_text(yaml.safe_dump(sections))
     Path("any.pdparams").touch()  # of a network that nobody builds here
+    Path("linked").mkdir()
+    Path("linked/out").symlink_to("../any.pdparams")
     return [str(tiny_config), "twin.yaml"]
 
 

@@ -48,7 +48,7 @@ def read(path: Path) -> list[tuple[str, int]]:
 
 
 def take(source: Path, val: float = 0.2, seed: int = 0):
-    return collect(source, val, seed, threads=2)
+    return collect([source], val, seed, threads=2)
 
 
 def test_class_folders_are_split_with_the_shares_of_the_classes(pets):
@@ -159,7 +159,8 @@ def test_what_cannot_be_trained_on_is_named_and_left_out(pets):
     assert told["nothing"] == "a folder without images"
     assert told["loose.png"] == "in no class folder"
     assert {"小猫 cat/cut.png", "小猫 cat/text.png"} < set(told)
-    assert len(told) == 8 and len(images.splits["train"]) == 12
+    assert told["files that are not called as images are"] == ".txt (1)"
+    assert len(told) == 9 and len(images.splits["train"]) == 12
 
 
 def test_images_of_every_kind_are_taken(pets):

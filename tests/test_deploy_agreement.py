@@ -159,3 +159,18 @@ def test_rounding_that_a_network_blows_up_is_no_error_of_the_conversion(wrong, r
             agreement.demand("x", steep(1), steep(1 + wrong), SHAPE)
     else:
         agreement.demand("x", steep(1), steep(1 + wrong), SHAPE)
+
+
+def test_a_network_that_ends_in_sigmoids_is_compared_on_its_logits():
+    logits = np.array([[-60.0, -3.0, 30.0], [-45.0, 0.5, 90.0], [-50.0, 2.0, 40.0]])
+
+    def sigmoid(shift: float):
+        shifted = logits + shift * np.array([0, 1, 0])
+        kept = np.clip(shifted, -40 if shift else -100, 13 if shift else 100)  # as Paddle's does
+        return agreement.before_sigmoid(
+            lambda images: [(1 / (1 + np.exp(-kept[: len(images)]))).astype(np.float32)]
+        )
+
+    agreement.demand("x", sigmoid(0), sigmoid(1e-6), SHAPE)
+    with pytest.raises(OctConvError, match="x differs"):
+        agreement.demand("x", sigmoid(0), sigmoid(0.1), SHAPE)

@@ -92,7 +92,7 @@ def test_a_relative_label_map_is_looked_for_in_the_trainer_too(tmp_path, monkeyp
     assert metadata.label_list(metadata.describe(source, [trainer])) == ["dog"]
 
 
-@pytest.mark.parametrize("line, said", [("cat", "line 1: 'cat'"), ("1 cat", "class 0")])
+@pytest.mark.parametrize("line, said", [("0 cat\ndog", "line 2: 'dog'"), ("1 cat", "class 0")])
 def test_an_unusable_label_map_is_one_clear_error(tmp_path, line, said):
     (tmp_path / "map").write_text(line)
     with pytest.raises(OctConvError, match=f"Infer.PostProcess.class_id_map_file: .*{said}"):

@@ -33,7 +33,7 @@ def test_a_bomb_is_named(tmp_path, size):
     path.write_bytes(png(*size))
     with pytest.raises(OctConvError, match=r"bomb\.png: has .* pixels"):
         decode(path)
-    assert "pixels" in content_of(path)[0]
+    assert "pixels" in content_of(path)[0].what
 
 
 def test_other_images_are_read(tmp_path):

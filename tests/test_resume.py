@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -175,6 +177,20 @@ def test_better_model_of_before_is_kept(config, uninterrupted, tmp_path):
     assert result.returncode == 0, result.stderr
     assert "[best metric: 0.99]" in result.stdout
     assert (folder / "best_model.pdparams").read_bytes() == parameters
+
+
+def test_another_plan_goes_on_along_its_own_schedule(config, uninterrupted, tmp_path):
+    shutil.copytree(uninterrupted, tmp_path / "output")
+    plan = ("Optimizer.lr.name=Cosine", "Optimizer.lr.learning_rate=0.02", "Global.epochs=6")
+    done = run_cli(*command(config, "--resume", overrides=plan), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    log = next((tmp_path / "output").rglob("train.log")).read_text()
+    (rate,) = re.findall(r"\[Train\]\[Epoch 5/6\]\[Iter: 0/3\]lr\(\w+\): ([0-9.]+)", log)
+    # 12 of 18 steps are done, and this one, after which it is logged: by one step too many, for
+    # PaddleClas asks the scheduler for the rate after the last one that it gave.
+    twelfth, after = (0.01 * (1 + math.cos(math.pi * step / 18)) for step in (12, 13))
+    assert float(rate) == pytest.approx(after * after / twelfth, abs=1e-7)
+    assert "the learning rate goes on at 0.005, by this config; it was 0" in done.stderr
 
 
 FULL_DISK = """

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
+import math
 import random
 from typing import Any, Callable, Iterator
 
 from ..checkpoints.resume import Start
 from ..common.errors import OctConvError
+from ..common.say import say
 from ..patches import paddleclas_engine
 
 _SEEDS = 1_000_003  # seeds of two epochs are this far apart: more than there are processes
@@ -20,17 +23,54 @@ def prepare_epochs(start: Start) -> None:
     Raises (then, when it trains):
         OctConvError: an epoch has no step, or the processes would go on from different epochs.
     """
-    if start.best_metric is not None:
-        paddleclas_engine.start_with_metric(start.best_metric)
 
     @contextlib.contextmanager
     def prepared(engine: Any) -> Iterator[None]:
         _demand_steps(engine)
         _agree_on(start.epoch)
         engine.train_epoch_func = _with_randomness_of_epoch(engine.train_epoch_func)
+        paddleclas_engine.load_checkpoints_by(functools.partial(_load, engine, start.best_metric))
         yield
 
     paddleclas_engine.train_within(prepared)
+
+
+def _load(engine: Any, best_metric: float | None, original: Callable, optimizers: list) -> Any:
+    """Load a checkpoint: its metric is the best of the run, and its rate that of the config.
+
+    Schedulers save the rate and compute the next one from it, so that with another number of epochs
+    or another rate they would go on along the old schedule, or at its end with a rate of 0.
+    """
+    from paddle import distributed
+
+    rates = [getattr(optimizer, "_learning_rate", None) for optimizer in optimizers]
+    begun = [copy.deepcopy(rate) for rate in rates]
+    states = original()
+    if not states:
+        return states
+    epochs = int(states.get("epoch", 0))
+    is_first = distributed.get_rank() == 0
+    for rate, fresh in zip(rates, begun):
+        _go_on(engine, rate, fresh, epochs, is_first)
+    if best_metric is not None:
+        states["metric"] = best_metric
+    return states
+
+
+def _go_on(engine: Any, rate: Any, fresh: Any, epochs: int, is_first: bool) -> None:
+    """Put a scheduler where a fresh one is after so many epochs."""
+    from paddle.optimizer.lr import LRScheduler, ReduceOnPlateau
+
+    if not isinstance(rate, LRScheduler) or isinstance(rate, ReduceOnPlateau):
+        return  # a number, or what goes by the metrics that there were
+    steps = getattr(engine, "iter_per_epoch", len(engine.train_dataloader))
+    by_epoch = getattr(rate, "by_epoch", False)
+    for _ in range(epochs if by_epoch else epochs * (steps // getattr(engine, "update_freq", 1))):
+        fresh.step()
+    before, now = float(rate.last_lr), float(fresh.last_lr)
+    vars(rate).update(vars(fresh))
+    if is_first and not math.isclose(before, now, rel_tol=1e-6, abs_tol=1e-12):
+        say(f"the learning rate goes on at {now:.3g}, by this config; it was {before:.3g}")
 
 
 def _demand_steps(engine: Any) -> None:

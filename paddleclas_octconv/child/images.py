@@ -5,12 +5,16 @@ PaddleClas logs such an image, on the first rank alone, and takes another one by
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from pathlib import Path
 from types import FrameType
 
 from ..common.errors import OctConvError
-from ..common.say import one_line
+from ..common.images import SUFFIXES, images_in
+from ..common.say import one_line, say
+from ..patches.paddleclas_engine import list_images_by
 from ..patches.paddleclas_logger import hear_errors
 from . import telling
 from .setup import part_of_config
@@ -28,6 +32,26 @@ def count_unreadable_images() -> None:
         OctConvError: ``IN_A_ROW`` images one after the other could not be read.
     """
     hear_errors(_count)
+
+
+def predict_all_images() -> None:
+    """Have the ``Engine`` on ``sys.path`` predict all images of a folder that OpenCV reads."""
+    list_images_by(_readable)
+
+
+def _readable(given: str) -> list[str]:
+    import cv2
+
+    if not os.path.isdir(given):
+        return [given]
+    found = []
+    for path in map(str, images_in(Path(given))):
+        # An image that is damaged is told of where it is read.
+        if path.lower().endswith(SUFFIXES) or cv2.haveImageReader(path):
+            found.append(path)
+        elif (os.environ.get("PADDLE_TRAINER_ID") or "0") == "0":
+            say(f"warning: {path}: left out: no image that OpenCV reads")
+    return found
 
 
 def _count(message: str) -> None:

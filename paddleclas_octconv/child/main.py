@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
     endings.end_with_parent()
     endings.end_with_data_loader(_end)
     try:
-        _run(Handover.read(Path(file)))
+        _run(Handover.read(Path(file)), Path(file).parent)
     except (Exception, KeyboardInterrupt) as error:
         return _end(error)
     telling.ended(0)
@@ -87,7 +87,7 @@ def _message(error: object) -> str:
     return one_line(error)
 
 
-def _run(handover: Handover) -> None:
+def _run(handover: Handover, folder: Path) -> None:
     trainer = Trainer(Path(handover.trainer), "")
     _import_from(trainer.root)
     if handover.config.get("Slim") and find_spec("paddleslim") is None:
@@ -113,7 +113,7 @@ def _run(handover: Handover) -> None:
         check_model(config, handover.mode)
     if handover.check_only:
         return
-    _prepare_engine(handover, start)
+    _prepare_engine(handover, start, folder)
     _give_way(trainer.root / "tools" / f"{TOOLS[handover.mode]}.py", handover)
 
 
@@ -159,17 +159,20 @@ def _fit_to_machine(config: dict[str, Any], warn: bool) -> None:
         config["Arch"]["use_sync_bn"] = False
 
 
-def _prepare_engine(handover: Handover, start: resume.Start) -> None:
+def _prepare_engine(handover: Handover, start: resume.Start, folder: Path) -> None:
     """Have the trainer take the config as it is, go on where it stands, and tell its faults."""
     from ppcls.utils import save_load
 
     from ..patches import cpu_convolution, paddle_save, paddleclas_config, paddleclas_download
     from .epochs import prepare_epochs
-    from .images import count_unreadable_images
+    from .images import count_unreadable_images, predict_all_images
+    from .label_map import number_label_map
     from .loss import stop_at_non_finite
+    from .multi_label import prepare_multi_label
     from .results import tell_evaluations, tell_predictions
     from .setup import explain_setup
 
+    prepare_multi_label(handover.config, handover.mode)
     logging.raiseExceptions = False  # a full disk shall be told of once, not by every log line
     paddleclas_config.hand_over(handover.config)
     paddleclas_download.refuse_archives()
@@ -178,6 +181,8 @@ def _prepare_engine(handover: Handover, start: resume.Start) -> None:
     count_unreadable_images()
     explain_setup()
     if handover.mode == "infer":
+        number_label_map(handover.config, folder)
+        predict_all_images()
         tell_predictions()
     elif handover.mode == "eval":
         tell_evaluations()

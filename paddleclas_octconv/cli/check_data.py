@@ -13,7 +13,7 @@ from ..common.errors import OctConvError
 from ..common.say import escaped, say
 from ..config import Config
 from ..config.check import check_sections
-from ..config.data_sets import ONE_LABEL
+from ..config.data_sets import ONE_LABEL, class_num_of
 from .options import add_config, add_json, add_overrides, config_from, threads
 
 HELP = "look for missing, broken, mislabelled and shared images in a config's data"
@@ -72,26 +72,24 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _splits(config: Config) -> list:
-    from ..data.list_files import DELIMITER
+    from ..data.list_files import MULTI_LABEL, delimiter_of, has_several
     from ..data.survey import Split
 
-    class_num = config.at("Arch.class_num") or config.at("Global.class_num")
     splits = []
     for name in ("Train", "Eval", "Eval.Query", "Eval.Gallery"):
         dataset = config.at(f"DataLoader.{name}.dataset")
         if not isinstance(dataset, dict):
             continue
         key = f"DataLoader.{name}.dataset"
-        if dataset.get("name") not in ONE_LABEL:
+        if dataset.get("name") not in (*ONE_LABEL, MULTI_LABEL):
             say(f"{name}: {key}.name: {dataset.get('name')} is not one that is checked")
             continue
         for required in ("image_root", "cls_label_path"):
             if not isinstance(dataset.get(required), str):
                 raise OctConvError(f"{key}.{required}: {dataset.get(required)!r} should be a path")
-        # Retrieval has other classes when it evaluates.
-        known = None if dataset.get("relabel") or "." in name else class_num
+        known = class_num_of(config, key)
         root, path = Path(dataset["image_root"]), Path(dataset["cls_label_path"])
-        splits.append(Split(name, path, root, known, dataset.get("delimiter") or DELIMITER))
+        splits.append(Split(name, path, root, known, delimiter_of(dataset), has_several(dataset)))
     if not splits:
         raise OctConvError("DataLoader: no data set to check: neither Train nor Eval has a list")
     return splits
@@ -114,6 +112,8 @@ def _as_json(checked: list, shared: list[tuple]) -> dict[str, Any]:
                 "images": findings.images,
                 "classes": {str(label): n for label, n in sorted(findings.classes.items())},
                 "empty_classes": findings.empty_classes,
+                "small_classes": findings.small_classes,
+                "contradictions": [list(lines) for lines in findings.contradictions],
                 "problems": [
                     {"line": number, "problem": problem, "what": what}
                     for problem, lines in findings.problems.items()
@@ -132,6 +132,8 @@ def _as_json(checked: list, shared: list[tuple]) -> dict[str, Any]:
 
 def _print_findings(findings, shown: int) -> None:
     """Print what was found in a split."""
+    from ..data.survey import FEW
+
     split, counts = findings.split, findings.classes.values()
     print(f"{split.name}: {findings.images} images in {split.path}")
     if not findings.images:
@@ -142,13 +144,22 @@ def _print_findings(findings, shown: int) -> None:
             f"  {len(counts)} classes of {min(counts)} to {max(counts)} images "
             f"(on average {sum(counts) / len(counts):.1f})"
         )
-    if findings.empty_classes:
-        labels = findings.empty_classes
-        more = f" and {len(labels) - shown} more" if len(labels) > shown else ""
-        print(f"  without an image: classes {', '.join(map(str, labels[:shown]))}{more}")
+    _print_labels("without an image", findings.empty_classes, shown)
+    if split.name == "Train":
+        _print_labels(f"fewer than {FEW} images", findings.small_classes, shown)
+    if findings.contradictions:
+        print(f"  warning: the same image under two labels: {len(findings.contradictions)}")
+        pairs = findings.contradictions
+        _print_lines([f"{split.path}:{one} = {split.path}:{other}" for one, other in pairs], shown)
     for problem, lines in findings.problems.items():
         print(f"  {problem}: {len(lines)}")
         _print_lines([f"{split.path}:{number}: {what}" for number, what in lines], shown)
+
+
+def _print_labels(what: str, labels: list[int], shown: int) -> None:
+    if labels:
+        more = f" and {len(labels) - shown} more" if len(labels) > shown else ""
+        print(f"  {what}: classes {', '.join(map(str, labels[:shown]))}{more}")
 
 
 def _print_shared(one, other, shared: list[tuple[int, int]], shown: int) -> None:

@@ -116,9 +116,9 @@ def run(args: argparse.Namespace) -> int:
                 metadata.note(folder, "INT8", {r.engine: _rounded(r) for r in results})
             for result in results:
                 print(
-                    f"paddleclas: INT8 with {result.engine}: top-1 {result.top1_int8:.2f} % of "
-                    f"{result.evaluation_images} images, {result.top1_fp32:.2f} % in float32; "
-                    f"{result.speed_up:.2f} times as fast"
+                    f"paddleclas: INT8 with {result.engine}: {data.measure} "
+                    f"{result.top1_int8:.2f} % of {result.evaluation_images} images, "
+                    f"{result.top1_fp32:.2f} % in float32; {result.speed_up:.2f} times as fast"
                 )
 
     folder = export.export(run_exporter, task.config.sections, formats, [task.trainer.root], finish)

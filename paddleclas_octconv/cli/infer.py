@@ -44,6 +44,7 @@ def _as_json(image: dict) -> dict:
     classes = [
         {"class_id": class_id, "class": name, "score": score}
         for class_id, name, score in classes_of(image)
+        if image.get("class_ids") != []
     ]
     return {"image": image.get("file_name", ""), "classes": classes}
 

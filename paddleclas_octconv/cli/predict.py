@@ -125,8 +125,8 @@ def _as_csv(predictions: Sequence) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for found in predictions:
-        if found.error:
-            writer.writerow([found.file_name, "", "", "", "", found.error])
+        if not found.class_ids:  # one that cannot be read, or of none of several classes
+            writer.writerow([found.file_name, "", "", "", "", found.error or ""])
         for rank, row in enumerate(zip(found.class_ids, found.label_names, found.scores), 1):
             writer.writerow([found.file_name, rank, *row, ""])
     return text.getvalue()

@@ -17,7 +17,8 @@ from ..common.files import why_no_file, write_atomically, writing
 from ..common.suggest import suggest
 from ..config.template import OwnData, own_config
 from ..data import list_files, survey
-from ..data.own_images import EXPECTED
+from ..data.find_tables import COLUMNS
+from ..data.found import EXPECTED
 from ..data.subsets import write_subset
 from ..octavizer.options import OCTAVE
 from ..weights import VANILLA
@@ -29,6 +30,8 @@ OWN = "folder"
 SHOWN = 10  # images that are left out and named, unless --all
 # Options of own images alone, by the names that argparse gives them.
 _OF_OWN = (
+    "images",
+    "columns",
     "name",
     "arch",
     "alpha",
@@ -49,10 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source",
         type=file_or_folder,
+        nargs="+",
         metavar="PATH",
-        help=f"{OWN}: your images, {EXPECTED}; cifar10: cifar-10-python.tar.gz, its unpacked "
-        "folder, or a folder, tar or zip of train|test/<class>/*.jpg|png (default: download the "
-        "official archive)",
+        help=f"{OWN}: your images, {EXPECTED}, or a list for each split; cifar10: "
+        "cifar-10-python.tar.gz, its unpacked folder, or a folder, tar or zip of "
+        "train|test/<class>/*.jpg|png (default: download the official archive)",
     )
     parser.add_argument(
         "--root",
@@ -72,6 +76,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "N images with the classes in equal shares",
     )
     own = parser.add_argument_group("own images", f"options of 'prepare {OWN}'")
+    own.add_argument(
+        "--images",
+        type=file_or_folder,
+        metavar="DIR",
+        help="the folder that the images of a CSV or list are relative to (default: its own)",
+    )
+    own.add_argument(
+        COLUMNS,
+        type=_names,
+        metavar="IMAGE,LABEL",
+        help="the columns of a CSV that have the image and its label; of several labels, each "
+        "column is a class (default: found by their names and content)",
+    )
     own.add_argument("--name", help="of the data set (default: that of the source)")
     own.add_argument(
         "--arch",
@@ -136,7 +153,10 @@ def run(args: argparse.Namespace) -> int:
     for option in _OF_OWN:
         if getattr(args, option) is not None:
             raise OctConvError(f"--{option.replace('_', '-')}: goes with 'prepare {OWN}'")
-    made = data.prepare(args.dataset, args.source, args.root, args.partial)
+    if args.source is not None and len(args.source) > 1:
+        raise OctConvError(f"--source {args.source[1]}: {args.dataset} takes one source")
+    source = args.source[0] if args.source else None
+    made = data.prepare(args.dataset, source, args.root, args.partial)
     folder = args.root / args.dataset
     train, val = folder / list_files.TRAIN_LIST, folder / list_files.VAL_LIST
     counts = [len(list_files.read_list(path)) for path in (train, val)]
@@ -171,14 +191,14 @@ def _prepare_own(args: argparse.Namespace) -> int:
             check_alpha(args.alpha, stages=None)
         except OctConvError as error:
             raise OctConvError(f"--alpha: {error}") from None
-    name = args.name or _name_of(args.source)
-    if not re.fullmatch(r"[^/\\\0\s.][^/\\\0\n\t]*", name):
+    name = args.name or _name_of(args.source[0])
+    if not re.fullmatch(r"[^/\\\s.][^/\\]*", name) or not name.isprintable():
         raise OctConvError(f"--name {name!r}: should be a name that a folder can have")
     config = args.config or Path(f"{name}.yaml")
     if config.is_dir():
         raise OctConvError(f"--config {config}: is a folder, not a file")
     target = args.root / name
-    for option, path in (("--source", args.source), ("--root", target), ("--config", config)):
+    for option, path in (("--source", args.source[0]), ("--root", target), ("--config", config)):
         if any("\ud800" <= letter <= "\udfff" for letter in str(path)):
             raise OctConvError(f"{option} {os.fsencode(path)!r}: a name in it is no UTF-8")
 
@@ -193,12 +213,16 @@ def _prepare_own(args: argparse.Namespace) -> int:
         survey.default_threads(),
         bool(args.copy),
         progress,
+        args.images,
+        args.columns or (),
     )
     counts = {split: len(entries) for split, entries in images.splits.items()}
     print(
         f"{target}: {counts['train']:,} training and {counts['val']:,} validation images of "
-        f"{len(images.classes)} classes"
+        f"{len(images.classes)} classes{', of which each may have several' * images.multi_label}"
     )
+    for note in images.notes:
+        print(note)
     if "test" in counts:
         print(f"{target / own.TEST_LIST}: {counts['test']:,} more, to test with")
     _print_left_out(images.left_out, None if args.all else SHOWN)
@@ -214,6 +238,7 @@ def _prepare_own(args: argparse.Namespace) -> int:
             class_num=len(images.classes),
             train_images=counts["train"],
             delimiter=own.DELIMITER,
+            multi_label=images.multi_label,
         ),
         arch,
         image_size,
@@ -308,7 +333,8 @@ def _options(
 def _name_of(source: Path) -> str:
     path = Path(os.path.abspath(source))
     name = path.stem if path.is_file() else path.name
-    return re.sub(r"[\s\\]+", "_", name).lstrip(".") or "own"
+    name = re.sub(r"[\s\\]+", "_", name).lstrip(".")
+    return "".join(letter if letter.isprintable() else "_" for letter in name) or "own"
 
 
 def _posix(path: Path) -> str:
@@ -320,6 +346,15 @@ def _quoted(path: Path) -> str:
     import shlex
 
     return shlex.quote(str(path))
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if len(names) < 2 or not all(names):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} should be two or more names, such as image,label"
+        )
+    return names
 
 
 def _share(text: str) -> float:

@@ -64,6 +64,8 @@ def classes_of(image: Mapping[str, Any]) -> list[tuple]:
     if not isinstance(ids, list):
         rest = {name: value for name, value in image.items() if name != "file_name"}
         return [("", f"{name}: {value}", "") for name, value in rest.items()]
+    if not ids:  # of none of several classes
+        return [("", "no class", "")]
     names = image.get("label_names") or []
     scores = scores if isinstance(scores, list) else []
     return [

@@ -12,7 +12,8 @@ from .plan import Run
 from .runs import read_state
 
 # Tags that PaddleClas gives; the EMA's accuracy is that of the weights it keeps.
-_TRAIN_ACCURACY, _TRAIN_LOSS = "train_top1", "train_loss"
+_TRAIN_ACCURACY = ("train_top1", "train_AccuracyScore")
+_TRAIN_LOSS = "train_loss"
 _EVAL_LOSS = re.compile(r"\[Eval\]\[Epoch (\d+)\]\[Avg\].*?\bloss: ([0-9.]+)")
 _EVAL_ACCURACY, _EVAL_ACCURACY_EMA = "eval_acc", "eval_acc_ema"
 
@@ -46,8 +47,8 @@ def read(run: Run) -> Curves:
             for epoch in [epoch for epoch in points if epoch > first_epoch - 1]:
                 del points[epoch]
         for tag, values in scalars.items():
-            if tag in (_TRAIN_ACCURACY, _TRAIN_LOSS):
-                name = "train_accuracy" if tag == _TRAIN_ACCURACY else "train_loss"
+            if tag in (*_TRAIN_ACCURACY, _TRAIN_LOSS):
+                name = "train_accuracy" if tag in _TRAIN_ACCURACY else "train_loss"
                 # The running mean over the epoch so far: at its last step, over all of it.
                 ends = {s: v for s, v in values if s % run.steps == 0}
                 curves[name].update({first_epoch - 1 + s // run.steps: v for s, v in ends.items()})

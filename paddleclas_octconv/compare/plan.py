@@ -21,7 +21,7 @@ from ..common.suggest import suggest
 from ..config import Config, find_config
 from ..config.check import check_config
 from ..config.recipe import Recipe
-from ..data.list_files import DELIMITER, Entry, list_text, read_dataset, write_list
+from ..data.list_files import Label, delimiter_of, list_text, read_labels, write_list
 from ..data.subsets import stratified_subset
 from . import differences, variants
 from .presets import PRESETS, config_names
@@ -82,7 +82,7 @@ class Run:
 class Drawn(NamedTuple):
     """The entries of a list file, and what stands between an image and its label."""
 
-    entries: list[Entry]
+    entries: list[tuple[str, Label]]
     delimiter: str
 
 
@@ -283,7 +283,7 @@ def _changed(config: Config, plan: Comparison) -> Config:
     }
     given = any(override.startswith(f"{_BATCH}=") for override in options.overrides)
     if options.same_steps and options.subset is not None and not given:
-        whole = len(read_dataset(config.dataset("Train"), "DataLoader.Train.dataset"))
+        whole = len(read_labels(config.dataset("Train"), "DataLoader.Train.dataset"))
         changes[_BATCH] = max(2, round(config.at(_BATCH) * options.subset / whole))
     return config.changed(changes)
 
@@ -300,12 +300,12 @@ def _drawn(
         return {}
     target = plan.output / differences.LISTS / f"{part.lower()}_{size}.txt"
     if target not in plan.lists:
-        entries = read_dataset(dataset, key.rpartition(".")[0])
+        entries = read_labels(dataset, key.rpartition(".")[0])
         try:
             drawn = stratified_subset(entries, size)
         except OctConvError as error:
             raise OctConvError(f"{option} {size}: {error}") from None
-        plan.lists[target] = Drawn(drawn, dataset.get("delimiter") or DELIMITER)
+        plan.lists[target] = Drawn(drawn, delimiter_of(dataset))
     return {key: str(target)}
 
 
@@ -315,7 +315,7 @@ def _run(plan: Comparison, run_name: str, model: str, seed: int, config: Config,
     for part in ("Train", "Eval"):
         dataset = config.dataset(part)
         drawn = plan.lists.get(Path(dataset["cls_label_path"]))
-        entries = drawn.entries if drawn else read_dataset(dataset, f"DataLoader.{part}.dataset")
+        entries = drawn.entries if drawn else read_labels(dataset, f"DataLoader.{part}.dataset")
         counts[part] = len(entries)
     batch_size = config.at(_BATCH)
     share = counts["Train"] / world / batch_size

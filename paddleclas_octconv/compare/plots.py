@@ -106,7 +106,7 @@ def accuracy(models: Sequence[dict]) -> Figure:
             ("train_accuracy", ":", "training"),
         ):
             _line(axes, model, key, style, color, f"{model['model']}, {what}")
-    _finish(axes, "epoch", "top-1 accuracy")
+    _finish(axes, "epoch", "accuracy")
     axes.legend(fontsize=9)
     return figure
 

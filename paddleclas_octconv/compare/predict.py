@@ -14,6 +14,7 @@ from ..common import machine
 from ..common.files import write_atomically
 from ..config import Config
 from ..deploy import images, predictor
+from ..deploy.classify import decided
 
 BATCH = 50  # images
 
@@ -30,12 +31,12 @@ def main(folder: Path) -> None:
     config = Config.read(folder / "config.yaml")
     listed = images.listed(config, "Eval")
     network = predictor.create_predictor(folder / "inference", gpu=machine.has_gpu())
-    predicted: list[int] = []
+    predicted: list = []
     confidence: list[float] = []
     with tqdm(total=len(listed.paths), disable=None) as bar:
         for _, batch in images.batches(listed.paths, images.preprocess_of(config), BATCH):
             scores = predictor.run(network, batch)
-            predicted += scores.argmax(1).tolist()
+            predicted += decided(scores, listed.several).tolist()
             confidence += np.round(scores.max(1).astype(float), 4).tolist()
             bar.update(len(batch))
     root = config.dataset("Eval")["image_root"]
@@ -43,7 +44,7 @@ def main(folder: Path) -> None:
         "images": [os.path.relpath(path, root) for path in listed.paths],
         "labels": listed.labels,
         "predicted": predicted,
-        "confidence": confidence,  # of the predicted class
+        "confidence": confidence,  # of the likeliest class
     }
     write_atomically(folder / "predictions.json", json.dumps(result).encode())
 

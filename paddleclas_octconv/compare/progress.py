@@ -12,7 +12,7 @@ DONE = "done"
 _TRAIN = re.compile(r"\[Train\]\[Epoch (\d+)/\d+\]\[Iter: (\d+)/(\d+)\](.*)")
 _EPOCH = re.compile(r"\[Train\]\[Epoch (\d+)/\d+\]\[Avg\](.*)")
 _EVAL = re.compile(r"\[Eval\]\[Epoch \d+\]\[Avg\](.*)")
-_TOP1 = re.compile(r"\btop1: ([0-9.]+)")
+_TOP1 = re.compile(r"\b(?:top1|AccuracyScore): ([0-9.]+)")
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,13 @@ def _count(run: Run) -> dict[str, Any]:
 
 def _read_predictions(run: Run) -> dict[str, np.ndarray]:
     content = read_json(run.folder / PREDICTIONS, "")
-    return {key: np.array(values) for key, values in content.items()}
+    found = {key: np.array(values) for key, values in content.items()}
+    if found["labels"].ndim == 2:  # several labels an image: each set of them is as a class
+        count = len(found["labels"])
+        rows = np.concatenate([found["labels"], found["predicted"]])
+        found["sets"], index = np.unique(rows, axis=0, return_inverse=True)
+        found["labels"], found["predicted"] = index.reshape(-1)[:count], index.reshape(-1)[count:]
+    return found
 
 
 def _predictions(run: Run) -> dict[str, Any]:
@@ -156,9 +162,15 @@ def _predictions(run: Run) -> dict[str, Any]:
     found = _read_predictions(run)
     described = read_export(run.folder / "inference") or {}
     last = max(int(found[key].max()) for key in ("labels", "predicted"))
-    count = max(run.config.at("Arch.class_num") or 0, last + 1)
+    classes = run.config.at("Arch.class_num") or 0
     names = list(label_list(described) or ())
-    names += [str(index) for index in range(len(names), count)]
+    names += [str(index) for index in range(len(names), max(classes, last + 1))]
+    if "sets" in found:
+        names = [
+            ", ".join(name for name, flag in zip(names, flags) if flag > 0) or "none"
+            for flags in found["sets"]
+        ]
+    count = len(names)
     matrix = np.zeros((count, count), int)
     np.add.at(matrix, (found["labels"], found["predicted"]), 1)
     wrong = np.flatnonzero(found["labels"] != found["predicted"])

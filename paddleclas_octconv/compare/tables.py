@@ -37,7 +37,8 @@ def accuracy_table(results: dict[str, Any]) -> Table:
             row += ["", "", "", ""]
         rows.append(row)
     note = (
-        "Top-1 accuracy in the last epoch: over the epoch while training, and after it on the "
+        "Accuracy (top-1; with several labels an image, of labels) in the last epoch: over the "
+        "epoch while training, and after it on the "
         "evaluation images. Total parameters count the running statistics of batch norms, as "
         "paddle.summary does."
     )

@@ -8,6 +8,7 @@ one is a function and a row there. The types and ranges of values stand in ``val
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Callable, Iterator, NamedTuple
 
 from .. import data
@@ -27,6 +28,7 @@ from .config import Config
 from .data_sets import check_data_sets, check_images, check_label_map
 from .dotted import get, has
 from .image_size import misfit
+from .multi_label import check_multi_label
 from .slim import check_slim
 from .vocabulary import check_vocabulary
 
@@ -68,6 +70,7 @@ _PART = (
     "loader.num_workers",
     "loader.use_shared_memory",
 )
+_OF_OLD = ("ARCHITECTURE", "TRAIN", "VALID", "LEARNING_RATE", "OPTIMIZER", "classes_num")
 _MAY_BE_NULL = ("Global.pretrained_model", "Global.checkpoints")
 
 
@@ -160,6 +163,16 @@ def _trainer(checkout: str | None) -> Trainer:
     return locate(checkout)
 
 
+def check_generation(config: Config, use: Use) -> None:
+    """Refuse a config of the years before PaddleClas 2.1, whose sections were other ones."""
+    old = [section for section in _OF_OLD if section in config]
+    if old and not use.allow_unknown_keys:
+        raise OctConvError(
+            f"{old[0]}: this is a config of PaddleClas 1.x or 2.0, which had other sections: "
+            "'paddleclas prepare folder' writes one of today, 'paddleclas configs' lists more"
+        )
+
+
 def check_keys(config: Config, use: Use) -> None:
     """Check that a config has what its modes ask of any config."""
     for mode in use.modes:
@@ -206,6 +219,21 @@ def check_topk(config: Config, use: Use) -> None:
             raise OctConvError(
                 f"Metric.Eval.{index}.TopkAcc.topk: {topk} is more than Arch.class_num: {classes}"
             )
+
+
+def check_dali(config: Config, use: Use) -> None:
+    """See that NVIDIA DALI is there where it shall read the images."""
+    if config.at("Global.use_dali") and not _has_dali():
+        raise OctConvError(
+            "Global.use_dali: True, but NVIDIA DALI is not installed: False reads images without it"
+        )
+
+
+def _has_dali() -> bool:
+    try:
+        return find_spec("nvidia.dali") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def check_image_shape(config: Config, use: Use) -> None:
@@ -291,9 +319,16 @@ def check_output_folders(config: Config, use: Use) -> None:
 
 
 CHECKS = (
+    Check("generation of the config", (*MODES, "compare"), check_generation),
     Check("keys that have to be there", (*MODES, "compare"), check_keys),
     Check("Arch.alpha", MODES, check_alpha_of_arch),
     Check("top-k of the metric", MODES, check_topk),
+    Check(
+        "one label an image, or several",
+        MODES,
+        lambda config, use: check_multi_label(config, use.modes),
+    ),
+    Check("NVIDIA DALI", ("train", "eval"), check_dali),
     Check("Slim", MODES, lambda config, use: check_slim(config.get("Slim"))),
     Check("image_shape and transforms", MODES, check_image_shape),
     Check("published weights", MODES, check_published),
@@ -316,9 +351,7 @@ CHECKS = (
     Check(
         "images to infer",
         ("infer",),
-        # Version 2.4 looks into no folder in the folder of images.
-        lambda config, use: check_images(config, nested=not use.its_trainer.is_pinned),
-        needs_trainer=True,
+        lambda config, use: check_images(config),
         reads_files=True,
     ),
 )

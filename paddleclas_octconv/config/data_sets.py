@@ -8,11 +8,11 @@ from typing import Iterator, Sequence
 
 from ..common.errors import OctConvError
 from ..common.files import read_text, why_no_file, why_no_folder
-from ..data.list_files import DELIMITER, Line, read_lines
+from ..common.images import SUFFIXES, images_in, is_image
+from ..data.list_files import MULTI_LABEL, Line, delimiter_of, has_several, read_lines
 from .config import Config
 from .image_size import check_one_size
 
-IMAGE_SUFFIXES = ("jpg", "png", "jpeg", "JPEG", "JPG", "bmp")  # those that PaddleClas reads
 # The names PaddleClas's versions have for a list of images with one label each.
 ONE_LABEL = ("ImageNetDataset", "ClsDataset", "ShiTuRecDataset")
 
@@ -59,11 +59,8 @@ def _named_classes(path: Path) -> set[int]:
         return set()
 
 
-def check_images(config: Config, nested: bool) -> None:
+def check_images(config: Config) -> None:
     """Check that ``Infer.infer_imgs`` is an image, or a folder of images.
-
-    Args:
-        nested: whether the trainer looks into folders in that folder.
 
     Raises:
         OctConvError: it is neither.
@@ -77,14 +74,9 @@ def check_images(config: Config, nested: bool) -> None:
         raise OctConvError(f"Infer.infer_imgs: {images}: no such image or folder")
     if wrong:
         raise OctConvError(f"Infer.infer_imgs: {images}: {wrong}")
-    candidates = [Path(images)]
-    if is_folder:
-        candidates = list(Path(images).rglob("*") if nested else Path(images).glob("*"))
-    found = [path for path in candidates if path.suffix[1:] in IMAGE_SUFFIXES and path.is_file()]
+    found = images_in(Path(images)) if is_folder else list(filter(is_image, [Path(images)]))
     if not found:
-        raise OctConvError(
-            f"Infer.infer_imgs: {images}: no image ({', '.join(IMAGE_SUFFIXES)}) there"
-        )
+        raise OctConvError(f"Infer.infer_imgs: {images}: no image ({', '.join(SUFFIXES)}) there")
     if config.at("Infer.batch_size") > 1:
         check_one_size("Infer.transforms", config.at("Infer.transforms"), [*map(str, found)])
     unreadable = next((path for path in found if not os.access(path, os.R_OK)), None)
@@ -117,20 +109,18 @@ def _check_data_set(config: Config, key: str, dataset: dict) -> None:
         wrong = why_no_file(labels)
         if wrong:
             raise OctConvError(f"{key}.cls_label_path: {labels}: {wrong}")
-    if dataset.get("name") in ONE_LABEL:
+    if dataset.get("name") in (*ONE_LABEL, MULTI_LABEL):
         if not isinstance(root, str) or not isinstance(labels, str):
             raise OctConvError(f"{key}: {dataset['name']} needs image_root and cls_label_path")
         _check_list(config, key, dataset)
 
 
 def _check_list(config: Config, key: str, dataset: dict) -> None:
-    """Check a list of images with one label each, line by line, and whether they make batches."""
+    """Check a list of images and labels, line by line, and whether they make batches."""
     root, path = dataset["image_root"], dataset["cls_label_path"]
-    delimiter = dataset.get("delimiter") or DELIMITER
-    class_num = config.at("Arch.class_num") or config.at("Global.class_num")
-    # Retrieval has other classes when it evaluates.
-    classes = None if dataset.get("relabel") or config.at("Arch.Head") else class_num
-    lines = read_lines(Path(path), f"{key}.cls_label_path:", delimiter)
+    delimiter = delimiter_of(dataset)
+    classes = class_num_of(config, key)
+    lines = read_lines(Path(path), f"{key}.cls_label_path:", delimiter, has_several(dataset))
     if not lines:
         raise OctConvError(f"{key}.cls_label_path: {path}: is empty")
     for line in lines:
@@ -149,12 +139,25 @@ def _check_list(config: Config, key: str, dataset: dict) -> None:
         check_one_size(f"{key}.transform_ops", dataset.get("transform_ops"), images)
 
 
+def class_num_of(config: Config, key: str) -> int | None:
+    """From how many classes the labels of a data set are; None: they may be any.
+
+    Args:
+        config: a config.
+        key: the dotted key of the ``dataset`` section.
+    """
+    if config.at(f"{key}.relabel"):
+        return None
+    if config.at("Arch.Head"):  # retrieval has other classes when it evaluates
+        return config.at("Arch.Head.class_num") if ".Train." in key else None
+    return config.at("Arch.class_num")
+
+
 def _wrong(line: Line, delimiter: str, root: str, class_num: int | None) -> str | None:
     """What is wrong with a line of a list, if anything."""
-    if line.label is None:
-        return f"{line.text!r} {line.wrong(delimiter)}"
-    if class_num is not None and not 0 <= line.label < class_num:
-        return f"label {line.label} is outside class_num {class_num} (0 to {class_num - 1})"
+    wrong = line.wrong_label(delimiter, class_num)
+    if wrong:
+        return wrong if line.label is not None else f"{line.text!r} {wrong}"
     image = os.path.join(root, line.image)
     try:
         is_file = os.path.isfile(image)

@@ -48,10 +48,12 @@ def misfit(config: Mapping[str, Any]) -> str | None:
     shape = get(config, "Global.image_shape")
     for key in ("DataLoader.Eval.dataset.transform_ops", "Infer.transforms"):
         size = size_after(get(config, key))
-        if shape is not None and size is not None and set(size) != set(shape[1:]):
+        if shape is not None and size is not None and size != Size(*shape[1:]):
+            turned = size == Size(*reversed(shape[1:]))
+            right = "ResizeImage.size is width, height" if turned else "--image-size sets both"
             return (
                 f"Global.image_shape: {list(shape)}, but {key} make images of "
-                f"{size.height}x{size.width}; --image-size sets both"
+                f"{size.height}x{size.width}; {right}"
             )
     return None
 

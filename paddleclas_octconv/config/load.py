@@ -28,6 +28,9 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     general = config.get("Global")
     if isinstance(general, dict) and isinstance(general.get("image_shape"), tuple):
         general["image_shape"] = list(general["image_shape"])  # PaddleClas adds it to a list
+    arch = config.get("Arch")
+    if isinstance(general, dict) and isinstance(arch, dict) and general.get("class_num"):
+        arch.setdefault("class_num", general["class_num"])  # as PaddleClas does when it trains
     return config
 
 

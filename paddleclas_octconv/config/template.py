@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+import yaml
+
+from ..data.list_files import MULTI_LABEL
+from .multi_label import POST_PROCESS
 
 _IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 _SHORT_SIDE = 256 / 224  # of evaluation, before the centre is cut out: ImageNet's custom
@@ -26,6 +31,7 @@ class OwnData:
         class_num: the number of classes.
         train_images: the number of images to train on.
         delimiter: what stands between image and label in the lists.
+        multi_label: whether an image may be of several classes.
     """
 
     name: str
@@ -37,6 +43,7 @@ class OwnData:
     class_num: int
     train_images: int
     delimiter: str
+    multi_label: bool = False
 
 
 def own_config(data: OwnData, arch: str, image_size: int, device: str, options: dict) -> str:
@@ -71,7 +78,6 @@ def own_config(data: OwnData, arch: str, image_size: int, device: str, options: 
         "    flip_code: 1",
         *_normalize(),
     ]
-    topk = [1] if data.class_num < 3 else [1, min(5, data.class_num - 1)]
     arch_lines = "".join(f"  {name}: {_value(value)}\n" for name, value in options.items())
     start = options.get("backbone", options).get("pretrained")
     starts = (
@@ -80,15 +86,15 @@ def own_config(data: OwnData, arch: str, image_size: int, device: str, options: 
         else "True: the authors' ImageNet weights; vanilla: the twin's; or a .pdparams file"
     )
     workers = 4 if device == "gpu" else 2
+    task = _several_labels(data) if data.multi_label else _one_label(data)
 
     def loader(name: str, path: str, ops: list[str], shuffle: bool) -> str:
         return f"""\
   {name}:
     dataset:
-      name: ImageNetDataset
+{task.dataset}
       image_root: {_value(data.image_root)}
       cls_label_path: {_value(path)}
-      delimiter: {_value(data.delimiter)}
       transform_ops:
 {_indented(ops, 8)}
     sampler:
@@ -102,7 +108,7 @@ def own_config(data: OwnData, arch: str, image_size: int, device: str, options: 
 """
 
     return f"""\
-# {arch} on {data.name}: {data.train_images:,} images of {data.class_num} classes to train on.
+# {arch} on {_value(data.name)}: {data.train_images:,} images of {data.class_num} classes.
 # Written by 'paddleclas prepare folder'; yours to edit.
 Global:
   checkpoints: null
@@ -116,7 +122,7 @@ Global:
   epochs: {_EPOCHS}
   print_batch_step: 10
   use_visualdl: True
-  # used for model export; the size of CropImage and RandCropImage below
+{task.general}  # used for model export; the size of CropImage and RandCropImage below
   image_shape: [3, {image_size}, {image_size}]
   save_inference_dir: {_value(f"./inference/{data.name}")}
 
@@ -127,12 +133,9 @@ Arch:
 
 Loss:
   Train:
-    - CELoss:
-        weight: 1.0
-        epsilon: 0.1
+{task.train_loss}
   Eval:
-    - CELoss:
-        weight: 1.0
+{task.eval_loss}
 
 Optimizer:
   name: AdamW
@@ -151,18 +154,52 @@ Infer:
   transforms:
 {_indented([*evaluate, "- ToCHWImage:"], 4)}
   PostProcess:
-    name: Topk
-    topk: {min(5, data.class_num)}
+{task.post_process}
     class_id_map_file: {_value(data.label_map)}
 
 Metric:
   Train:
-    - TopkAcc:
-        topk: {topk}
+{task.metrics}
   Eval:
-    - TopkAcc:
-        topk: {topk}
+{task.metrics}
 """
+
+
+class _Task(NamedTuple):
+    """What differs with the task: parts of the text, indented as they stand in it."""
+
+    dataset: str
+    general: str
+    train_loss: str
+    eval_loss: str
+    post_process: str
+    metrics: str
+
+
+def _one_label(data: OwnData) -> _Task:
+    topk = [1] if data.class_num < 3 else [1, min(5, data.class_num - 1)]
+    loss = "    - CELoss:\n        weight: 1.0"
+    return _Task(
+        f"      name: ImageNetDataset\n      delimiter: {_value(data.delimiter)}",
+        "",
+        f"{loss}\n        epsilon: 0.1",
+        loss,
+        f"    name: Topk\n    topk: {min(5, data.class_num)}",
+        f"    - TopkAcc:\n        topk: {topk}",
+    )
+
+
+def _several_labels(data: OwnData) -> _Task:
+    loss = "    - MultiLabelLoss:\n        weight: 1.0"
+    return _Task(
+        f"      name: {MULTI_LABEL}",
+        "  use_multilabel: True\n",
+        loss,
+        loss,
+        f"    name: {POST_PROCESS}\n    threshold: 0.5",
+        # The first chooses the best epoch, and more is better: of labels that are right.
+        "    - AccuracyScore:\n        base: label",
+    )
 
 
 def _normalize() -> list[str]:
@@ -180,7 +217,16 @@ def _indented(lines: list[str], spaces: int) -> str:
 
 
 def _value(value: Any) -> str:
-    """A value as YAML: what JSON writes is YAML too, whatever text it holds."""
+    """A value as YAML, on one line, whatever text it holds."""
     if isinstance(value, bool):
         return str(value)  # as PaddleClas's configs have it
-    return json.dumps(value, ensure_ascii=False)
+    style = '"' if isinstance(value, str) else None
+    text = yaml.safe_dump(
+        value,
+        allow_unicode=True,
+        default_flow_style=True,
+        default_style=style,
+        sort_keys=False,
+        width=math.inf,
+    )
+    return text.replace("\n...\n", "").rstrip("\n")

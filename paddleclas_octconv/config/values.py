@@ -91,6 +91,10 @@ _ARITHMETIC = _Rule(
     "a number, or arithmetic such as 1.0/255.0",
 )
 _THREE = "a list of three numbers, one a channel"
+_CHANNELS = (3, 4)  # the fourth is empty, for GPUs: NormalizeImage.channel_num
+_SHAPE = _list_of(
+    _SIDE, 3, "channels, height and width, such as [3, 224, 224], each a whole number from 1"
+)
 _TOPK = _either(_POSITIVE, _list_of(_POSITIVE, None, "a list of them"))
 
 # Dotted keys: ``*`` is any one name or index. Only what is there is checked, see ``REQUIRED``.
@@ -117,8 +121,9 @@ _RULES: dict[str, _Rule] = {
     "Global.iter_per_epoch": _or_null(_COUNT),
     "Global.update_freq": _COUNT,
     "Global.seed": _or_null(_whole(0, _SEEDS)),
-    "Global.image_shape": _list_of(
-        _SIDE, 3, "channels, height and width, such as [3, 224, 224], each a whole number from 1"
+    "Global.image_shape": _Rule(
+        lambda value: _SHAPE.test(value) and value[0] in _CHANNELS,
+        f"{_SHAPE.right}; PaddleClas decodes grey images to three channels too",
     ),
     "Global.eval_mode": _one_of(*EVAL_MODES),
     **{
@@ -132,6 +137,7 @@ _RULES: dict[str, _Rule] = {
     "Arch.name": _Rule(_is_path, "the name of a network"),
     "Arch.class_num": _or_null(_whole(1, MOST_CLASSES)),
     "Arch.conv_bias": _FLAG,
+    "Arch.input_image_channel": _one_of(*_CHANNELS),
     "Arch.scale": _Rule(lambda value: is_number(value) and value > 0, "a number above 0"),
     "Arch.small_images": _FLAG,
     "Arch.use_sync_bn": _or_null(_FLAG),
@@ -157,6 +163,7 @@ _RULES: dict[str, _Rule] = {
     "Infer.batch_size": _COUNT,
     "Infer.PostProcess": _SECTION,
     "Infer.PostProcess.topk": _POSITIVE,
+    "Infer.PostProcess.threshold": _number(0, 1),
     "Infer.PostProcess.delimiter": _or_null(
         _Rule(lambda value: isinstance(value, str) and bool(value), "a string between id and name")
     ),

@@ -12,6 +12,7 @@ from typing import Any, Iterable, Iterator, Mapping
 from ..common.errors import OctConvError
 from ..common.suggest import suggest
 from ..trainer.source import Source
+from .multi_label import POST_PROCESS
 
 ALLOW_OPTION = "--allow-unknown-keys"
 
@@ -46,6 +47,8 @@ _PARTS = ("Train", "Eval", "Test", "Query", "Gallery", "UnLabelTrain", "Metalear
 _DATA = ("dataset", "sampler", "loader")
 _TRANSFORMS = ("transform_ops", "transform_ops_weak", "transform_ops_strong")
 _REGULARIZERS = {"L1": ("coeff",), "L2": ("coeff",)}
+# Of trainers that lack them this package brings them (child/multi_label.py).
+_OURS = {"PostProcess": {POST_PROCESS: ("threshold", "class_id_map_file", "delimiter")}}
 # Paddle's own classes, whose source is not the trainer's.
 _OF_PADDLE = {
     "DistributedBatchSampler": ("batch_size", "num_replicas", "rank", "shuffle", "drop_last"),
@@ -191,6 +194,10 @@ class _Check:
             if found.is_class(each)
         }
         if not known:  # a trainer with another layout
+            return
+        ours = _OURS.get(kind, {})
+        if isinstance(name, str) and name in ours and name not in known:
+            self.keys(options or (), key, ("name", *ours[name]), name)
             return
         if not isinstance(name, str) or name not in known:
             raise OctConvError(

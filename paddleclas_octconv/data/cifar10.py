@@ -12,6 +12,7 @@ from typing import Any, Iterator
 from ..common.download import Checksum, download
 from ..common.errors import OctConvError
 from ..common.files import digest, why_no_file, write_atomically
+from ..common.images import SUFFIXES
 from .archive import Member, members
 from .list_files import LABEL_MAP, TRAIN_LIST, VAL_LIST, Entry, write_label_map, write_list
 from .staging import publish
@@ -129,7 +130,7 @@ def _images_of(member: Member, folder: Path, source: Path) -> Iterator[Entry]:
         len(split_class) == 2
         and split_class[0] in OFFICIAL_COUNTS
         and split_class[1] in NAMES
-        and member.name.suffix.lower() in (".jpg", ".jpeg", ".png")
+        and member.name.suffix.lower() in SUFFIXES
         and not member.name.name.startswith(".")
     ):
         yield _write_image(member, folder, source)

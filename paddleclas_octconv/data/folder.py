@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Sequence
 
 from ..common.errors import OctConvError
+from .found import MARK
 from .list_files import LABEL_MAP, TRAIN_LIST, VAL_LIST, write_label_map, write_list
-from .own_images import MARK, OwnImages, collect
+from .own_images import OwnImages, collect
 from .staging import publish
 
 DELIMITER = "\t"  # names of files and folders hold spaces
@@ -19,18 +20,20 @@ IMAGES = "images"  # the folder of copies
 
 def prepare(
     target: Path,
-    source: Path,
+    sources: Sequence[Path],
     val: float,
     seed: int,
     threads: int,
     copy: bool = False,
     progress: Callable = lambda images, total: images,
+    images: Path | None = None,
+    columns: Sequence[str] = (),
 ) -> OwnImages:
     """Write the lists and the label map of own images into a folder; anew where they were there.
 
     Args:
         target: the folder.
-        source: where the images are; see ``own_images.collect``, for the rest too.
+        sources: where the images are; see ``own_images.collect``, for the rest too.
         copy: whether the images are copied into the folder.
 
     Raises:
@@ -38,30 +41,33 @@ def prepare(
     """
     if target.is_dir() and any(target.iterdir()) and not (target / MARK).is_file():
         raise OctConvError(f"{target} holds something else: --name names another folder")
+    source = sources[0]
     _check_outside(source, source, target)
-    images = collect(source, val, seed, threads, progress, prepared=target.parent)
-    for split in images.splits.values():
+    own = collect(
+        sources, val, seed, threads, progress, target.parent, images=images, columns=columns
+    )
+    for split in own.splits.values():
         for path, _ in split:
-            _check_outside(source, images.root / path, target)
+            _check_outside(source, own.root / path, target)
             if copy and (Path(path).is_absolute() or ".." in Path(path).parts):
                 raise OctConvError(  # its copy would lie outside the folder of copies
-                    f"--copy: {source}: {path} should be a path below {images.root}, without '..' "
+                    f"--copy: {source}: {path} should be a path below {own.root}, without '..' "
                     "(without --copy, any path does)"
                 )
 
     def build(folder: Path) -> None:
         if copy:
-            _copy(images, folder / IMAGES)
+            _copy(own, folder / IMAGES)
         (folder / MARK).write_text(f"{source.resolve()}\n", encoding="utf-8", errors="replace")
-        write_label_map(folder / LABEL_MAP, images.classes)
+        write_label_map(folder / LABEL_MAP, own.classes)
         for split, name in (("train", TRAIN_LIST), ("val", VAL_LIST), ("test", TEST_LIST)):
-            if split in images.splits:
-                write_list(folder / name, images.splits[split], DELIMITER)
+            if split in own.splits:
+                write_list(folder / name, own.splits[split], DELIMITER)
 
     publish(target, build, stamp="own images", anew=True)
     if copy:
-        images.root = target / IMAGES
-    return images
+        own.root = target / IMAGES
+    return own
 
 
 def _check_outside(source: Path, path: Path, target: Path) -> None:

@@ -1,5 +1,7 @@
 """PaddleClas's list files ("image label" a line) and label maps ("0 airplane" a line).
 
+With several labels an image, a 0 or 1 a class stands for the label: "image<tab>1,0,1".
+
 One reader for all that read lists, by the trainer's own rule: a line, without the space around it,
 is split at each ``delimiter``; the first field is the image, the second its label, and more are
 left alone.
@@ -8,7 +10,7 @@ left alone.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Iterable, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence, Tuple, Union
 
 from ..common.errors import OctConvError
 from ..common.files import read_text
@@ -16,11 +18,17 @@ from ..common.numbers import whole
 
 #: One image: its path relative to ``image_root``, and its class index.
 Entry = Tuple[str, int]
+#: What an image is: a class index, or a 0 or 1 a class.
+Label = Union[int, Tuple[int, ...]]
 
 TRAIN_LIST = "train_list.txt"
 VAL_LIST = "val_list.txt"
 LABEL_MAP = "label_list.txt"
 DELIMITER = " "  # PaddleClas's, where a data set names no other
+MULTI_LABEL = "MultiLabelDataset"
+_OF_MULTI_LABEL = "\t"  # it takes no other
+# Of a class that an image is not, is, or (in PaddleClas's attributes) may be.
+_FLAGS = range(-1, 3)
 
 
 class Line(NamedTuple):
@@ -30,16 +38,34 @@ class Line(NamedTuple):
         number: from 1.
         text: the line.
         image: its first field.
-        label: its second; None where that is missing or no whole number.
+        label: its second; None where that is missing or no whole number, or in a list of several
+            labels no row of flags.
+        several: whether the list is one of several labels.
     """
 
     number: int
     text: str
     image: str
-    label: int | None
+    label: Label | None
+    several: bool = False
+
+    def wrong_label(self, delimiter: str, class_num: int | None) -> str | None:
+        """What is wrong with its label, if anything; None as the number of classes: any."""
+        if self.label is None:
+            return self.wrong(delimiter)
+        if isinstance(self.label, tuple):
+            count = len(self.label)
+            if class_num in (None, count):
+                return None
+            return f"{count} labels, but class_num is {class_num}: a 0 or 1 for each class"
+        if class_num is not None and not 0 <= self.label < class_num:
+            return f"label {self.label} is outside class_num {class_num} (0 to {class_num - 1})"
+        return None
 
     def wrong(self, delimiter: str) -> str:
         """What a line without a label should be."""
+        if self.several:
+            return "should be '<image><tab><0 or 1 for each class, such as 1,0,1>'"
         what = f"should be '<image>{delimiter}<label>'"
         fields = self.text.split(delimiter)
         if whole(fields[-1].strip()) is not None and len(fields) > 2:
@@ -50,17 +76,21 @@ class Line(NamedTuple):
         return what
 
 
-def read_lines(path: Path, name: str, delimiter: str = DELIMITER) -> list[Line]:
+def read_lines(
+    path: Path, name: str, delimiter: str = DELIMITER, several: bool = False
+) -> list[Line]:
     """The lines of a list file, right or not.
 
     Args:
         path: the list file.
         name: the option or key that names it, for messages.
         delimiter: what stands between image and label.
+        several: whether an image has several labels.
 
     Raises:
         OctConvError: it cannot be read, or is no UTF-8 text.
     """
+    read_label = _flags if several else whole
     text = read_text(path, name, most=1 << 30)
     if text.startswith("\ufeff"):
         raise OctConvError(f"{name} {path}: begins with a byte order mark: save it without one")
@@ -68,43 +98,76 @@ def read_lines(path: Path, name: str, delimiter: str = DELIMITER) -> list[Line]:
     texts = text.split("\n")  # str.splitlines would split at more, as the trainer does not
     for number, line in enumerate(texts if texts[-1] else texts[:-1], 1):
         image, *fields = line.strip().split(delimiter)
-        lines.append(Line(number, line, image, whole(fields[0].strip()) if fields else None))
+        label = read_label(fields[0].strip()) if fields else None
+        lines.append(Line(number, line, image, label, several))
     return lines
 
 
+def _flags(text: str) -> tuple[int, ...] | None:
+    flags = [whole(flag.strip()) for flag in text.split(",")]
+    return tuple(flags) if all(flag in _FLAGS for flag in flags) else None  # type: ignore[arg-type]
+
+
 def read_list(path: Path, name: str = "list", delimiter: str = DELIMITER) -> list[Entry]:
-    """The images and labels of a list file; see `read_lines`.
+    """The images and labels of a list file with one label an image; see `read_lines`.
 
     Raises:
         OctConvError: as `read_lines`, or a line has no image or no label of 0 or more.
     """
     entries = []
     for line in read_lines(path, name, delimiter):
-        if not line.image or line.label is None or line.label < 0:
-            raise OctConvError(
-                f"{name} {path}:{line.number}: {line.text!r} {line.wrong(delimiter)}"
-            )
+        if not line.image or not isinstance(line.label, int) or line.label < 0:
+            raise _error(line, path, name, delimiter)
         entries.append((line.image, line.label))
     return entries
 
 
-def read_dataset(dataset: Mapping[str, Any], key: str) -> list[Entry]:
-    """The images and labels of a config's ``dataset`` section.
+def read_labels(dataset: Mapping[str, Any], key: str) -> list[tuple[str, Label]]:
+    """The images and labels of a config's ``dataset`` section, with one or several labels an image.
 
     Args:
         dataset: with ``cls_label_path``, and maybe a ``delimiter``.
         key: the dotted key of that section, for messages.
     """
+    if not has_several(dataset):
+        return list(read_dataset(dataset, key))
+    path, name = Path(dataset["cls_label_path"]), f"{key}.cls_label_path:"
+    entries: list[tuple[str, Label]] = []
+    for line in read_lines(path, name, _OF_MULTI_LABEL, several=True):
+        if not line.image or line.label is None:
+            raise _error(line, path, name, _OF_MULTI_LABEL)
+        entries.append((line.image, line.label))
+    return entries
+
+
+def read_dataset(dataset: Mapping[str, Any], key: str) -> list[Entry]:
+    """As `read_labels`, of a data set with one label an image."""
     path = Path(dataset["cls_label_path"])
-    return read_list(path, f"{key}.cls_label_path:", dataset.get("delimiter") or DELIMITER)
+    return read_list(path, f"{key}.cls_label_path:", delimiter_of(dataset))
 
 
-def list_text(path: Path, entries: Iterable[Entry], delimiter: str = DELIMITER) -> str:
+def has_several(dataset: Mapping[str, Any]) -> bool:
+    """Whether the images of a ``dataset`` section have several labels each."""
+    return dataset.get("name") == MULTI_LABEL
+
+
+def delimiter_of(dataset: Mapping[str, Any]) -> str:
+    """What stands between image and label in the list of a ``dataset`` section."""
+    if has_several(dataset):
+        return _OF_MULTI_LABEL
+    return dataset.get("delimiter") or DELIMITER
+
+
+def _error(line: Line, path: Path, name: str, delimiter: str) -> OctConvError:
+    return OctConvError(f"{name} {path}:{line.number}: {line.text!r} {line.wrong(delimiter)}")
+
+
+def list_text(path: Path, entries: Iterable[tuple[str, Any]], delimiter: str = DELIMITER) -> str:
     """Entries in the format ``ImageNetDataset`` reads.
 
     Args:
         path: of the list, to be named in an error.
-        entries: of each image, its name and its label.
+        entries: of each image, its name and its label, a ``Label``.
         delimiter: what stands between them.
 
     Raises:
@@ -112,14 +175,15 @@ def list_text(path: Path, entries: Iterable[Entry], delimiter: str = DELIMITER) 
     """
     lines = []
     for name, label in entries:
-        line = f"{name}{delimiter}{label}"
-        if line.split(delimiter) != [name, str(label)] or name != name.strip() or "\n" in name:
+        text = ",".join(map(str, label)) if isinstance(label, tuple) else str(label)
+        line = f"{name}{delimiter}{text}"
+        if line.split(delimiter) != [name, text] or name != name.strip() or "\n" in name:
             raise OctConvError(f"{path}: {name!r} cannot stand in a list with {delimiter!r}")
         lines.append(f"{line}\n")
     return "".join(lines)
 
 
-def write_list(path: Path, entries: Iterable[Entry], delimiter: str = DELIMITER) -> None:
+def write_list(path: Path, entries: Iterable[tuple[str, Any]], delimiter: str = DELIMITER) -> None:
     """Write entries in the format ``ImageNetDataset`` reads.
 
     Raises:

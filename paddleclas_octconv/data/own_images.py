@@ -1,46 +1,26 @@
 """One's own images: found, looked through, and split, wherever they lie.
 
-Three forms are understood: a folder a class; ``train``, ``val`` and ``test`` with a folder a class
-in each; and a CSV or list of images and labels.
+A folder (``find_folders``) or a table of images and labels (``find_tables``), which a folder may
+hold.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 import random
 import re
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, NamedTuple
+from typing import Callable, Iterable, Sequence
 
 from ..common.errors import OctConvError
-from ..common.files import read_text, why_no_file, why_no_folder
-from .survey import content_of
-
-MARK = ".own-images"  # the file that a folder has which was prepared from own images
-# What OpenCV decodes and people have.
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-EXPECTED = "<class>/<image>, train|val(|test)/<class>/<image>, or a CSV or list of 'image,label'"
-_SPLITS = {
-    **{name: "train" for name in ("train", "training")},
-    **{name: "val" for name in ("val", "valid", "validation", "dev", "eval")},
-    **{name: "test" for name in ("test", "testing")},
-}
-_IMAGE_COLUMNS = ("image", "file", "filename", "file_name", "path", "filepath", "img", "image_id")
-_LABEL_COLUMNS = ("label", "class", "category", "target", "class_name", "y")
-
-
-class Found(NamedTuple):
-    """An image: its path relative to the root, the name of its class, and the split it came in
-    ("" where there are none)."""
-
-    path: str
-    label: str
-    split: str = ""
+from ..common.files import why_no_file, why_no_folder
+from . import find_folders, find_tables
+from .find_tables import COLUMNS
+from .found import EXPECTED, Finding, Found
+from .list_files import Label
+from .survey import FEW, content_of
 
 
 @dataclass
@@ -52,211 +32,113 @@ class OwnImages:
         classes: their names; the index is the label.
         splits: "train", "val", and maybe "test", each with (path, label).
         left_out: what was not taken, with the reason.
+        multi_label: whether an image may be of several classes; labels are then a 0 or 1 a class.
+        notes: what was understood, and what is doubtful.
     """
 
     root: Path
     classes: list[str]
-    splits: dict[str, list[tuple[str, int]]]
+    splits: dict[str, list[tuple[str, Label]]]
     left_out: list[str] = field(default_factory=list)
+    multi_label: bool = False
+    notes: list[str] = field(default_factory=list)
 
 
 def collect(
-    source: Path,
+    sources: Sequence[Path],
     val: float,
     seed: int,
     threads: int,
     progress: Callable = lambda images, total: images,
     prepared: Path | None = None,
+    images: Path | None = None,
+    columns: Sequence[str] = (),
 ) -> OwnImages:
-    """Find, look through and split the images of a folder, CSV or list.
+    """Find, look through and split the images of a folder, or of CSV files or lists.
 
     Args:
-        source: the folder, or the file.
+        sources: the folder, or a file, or a file a split.
         val: the share of each class that evaluates, where the source has no such part.
         seed: of that draw.
         threads: how many images are read at once.
         progress: wraps the images as they are read, such as ``tqdm``.
         prepared: the folder of prepared data sets, whose images are no class.
+        images: the folder that the images of a file are relative to; None: its own.
+        columns: the names of a file's columns, see ``find_tables.find``.
 
     Raises:
         OctConvError: naming what is wrong with the source, and what is expected.
     """
-    root, found, left_out = _find(source, prepared)
+    finding = _find(sources, prepared, images, columns)
     contents: dict[Found, bytes] = {}
     with ThreadPoolExecutor(threads) as pool:
-        looked_at = pool.map(lambda image: content_of(root / image.path), found)
-        for image, (problem, digest) in zip(found, progress(looked_at, total=len(found))):
-            wrong = _unwritable(image.path) or problem
+        looked_at = pool.map(lambda image: content_of(finding.root / image.path), finding.images)
+        shown = progress(looked_at, total=len(finding.images))
+        for image, (problem, digest) in zip(finding.images, shown):
+            wrong = _unwritable(image.path) or (problem and problem.what)
             if wrong:
-                left_out.append(f"{image.path}: {wrong}")
+                finding.left_out.append(f"{image.path}: {wrong}")
             else:
                 contents[image] = digest
+    contents = _without_contradictions(contents, finding.left_out)
     if not contents:
-        first = f": {left_out[0]}" if left_out else ""
-        raise OctConvError(f"--source {source}: no image that can be read{first}")
-    return _split(source, root, contents, left_out, val, seed)
+        first = f": {finding.left_out[0]}" if finding.left_out else ""
+        raise OctConvError(f"--source {sources[0]}: no image that can be read{first}")
+    return _split(sources[0], finding, contents, val, seed)
 
 
 # Finding
 
 
-def _find(source: Path, prepared: Path | None) -> tuple[Path, list[Found], list[str]]:
-    """(root, images, what is left out)."""
-    if not source.is_dir():
-        wrong = why_no_file(source)
+def _find(
+    sources: Sequence[Path], prepared: Path | None, images: Path | None, columns: Sequence[str]
+) -> Finding:
+    if images is not None:
+        wrong = why_no_folder(images)
+        if wrong:
+            raise OctConvError(f"--images {images}: {wrong}")
+    for source in sources:
+        is_folder = source.is_dir() and len(sources) == 1
+        wrong = why_no_folder(source) if is_folder else why_no_file(source)
         if wrong:
             wrong = "no such file or folder" if wrong == "no such file" else wrong
             raise OctConvError(f"--source {source}: {wrong}")
-        return (source.parent, *_listed(source))
-    wrong = why_no_folder(source)
-    if wrong:
-        raise OctConvError(f"--source {source}: {wrong}")
-    folders = {path.name: path for path in sorted(source.iterdir()) if _is_open_folder(path)}
-    splits = {name: _SPLITS[name.lower()] for name in folders if name.lower() in _SPLITS}
-    left_out: list[str] = []
-    if splits and "train" not in splits.values() and len(splits) == len(folders):
-        raise OctConvError(f"--source {source}: has {', '.join(splits)}, but no train")
-    if "train" in splits.values():
-        if len(set(splits.values())) < len(splits):
-            raise OctConvError(f"--source {source}: {', '.join(splits)}: two of them are one split")
-        found = [
-            image
-            for name, split in splits.items()
-            for image in _classes(source, folders[name], split, left_out, prepared)
-        ]
-        left_out += [f"{name}: no split" for name in folders if name not in splits]
-    else:
-        found = list(_classes(source, source, "", left_out, prepared))
-    if not found:
-        loose = sum(1 for path in source.iterdir() if _is_image(path))
-        what = f"{loose} images lie in it without a class" if loose else "no images in it"
-        raise OctConvError(f"--source {source}: {what}; expected {EXPECTED}")
-    return source, found, left_out
+    if not sources[0].is_dir():
+        return find_tables.find(sources, images, columns)
+    return _in_folder(sources[0], prepared, images, columns)
 
 
-def _classes(
-    root: Path, folder: Path, split: str, left_out: list[str], prepared: Path | None
-) -> Iterator[Found]:
-    """The images of the class folders in a folder."""
-    for path in sorted(folder.iterdir()):
-        if not _is_open_folder(path):
-            if _is_image(path):
-                left_out.append(f"{path.relative_to(root)}: in no class folder")
-            continue
-        if path.is_symlink() and path.resolve() in (root.resolve(), *root.resolve().parents):
-            left_out.append(f"{path.relative_to(root)}: a link to a folder that holds it")
-            continue
-        if _is_prepared(path, prepared):
-            left_out.append(f"{path.relative_to(root)}: holds prepared data sets")
-            continue
-        count = 0
-        for parent, folders, names in os.walk(path):
-            folders[:] = sorted(
-                name
-                for name in folders
-                if not _is_hidden(name) and not _is_prepared(Path(parent, name), prepared)
-            )
-            for name in sorted(names):
-                image = Path(parent, name)
-                if _is_image(image):
-                    count += 1
-                    yield Found(image.relative_to(root).as_posix(), path.name, split)
-        if not count:
-            left_out.append(f"{path.relative_to(root)}: a folder without images")
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
-
-
-def _is_prepared(folder: Path, prepared: Path | None) -> bool:
-    """Whether a folder holds what an earlier run wrote, such as copies of the images."""
-    return (folder / MARK).is_file() or (
-        prepared is not None and os.path.realpath(folder) == os.path.realpath(prepared)
-    )
-
-
-def _is_open_folder(path: Path) -> bool:
-    return not _is_hidden(path.name) and path.is_dir()
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not _is_hidden(path.name) and not path.is_dir()
-
-
-def _listed(source: Path) -> tuple[list[Found], list[str]]:
-    """The images of a CSV or list file, and the lines that name none."""
-    rows = list(_rows(source))
-    if not rows:
-        raise OctConvError(f"--source {source}: is empty; expected 'image,label' a line")
-    image_at, label_at, first = _columns(source, rows)
-    found, left_out, seen = [], [], set()
-    for number, row in rows[first:]:
-        if len(row) <= max(image_at, label_at):
-            left_out.append(f"{source.name}:{number}: should be an image and a label")
-            continue
-        image, label = row[image_at].strip(), " ".join(row[label_at].split())
-        path = _existing(source.parent, image)
-        if not label or path is None:
-            what = f"no such image: {image}" if path is None else "no label"
-            left_out.append(f"{source.name}:{number}: {what}")
-        elif path in seen:
-            left_out.append(f"{source.name}:{number}: {image} for the second time")
-        else:
-            seen.add(path)
-            found.append(Found(path, label))
-    if not found:
-        raise OctConvError(
-            f"--source {source}: names no image that exists beside it (the first: {left_out[0]}); "
-            f"expected lines of 'image,label', images relative to {source.parent}"
-        )
-    return found, left_out
-
-
-def _rows(source: Path) -> Iterator[tuple[int, list[str]]]:
-    """(line number, fields) of each line that holds something."""
-    text = read_text(source, "--source", most=1 << 30).lstrip("\ufeff")
-    if source.suffix.lower() == ".csv":
-        sample = text.split("\n", 1)[0]
-        delimiter = max(",;\t", key=sample.count)
-        reader = csv.reader(io.StringIO(text), delimiter=delimiter)
+def _in_folder(
+    source: Path, prepared: Path | None, images: Path | None, columns: Sequence[str]
+) -> Finding:
+    """The images of a folder by the tables in it, where these are lists of splits or its folders
+    are no classes; else by its folders."""
+    tables = find_tables.tables_in(source)
+    if columns or images is not None:
+        if not tables:
+            option = COLUMNS if columns else "--images"
+            raise OctConvError(f"{option}: goes with a CSV or list as --source, or one in it")
+        return find_tables.find(tables, images, columns)
+    if len(tables) > 1:
         try:
-            yield from ((reader.line_num, row) for row in reader if any(map(str.strip, row)))
-        except csv.Error as error:
-            raise OctConvError(f"--source {source}:{reader.line_num}: {error}") from None
-        return
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            # A name may hold spaces, a label that follows a tab or comma too.
-            separator = next((mark for mark in "\t," if mark in line), " ")
-            image, _, label = line.strip().rpartition(separator)
-            yield number, [image, label]
+            return _by_tables(tables)
+        except OctConvError:  # whatever these files are
+            return find_folders.find(source, prepared)
+    try:
+        finding = find_folders.find(source, prepared)
+    except OctConvError:
+        if not tables:
+            raise
+        return _by_tables(tables)
+    if tables and len({image.labels for image in finding.images}) < 2:
+        return _by_tables(tables)
+    return finding
 
 
-def _columns(source: Path, rows: list[tuple[int, list[str]]]) -> tuple[int, int, int]:
-    """(column of the images, column of the labels, first row of data)."""
-    header = [name.strip().lower() for name in rows[0][1]]
-    image = next((header.index(name) for name in _IMAGE_COLUMNS if name in header), None)
-    label = next((header.index(name) for name in _LABEL_COLUMNS if name in header), None)
-    if image is not None and label is not None:
-        return image, label, 1
-    if len(header) < 2:
-        raise OctConvError(
-            f"--source {source}:{rows[0][0]}: {rows[0][1]} should be an image and a label, or a "
-            "header with these names"
-        )
-    has_header = _existing(source.parent, rows[0][1][0].strip()) is None and len(rows) > 1
-    return 0, 1, int(has_header and _existing(source.parent, rows[1][1][0].strip()) is not None)
-
-
-def _existing(folder: Path, image: str) -> str | None:
-    """The image as it is called, or with a suffix that the list leaves out."""
-    if not image or "\0" in image:
-        return None
-    for suffix in ("", *SUFFIXES):
-        if os.path.isfile(folder / f"{image}{suffix}"):  # False for a name that is too long
-            return f"{image}{suffix}"
-    return None
+def _by_tables(tables: list[Path]) -> Finding:
+    finding = find_tables.find(tables)
+    finding.notes.append(f"labels are those of {', '.join(path.name for path in tables)}")
+    return finding
 
 
 def _unwritable(path: str) -> str | None:
@@ -270,21 +152,33 @@ def _unwritable(path: str) -> str | None:
     return None
 
 
+def _without_contradictions(
+    contents: dict[Found, bytes], left_out: list[str]
+) -> dict[Found, bytes]:
+    """Without images that are there under two labels: which is right, nobody knows."""
+    groups: dict[bytes, list[Found]] = defaultdict(list)
+    for image, content in contents.items():
+        groups[content].append(image)
+    kept = {}
+    for image, content in contents.items():
+        other = next((o for o in groups[content] if set(o.labels) != set(image.labels)), None)
+        if other is None:
+            kept[image] = content
+        else:
+            label = ", ".join(other.labels) or "no class"
+            left_out.append(f"{image.path}: the same image as {other.path}, which is {label}")
+    return kept
+
+
 # Splitting
 
 
 def _split(
-    source: Path,
-    root: Path,
-    contents: dict[Found, bytes],
-    left_out: list[str],
-    val: float,
-    seed: int,
+    source: Path, finding: Finding, contents: dict[Found, bytes], val: float, seed: int
 ) -> OwnImages:
-    names = {image.label for image in contents}
-    classes = sorted(names, key=_natural)
-    if all(name.isascii() and name.isdecimal() and len(name) < 9 for name in names):
-        classes = sorted(names, key=int)
+    left_out = finding.left_out
+    names = {label for image in contents for label in image.labels}
+    classes = finding.classes or sorted(names, key=_natural)
     if len(classes) < 2:
         raise OctConvError(
             f"--source {source}: only one class, {classes[0]}; expected {EXPECTED}, of two classes "
@@ -297,7 +191,7 @@ def _split(
     if has_splits and "val" in given:
         train, evaluate = given["train"], given["val"]
     else:
-        train, evaluate = _draw(given["train"], contents, val, seed)
+        train, evaluate = _draw(given["train"], contents, val, seed, finding.multi_label)
     if not evaluate:
         raise OctConvError(
             f"--source {source}: no class has two different images: none is left to evaluate on"
@@ -310,8 +204,9 @@ def _split(
             left_out.append(f"{image.path}: the same image as {other}, which evaluates")
         else:
             kept.append(image)
-    missing = {image.label for image in evaluate} - {image.label for image in kept}
-    if missing:
+    trained = Counter(label for image in kept for label in image.labels)
+    missing = {label for image in evaluate for label in image.labels} - set(trained)
+    if missing and not finding.multi_label:
         raise OctConvError(
             f"--source {source}: class {sorted(missing)[0]} has images to evaluate on, but none to "
             "train on"
@@ -321,15 +216,23 @@ def _split(
         "val": evaluate,
         **({"test": given["test"]} if "test" in given else {}),
     }
+    few = [f"{name} ({trained[name]})" for name in classes if trained[name] < FEW]
+    if few:
+        finding.notes.append(f"warning: fewer than {FEW} images to train on: {', '.join(few)}")
     index = {name: number for number, name in enumerate(classes)}
+
+    def label_of(image: Found) -> Label:
+        if finding.multi_label:
+            return tuple(int(name in image.labels) for name in classes)
+        return index[image.labels[0]]
+
     return OwnImages(
-        root,
+        finding.root,
         classes,
-        {
-            name: [(image.path, index[image.label]) for image in images]
-            for name, images in splits.items()
-        },
+        {name: [(image.path, label_of(image)) for image in part] for name, part in splits.items()},
         left_out,
+        finding.multi_label,
+        finding.notes,
     )
 
 
@@ -340,16 +243,27 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
 
 
 def _draw(
-    images: Iterable[Found], contents: dict[Found, bytes], share: float, seed: int
+    images: Iterable[Found],
+    contents: dict[Found, bytes],
+    share: float,
+    seed: int,
+    multi_label: bool,
 ) -> tuple[list[Found], list[Found]]:
-    """Draw a share of each class for evaluation; images that are the same stay together."""
+    """Draw a share of each class for evaluation; images that are the same stay together.
+
+    With several labels an image, of all images.
+    """
+
+    def stratum(image: Found) -> str:
+        return "" if multi_label else image.labels[0]
+
     groups: dict[bytes, list[Found]] = defaultdict(list)
     for image in images:
         groups[contents[image]].append(image)
-    sizes = Counter(image.label for image in images)
+    sizes = Counter(map(stratum, images))
     by_class: dict[str, list[list[Found]]] = defaultdict(list)
     for group in groups.values():
-        by_class[group[0].label].append(group)
+        by_class[stratum(group[0])].append(group)
     drawn: set[Found] = set()
     for name, members in sorted(by_class.items()):
         random.Random(f"{seed}/{name}").shuffle(members)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from pathlib import Path
-from typing import Sequence
+from typing import Any, Sequence, Tuple, TypeVar
 
 from ..common.errors import OctConvError
-from .list_files import DELIMITER, Entry, read_list, write_list
+from .list_files import DELIMITER, Label, read_list, write_list
+
+_Entry = TypeVar("_Entry", bound=Tuple[str, Label])
 
 
-def stratified_subset(entries: Sequence[Entry], size: int, seed: int = 0) -> list[Entry]:
+def stratified_subset(entries: Sequence[_Entry], size: int, seed: int = 0) -> list[_Entry]:
     """Draw `size` entries whose classes keep their shares, in the order of `entries`.
 
     The same seed gives the same draw on every machine.  Of equally large classes each gets
@@ -25,7 +27,7 @@ def stratified_subset(entries: Sequence[Entry], size: int, seed: int = 0) -> lis
             f"a subset of {size} images cannot be drawn from {len(entries)}: "
             f"give a size from 1 to {len(entries)}"
         )
-    by_class: dict[int, list[int]] = defaultdict(list)
+    by_class: dict[Label, list[int]] = defaultdict(list)
     for position, (_, label) in enumerate(entries):
         by_class[label].append(position)
 
@@ -37,7 +39,8 @@ def stratified_subset(entries: Sequence[Entry], size: int, seed: int = 0) -> lis
         quotas[label] += 1
 
     chosen = []
-    for label, members in sorted(by_class.items()):
+    ordered: list[Any] = sorted(by_class.items())
+    for label, members in ordered:
         random.Random(f"{seed}/{label}").shuffle(members)
         chosen += members[: quotas[label]]
     return [entries[position] for position in sorted(chosen)]

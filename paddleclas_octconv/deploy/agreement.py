@@ -6,6 +6,9 @@ a constant for each image, which cancels in their differences, and a float32 pro
 digits however small it is. So logits are compared, recovered in float64 from the outputs that both
 engines give: nothing is cut off or added to what is checked.
 
+A sigmoid, which ends a network of several labels an image, saturates at both sides: its logits are
+compared as far as they can be recovered (``before_sigmoid``).
+
 The images are of several kinds, since an error may show in one alone: noise of several scales,
 smooth fields that an octave layer's low branch holds, and real images where there are some.
 """
@@ -35,6 +38,9 @@ CALL_IMAGES = 17
 CALL_TOLERANCE = 0.02
 SCALES = (0.25, 1.0, 4.0)  # standard deviations of noise; normalized images have about 1
 ANY_SIZE = ((224, 224), (97, 131))  # tried where a model takes any height and width
+# Up to this logit, and down to its negative, a sigmoid tells logits apart: engines give it to 6e-8
+# of 1 (ONNX Runtime near 0 too), which here is 1e-5 of a logit.
+_OF_SIGMOID = 5.0
 _LEAST = 1e-30  # probabilities below lose digits in float32, or are flushed to zero
 
 
@@ -185,6 +191,18 @@ def logits(outputs: np.ndarray) -> np.ndarray:
         return values
     logarithms = np.log(np.maximum(values, _LEAST))
     return logarithms - logarithms.mean(-1, keepdims=True)
+
+
+def before_sigmoid(forward: Forward) -> Forward:
+    """The logits of a model that ends in a sigmoid, from -5 to 5: what is beyond is not told."""
+    least, most = (1 / (1 + np.exp(-logit)) for logit in (-_OF_SIGMOID, _OF_SIGMOID))
+
+    def run(images: np.ndarray) -> Sequence[np.ndarray]:
+        given = (np.asarray(output, dtype=np.float64) for output in forward(images))
+        kept = (np.clip(values, least, most) for values in given)
+        return [np.log(values) - np.log1p(-values) for values in kept]
+
+    return run
 
 
 def _refuse_more_than_rounding(

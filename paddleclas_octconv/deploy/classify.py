@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple, Sequence
+from typing import Any, Iterator, NamedTuple
 
 import numpy as np
 
 from ..common.documents import read_yaml
 from ..common.errors import OctConvError
 from ..common.files import why_no_file
-from ..data.own_images import SUFFIXES
+from ..common.images import SUFFIXES, images_in
 from . import metadata
 from .images import Preprocess
 from .predictor import Predictor
@@ -20,6 +20,8 @@ TOPK = 5
 
 class Prediction(NamedTuple):
     """The likeliest classes of an image, the likeliest first; the names are PaddleClas's.
+
+    Where an image may be of several classes, those that reach the folder's threshold.
 
     Attributes:
         file_name: the image.
@@ -56,34 +58,37 @@ class Classifier:
         self._labels = metadata.label_list(described) or []
         post = (described.get("PostProcess") or {}).get("Topk") or {}
         self.topk: int = post.get("topk") or TOPK
+        self._threshold = metadata.threshold_of(described)
 
     def __call__(
-        self, paths: Sequence[Path], topk: int | None = None, batch_size: int = 1
+        self, images: Any, topk: int | None = None, batch_size: int = 1
     ) -> Iterator[Prediction]:
-        """The classes of each file, in order; one that cannot be read is told of in its place.
+        """The classes of each image, in order; one that cannot be read is told of in its place.
 
         Args:
-            paths: image files.
+            images: image files, their contents, images of Pillow or arrays (H, W, 3), RGB, of
+                uint8; or one of them. What is no file is called by its number, "#0" first.
             topk: how many classes of each, at most; by default as many as the folder says.
             batch_size: how many images of one size go through the network at once.
         """
         waiting: list[Prediction | str] = []  # in order; a name stands for an image of the batch
         batch: list[np.ndarray] = []
-        for path in paths:
+        for number, given in enumerate([images] if _is_one(images) else images):
+            name = str(given) if isinstance(given, (str, Path)) else f"#{number}"
             try:
-                image = self._preprocess.read(path)
+                image = self._preprocess.read(given)
             except OctConvError as error:
-                waiting.append(Prediction(str(path), [], [], [], str(error)))
+                waiting.append(Prediction(name, [], [], [], str(error)))
                 continue
             if batch and (len(batch) == batch_size or image.shape != batch[0].shape):
-                yield from self._run(waiting, batch, topk or self.topk)
+                yield from self._run(waiting, batch, topk)
                 waiting, batch = [], []
-            waiting.append(str(path))
+            waiting.append(name)
             batch.append(image)
-        yield from self._run(waiting, batch, topk or self.topk)
+        yield from self._run(waiting, batch, topk)
 
     def _run(
-        self, waiting: list[Prediction | str], batch: list[np.ndarray], topk: int
+        self, waiting: list[Prediction | str], batch: list[np.ndarray], topk: int | None
     ) -> Iterator[Prediction]:
         rows: Iterator[np.ndarray] = iter(self._scores(np.stack(batch)) if batch else [])
         for item in waiting:
@@ -98,10 +103,26 @@ class Classifier:
             )
         return scores
 
-    def _likeliest(self, name: str, scores: np.ndarray, topk: int) -> Prediction:
-        ids = np.argsort(-scores, kind="stable")[:topk].tolist()
+    def _likeliest(self, name: str, scores: np.ndarray, topk: int | None) -> Prediction:
+        ids = np.argsort(-scores, kind="stable").tolist()
+        if self._threshold is None:
+            ids = ids[: topk or self.topk]
+        else:  # several labels an image, or none
+            ids = [i for i in ids if scores[i] >= self._threshold][:topk]
         labels = [self._labels[i] if i < len(self._labels) else "" for i in ids]
         return Prediction(name, ids, [float(scores[i]) for i in ids], labels)
+
+
+def _is_one(images: Any) -> bool:
+    if isinstance(images, np.ndarray):
+        return images.ndim < 4
+    return isinstance(images, (str, bytes, bytearray, Path)) or hasattr(images, "convert")
+
+
+def decided(scores: np.ndarray, several: bool) -> np.ndarray:
+    """What images are taken for, from probabilities (images, classes): of each the likeliest class,
+    or with several labels an image a 0 or 1 for each class, as PaddleClas's metrics do."""
+    return (scores >= metadata.THRESHOLD).astype(int) if several else scores.argmax(1)
 
 
 def find_images(path: Path) -> list[Path]:
@@ -114,7 +135,7 @@ def find_images(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise OctConvError(f"{path}: no such image or folder")
-    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    found = images_in(path)
     if not found:
         raise OctConvError(f"{path}: holds no images ({', '.join(SUFFIXES)})")
     return found

@@ -9,7 +9,7 @@ from typing import Sequence
 import numpy as np
 
 from ..common.worker import Worker
-from . import agreement
+from . import agreement, metadata
 from .engines import CONVERTED, ConvertedEngine
 from .predictor import create_predictor
 
@@ -74,7 +74,11 @@ def check(
     Raises:
         OctConvError: they give something else.
     """
-    wanted = create_predictor(folder, engine="paddle")
-    given = create_predictor(folder, engine=engine.name)
+    models: list[agreement.Forward] = [
+        create_predictor(folder, engine=name).outputs for name in ("paddle", engine.name)
+    ]
+    if metadata.threshold_of(metadata.read(folder) or {}) is not None:
+        models = [agreement.before_sigmoid(model) for model in models]
+    wanted, given = models
     what = f"--{engine.option}: {engine.files['fp32']}"
-    return agreement.demand(what, wanted.outputs, given.outputs, image_shape, images).relative
+    return agreement.demand(what, wanted, given, image_shape, images).relative

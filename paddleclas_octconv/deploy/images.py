@@ -15,12 +15,14 @@ from ..common.files import read_bytes
 from ..common.images import MOST_IMAGE, why_too_large
 from ..common.numbers import is_number
 from ..common.suggest import suggest
-from ..data.list_files import read_dataset
+from ..data.list_files import Label, has_several, read_labels
 from . import metadata
 
 # The steps of PaddleClas that trainer and predictor have in common, which do the same in both, to
 # the bit. None of the others is built: an inference.yml may come from anybody.
 STEPS = ("ResizeImage", "CropImage", "NormalizeImage", "ToCHWImage")
+#: A file, its content, an array or an image of Pillow; see ``pixels_of``.
+Image = Any
 _OPS = "PreProcess.transform_ops"
 
 
@@ -65,17 +67,18 @@ class Preprocess:
             pixels = step(pixels)
         return np.asarray(pixels, dtype=np.float32)
 
-    def read(self, path: Path) -> np.ndarray:
-        """A file's image as the network takes it, (C, H, W), float32.
+    def read(self, image: Image) -> np.ndarray:
+        """An image, as of `pixels_of`, as the network takes it, (C, H, W), float32.
 
         Raises:
-            OctConvError: the file cannot be read as an image, or is too small for a step.
+            OctConvError: it cannot be read as an image, or is too small for a step.
         """
-        pixels = decode(path)
+        pixels = pixels_of(image)
         try:
             return self(pixels)
         except Exception as error:  # PaddleClas's steps raise that
-            raise OctConvError(f"{path}: cannot be preprocessed: {error}") from None
+            name = image if isinstance(image, (str, Path)) else "an image"
+            raise OctConvError(f"{name}: cannot be preprocessed: {error}") from None
 
 
 class Listed(NamedTuple):
@@ -83,11 +86,13 @@ class Listed(NamedTuple):
 
     Attributes:
         paths: the files.
-        labels: the class of each.
+        labels: the class of each, or a 0 or 1 for each class.
+        several: whether it is the latter.
     """
 
     paths: list[Path]
-    labels: list[int]
+    labels: Sequence[Label]
+    several: bool = False
 
     def spread(self, count: int) -> Listed:
         """At most so many of them, from all over the list, always the same ones.
@@ -97,7 +102,9 @@ class Listed(NamedTuple):
         if count >= len(self.paths):
             return self
         chosen = sorted(random.Random(0).sample(range(len(self.paths)), count))
-        return Listed([self.paths[i] for i in chosen], [self.labels[i] for i in chosen])
+        return self._replace(
+            paths=[self.paths[i] for i in chosen], labels=[self.labels[i] for i in chosen]
+        )
 
 
 def listed(config: Mapping[str, Any], section: str) -> Listed:
@@ -112,11 +119,15 @@ def listed(config: Mapping[str, Any], section: str) -> Listed:
         isinstance(dataset.get(name), str) for name in ("image_root", "cls_label_path")
     ):
         raise OctConvError(f"{key} should have an image_root and a cls_label_path")
-    entries = read_dataset(dataset, key)
+    entries = read_labels(dataset, key)
     if not entries:
         raise OctConvError(f"{key}.cls_label_path: {dataset['cls_label_path']} lists no images")
     root = Path(dataset["image_root"])
-    return Listed([root / name for name, _ in entries], [label for _, label in entries])
+    return Listed(
+        [root / name for name, _ in entries],
+        [label for _, label in entries],
+        has_several(dataset),
+    )
 
 
 def preprocess_of(config: Mapping[str, Any]) -> Preprocess:
@@ -143,25 +154,58 @@ def batches(
         yield len(paths) - len(pending), np.stack(pending)
 
 
+def pixels_of(image: Image) -> np.ndarray:
+    """An image, in whatever form it comes, (H, W, 3), RGB, uint8.
+
+    Args:
+        image: a file, its content, an image of Pillow, or an array (H, W, 3), RGB, or (H, W), grey,
+            of uint8.
+
+    Raises:
+        OctConvError: it is none of these, or cannot be read as an image.
+    """
+    if isinstance(image, (str, Path)):
+        return decode(Path(image))
+    if isinstance(image, (bytes, bytearray)):
+        return _decoded(bytes(image), "an image")
+    if not isinstance(image, np.ndarray) and hasattr(image, "convert"):
+        from PIL import ImageOps
+
+        image = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8:
+        if image.ndim == 2:
+            image = np.repeat(image[:, :, None], 3, axis=2)
+        if image.ndim == 3 and image.shape[2] == 3 and image.size:
+            return image
+    shown = f"array {image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image)
+    raise OctConvError(
+        f"an image: {shown} should be a file, bytes, an image of Pillow, or an array (H, W, 3) of "
+        "uint8"
+    )
+
+
 def decode(path: Path) -> np.ndarray:
     """A file's image, (H, W, 3), RGB, uint8.
 
     Raises:
         OctConvError: the file cannot be read as an image.
     """
+    return _decoded(read_bytes(path, "image", MOST_IMAGE), str(path))
+
+
+def _decoded(content: bytes, name: str) -> np.ndarray:
     import cv2
 
-    content = read_bytes(path, "image", MOST_IMAGE)
     wrong = why_too_large(content)
     if wrong:
-        raise OctConvError(f"image {path}: {wrong}")
+        raise OctConvError(f"image {name}: {wrong}")
     try:
         pixels = np.frombuffer(content, np.uint8)
-        image = cv2.imdecode(pixels, cv2.IMREAD_COLOR) if pixels.size else None
+        image = cv2.imdecode(pixels, cv2.IMREAD_COLOR) if content else None
     except cv2.error:  # more pixels than it takes
         image = None
     if image is None:
-        raise OctConvError(f"{path}: cannot be read as an image")
+        raise OctConvError(f"{name}: cannot be read as an image")
     return image[:, :, ::-1]
 
 

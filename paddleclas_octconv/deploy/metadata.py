@@ -15,7 +15,7 @@ import yaml
 from ..common.documents import read_yaml
 from ..common.errors import OctConvError
 from ..common.files import read_bytes
-from ..common.numbers import whole
+from ..common.numbers import is_number, whole
 from ..common.say import escaped
 from ..common.version import __version__
 from ..config.literals import expression, is_arithmetic
@@ -23,6 +23,8 @@ from ..config.literals import expression, is_arithmetic
 CONFIG_FILE = "inference.yml"
 LABELS_FILE = "labels.txt"
 EXPORTER = "paddleclas_octconv"
+MULTI_LABEL = "MultiLabelThreshOutput"
+THRESHOLD = 0.5  # PaddleClas's
 _LABELS_KEY = "Infer.PostProcess.class_id_map_file"
 
 
@@ -52,6 +54,8 @@ def describe(config: dict, roots: Iterable[Path] = ()) -> dict[str, Any]:
     name = post.pop("name", None)
     map_file = post.pop("class_id_map_file", None)
     delimiter = post.pop("delimiter", None) or " "
+    if name == "MultiLabelTopk":  # of PaddleClas up to 2.5, with this threshold alone
+        name, post = MULTI_LABEL, {"threshold": THRESHOLD}
     if name:
         if map_file:
             labels = read_labels(_find(map_file, roots), delimiter)
@@ -112,11 +116,26 @@ def check_post_process(described: Mapping[str, Any], file: Path) -> None:
         raise OctConvError(
             f"{file}: PostProcess.Topk.topk: {topk!r} should be a whole number from 1"
         )
+    threshold = (post.get(MULTI_LABEL) or {}).get("threshold")
+    if threshold is not None and not (is_number(threshold) and 0 <= threshold <= 1):
+        raise OctConvError(
+            f"{file}: PostProcess.{MULTI_LABEL}.threshold: {threshold!r} should be a number from 0 "
+            "to 1"
+        )
     labels = label_list(described)
     if labels is not None and not (
         isinstance(labels, list) and all(isinstance(label, str) for label in labels)
     ):
-        raise OctConvError(f"{file}: PostProcess.Topk.label_list should be a list of names")
+        raise OctConvError(f"{file}: PostProcess: label_list should be a list of names")
+
+
+def threshold_of(described: Mapping[str, Any]) -> float | None:
+    """The probability from which an image is of a class; None where it is of one class alone."""
+    post = described.get("PostProcess") or {}
+    if MULTI_LABEL not in post:
+        return None
+    threshold = (post[MULTI_LABEL] or {}).get("threshold")
+    return THRESHOLD if threshold is None else float(threshold)
 
 
 def label_list(described: Mapping[str, Any]) -> list[str] | None:
@@ -131,7 +150,8 @@ def label_list(described: Mapping[str, Any]) -> list[str] | None:
 
 
 def read_labels(path: Path, delimiter: str = " ") -> dict[int, str]:
-    """A label map in PaddleClas's format, one ``<class id><delimiter><name>`` a line.
+    """A label map in PaddleClas's format, one ``<class id><delimiter><name>`` a line, or of names
+    alone, in the order of the classes.
 
     Args:
         path: the file.
@@ -146,7 +166,10 @@ def read_labels(path: Path, delimiter: str = " ") -> dict[int, str]:
     except UnicodeDecodeError:
         text = data.decode("gbk", errors="replace")  # as PaddleClas's trainer does
     labels = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    lines = text.splitlines()
+    if not any(line.partition(delimiter)[0].strip(" +-").isnumeric() for line in lines):
+        return dict(enumerate(name.strip() for name in lines if name.strip()))
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         before, _, name = line.partition(delimiter)

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Mapping, NamedTuple, Sequence
 
 from ..common.worker import Worker
+from ..data.list_files import Label
 from . import prepare
 from .cases import Case, Contender, Settings, groups_of
 from .kernels import profile
@@ -31,12 +32,12 @@ class Labelled(NamedTuple):
     """Images whose classes are known, for the top-1 of every row.
 
     Attributes:
-        paths: the files; labels: the class of each.
+        paths: the files; labels: the class of each, or a 0 or 1 for each class.
         transform_ops, decode_image: as of ``deploy.images.Preprocess``.
     """
 
     paths: list[str]
-    labels: list[int]
+    labels: Sequence[Label]
     transform_ops: list[dict[str, Any]]
     decode_image: dict[str, Any]
 

@@ -87,14 +87,14 @@ class Operations:
         return sum(path.stat().st_size for path in (opened.model, *weights) if path.is_file())
 
     def count_right(
-        self, paths: list[str], labels: list[int], transform_ops: list, decode_image: dict
+        self, paths: list[str], labels: list, transform_ops: list, decode_image: dict
     ) -> int:
         """How many images the opened model classifies as they are labelled."""
         from ..deploy.images import Listed, Preprocess
         from ..deploy.int8.accuracy import top1
 
         assert self.predictor is not None  # load has been called
-        listed = Listed([Path(path) for path in paths], labels)
+        listed = Listed([Path(path) for path in paths], labels, isinstance(labels[0], list))
         preprocess = Preprocess(transform_ops, decode_image)
         return top1([self.predictor], listed, preprocess, lambda items, *_: items)[0].right
 

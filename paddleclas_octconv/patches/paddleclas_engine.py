@@ -21,7 +21,8 @@ INIT_MODEL = Patch(
     "ppcls.engine.engine.init_model",
     TRAINER,
     "it takes the metric of the checkpoint, or 0, for the best so far, so that a worse model "
-    "replaces the best one",
+    "replaces the best one; and the learning rate of the checkpoint, whatever schedule the config "
+    "has now",
 )
 EVAL = Patch(
     "ppcls.engine.engine.Engine.eval",
@@ -34,7 +35,12 @@ INFER = Patch(
     "2.4 ends in a traceback at an image that cannot be read: it is named in one line",
     "PaddleClas 2.6",
 )
-PATCHES = (MAKE, TRAIN, INIT_MODEL, EVAL, INFER)
+IMAGES = Patch(
+    "ppcls.engine.engine.get_image_list",
+    f"{TRAINER} that infers",
+    "it passes over images such as .webp and .PNG, and 2.4 over folders in the folder, silently",
+)
+PATCHES = (MAKE, TRAIN, INIT_MODEL, EVAL, INFER, IMAGES)
 
 Around = Callable[[Any], ContextManager[None]]
 
@@ -59,17 +65,26 @@ def infer_within(context: Around) -> None:
     _within(INFER, context)
 
 
-def start_with_metric(best_metric: float) -> None:
-    """Let a checkpoint come with the best metric of its run."""
+def load_checkpoints_by(load: Callable[[Callable[[], Any], list], Any]) -> None:
+    """Let ``load(original, optimizers)`` load checkpoints, which ``original()`` does."""
     from ppcls.engine import engine
 
-    def init_model_with_metric(init_model, *args, **kwargs):
-        states = init_model(*args, **kwargs)
-        if states:
-            states["metric"] = best_metric
-        return states
+    def init_model(original, config, net, optimizer=None, *args, **kwargs):
+        return load(lambda: original(config, net, optimizer, *args, **kwargs), optimizer or [])
 
-    INIT_MODEL.wrap(engine, init_model_with_metric)
+    INIT_MODEL.wrap(engine, init_model)
+
+
+def list_images_by(list_images: Callable[[str], list[str]]) -> None:
+    """Let ``list_images(path)`` say which images are predicted; an ``infer_list`` does before."""
+    from ppcls.engine import engine
+
+    def get_image_list(original, path, *args, **kwargs):
+        if any(args) or any(kwargs.values()):
+            return original(path, *args, **kwargs)
+        return list_images(path)
+
+    IMAGES.wrap(engine, get_image_list)
 
 
 def _within(patch: Patch, context: Around) -> None:

@@ -138,7 +138,7 @@ def _init_config(original, model_type, model_name, inference_model_dir, **kwargs
     if model_type == "custom":
         described = _describe(inference_model_dir)
         if described:
-            _adopt(config, described, kwargs)
+            _adopt(config, described, inference_model_dir, kwargs)
         elif _guesses_labels(config, kwargs):
             say(
                 f"warning: {inference_model_dir} does not name its classes: the label names are "
@@ -204,12 +204,13 @@ def _keys(options: dict) -> list[str]:
     return [option.partition("=")[0] for option in options.get("override") or ()]
 
 
-def _adopt(config: Any, described: dict, options: dict) -> None:
+def _adopt(config: Any, described: dict, folder: str, options: dict) -> None:
     """Put the folder's preprocessing and label names into the predictor's config.
 
     Args:
         config: that of the predictor.
         described: what the folder says about itself.
+        folder: that folder.
         options: the predictor's options as the user gave them; what they say stays.
     """
     overridden = _keys(options)
@@ -218,8 +219,12 @@ def _adopt(config: Any, described: dict, options: dict) -> None:
         config.PreProcess.transform_ops = _resized(
             ops, options.get("resize_short"), options.get("crop_size")
         )
-    post = (described.get("PostProcess") or {"Topk": {}}).get("Topk")
     topk = (config.get("PostProcess") or {}).get("Topk")
+    threshold = metadata.threshold_of(described)
+    if threshold is not None and topk is not None:
+        _adopt_several(config, threshold, folder, options)
+        return
+    post = (described.get("PostProcess") or {"Topk": {}}).get("Topk")
     if post is None or topk is None:  # a task other than classification
         return
     if post.get("topk") and not options.get("topk") and "PostProcess.Topk.topk" not in overridden:
@@ -227,6 +232,18 @@ def _adopt(config: Any, described: dict, options: dict) -> None:
     if not options.get("class_id_map_file") and _LABELS not in overridden:
         topk.class_id_map_file = None
         topk.label_list = metadata.label_list(described)
+
+
+def _adopt_several(config: Any, threshold: float, folder: str, options: dict) -> None:
+    """Let the predictor name each class whose probability reaches a threshold."""
+    names = options.get("class_id_map_file")
+    if not names and Path(folder, metadata.LABELS_FILE).is_file():
+        names = str(Path(folder, metadata.LABELS_FILE))
+    del config.PostProcess["Topk"]
+    config.PostProcess.main_indicator = metadata.MULTI_LABEL
+    config.PostProcess[metadata.MULTI_LABEL] = type(config.PostProcess)(
+        {"threshold": options.get("thresh") or threshold, "class_id_map_file": names}
+    )
 
 
 def _resized(ops: list[dict], resize_short: int | None, crop_size: int | None) -> list[dict]:

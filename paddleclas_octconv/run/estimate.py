@@ -17,7 +17,7 @@ from ..common.errors import OctConvError
 from ..config import Config
 from ..config.image_size import size_after
 from ..config.recipe import Recipe
-from ..data.list_files import DELIMITER, read_lines
+from ..data.list_files import delimiter_of, read_lines
 
 # Multiply-adds a second and core that training reaches at least, with AVX2 alone, too.
 SPEED = 5e9
@@ -173,6 +173,5 @@ def count_images(config: Config) -> dict[str, int]:
         path = dataset.get("cls_label_path")
         if isinstance(path, str):
             with contextlib.suppress(OctConvError):
-                lines = read_lines(Path(path), part, dataset.get("delimiter") or DELIMITER)
-                found[part] = len(lines)
+                found[part] = len(read_lines(Path(path), part, delimiter_of(dataset)))
     return found

@@ -1,9 +1,12 @@
-"""Top-1 of an exported network on a list of images."""
+"""How many images of a list an exported network gives the classes that they are labelled with."""
 
 from __future__ import annotations
 
 from typing import Callable, Iterable, NamedTuple, Sequence
 
+import numpy as np
+
+from ..classify import decided
 from ..images import Listed, Preprocess, batches
 from ..predictor import Predictor
 
@@ -14,7 +17,8 @@ Progress = Callable[[Iterable, str, int], Iterable]
 
 
 class Top1(NamedTuple):
-    """How many of the images a predictor classifies as they are labelled.
+    """How many of the images a predictor classifies as they are labelled, with several labels an
+    image in all of them.
 
     Attributes:
         right: those.
@@ -34,6 +38,9 @@ def top1(
 ) -> list[Top1]:
     """The top-1 of several predictors, each image read and preprocessed once.
 
+    With several labels an image it is the exact match: the share of images of which every label is
+    right, at the probability 0.5.
+
     Raises:
         OctConvError: an image cannot be read.
     """
@@ -44,7 +51,8 @@ def top1(
         for start, images in batches(listed.paths, preprocess, BATCH):
             labels = listed.labels[start : start + len(images)]
             for index, predictor in enumerate(predictors):
-                right[index] += int((predictor(images).argmax(1) == labels).sum())
+                same = decided(predictor(images), listed.several) == np.array(labels)
+                right[index] += int(same.reshape(len(labels), -1).all(axis=1).sum())
             yield from range(len(images))
 
     for _ in progress(one_by_one(), "evaluation", count):

@@ -56,6 +56,11 @@ class Data(NamedTuple):
     evaluation: Listed
     preprocess: Preprocess
 
+    @property
+    def measure(self) -> str:
+        """What of the evaluation images is counted."""
+        return "exact match" if self.evaluation.several else "top-1"
+
 
 def demand(engines: Sequence[ConvertedEngine], what: str = OPTION) -> None:
     """Check that networks can be quantised for some engines. Imports nothing.
@@ -146,8 +151,8 @@ def _judged(
     result = Result(engine.name, len(data.training.paths), count, before, after, speed_up)
     if result.drop > max_drop:
         raise OctConvError(
-            f"{OPTION}: with {result.engine}, top-1 on {result.evaluation_images} images falls "
-            f"from {result.top1_fp32:.2f} % to {result.top1_int8:.2f} %, by "
+            f"{OPTION}: with {result.engine}, {data.measure} on {result.evaluation_images} images "
+            f"falls from {result.top1_fp32:.2f} % to {result.top1_int8:.2f} %, by "
             f"{result.drop:.2f} points, more than --max-drop {max_drop:g}"
         )
     return result
