@@ -24,8 +24,12 @@ def cut_for_networks_inside(backbone: ModuleType) -> None:
 
 
 def _load(original: Callable, model: Any, *args: Any, **kwargs: Any) -> Any:
-    models = [_Cutting(each) for each in (model if isinstance(model, list) else [model])]
-    return original(models if isinstance(model, list) else models[0], *args, **kwargs)
+    def cutting(each: Any) -> Any:
+        # Where nothing is trained, PaddleClas gives None beside the model, for its loss.
+        return _Cutting(each) if hasattr(each, "set_dict") else each
+
+    models = [cutting(each) for each in model] if isinstance(model, list) else cutting(model)
+    return original(models, *args, **kwargs)
 
 
 class _Cutting:
