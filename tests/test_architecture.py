@@ -14,7 +14,7 @@ FLOORS = (
     ("__main__", "child"),
     ("autoload",),
     ("cli",),
-    ("compare",),
+    ("compare", "post_training"),
     ("visualize",),
     ("measure",),
     ("run",),

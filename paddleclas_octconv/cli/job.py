@@ -73,7 +73,7 @@ def prepare(mode: str, args: argparse.Namespace) -> jobs.Job:
     check.check_values(config)
     recipe = recipe_of(args)
     if recipe.weights is not None:
-        recipe.weights = _weights(config, recipe.weights)
+        recipe.weights = weights_in(config, recipe.weights)
     before = dict(_overridden(config, args.override))
     apply(config, recipe)
     _refuse_contradictions(before, dict(_overridden(config, args.override)))
@@ -113,7 +113,7 @@ def _refuse_contradictions(before: dict[str, Any], after: dict[str, Any]) -> Non
             )
 
 
-def _weights(config: dict[str, Any], path: str) -> str:
+def weights_in(config: dict[str, Any], path: str) -> str:
     """The weights that ``--weights`` names: a file, or the best in the folder of a training."""
     name = get(config, "Arch.name")
     if name is None or not os.path.isdir(path):

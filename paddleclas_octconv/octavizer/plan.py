@@ -79,6 +79,8 @@ class Plan:
         folds: for an octave convolution the batch norm that alone reads it.
         linear: multiply-adds of linear layers.
         channels: of an image.
+        strides: of the convolutions that may become octave, by name: how many pixels of the image's
+            side a pixel of the output is. ``alpha`` has one number for each of them.
     """
 
     convs: dict[str, Conv]
@@ -88,6 +90,7 @@ class Plan:
     joins: list[Join] = field(default_factory=list)
     linear: int = 0
     channels: int = 3
+    strides: dict[str, int] = field(default_factory=dict)
 
 
 def make_plan(network: nn.Layer, options: Options) -> Plan:
@@ -128,6 +131,7 @@ class _Trial(Planner, Listener):
         self.decided: dict[str, tuple[float, str]] = {}
         self.wanted: dict[str, Layout] = {}
         self.parents: dict[str, str] = {}  # of convolutions whose layouts have to be the same
+        self.strides: dict[str, int] = {}
         self.changed = False
         self.channels = 3
         self._sizes: dict[tuple, tuple[int, int]] = {}
@@ -142,6 +146,7 @@ class _Trial(Planner, Listener):
         plan.opaque = {name: why for name, why in self.opaque.items() if self._is_outermost(name)}
         plan.folds = self._folds()
         plan.channels = self.channels
+        plan.strides = self.strides
         if not any(conv.octave and (conv.inputs or conv.outputs) for conv in plan.convs.values()):
             raise OctConvError(self._nothing())
         return plan
@@ -215,7 +220,8 @@ class _Trial(Planner, Listener):
         options, convs = self.options, list(self.found.convs.values())
         strides = {conv.name: self._stride(conv) for conv in convs}
         free = [conv for conv in convs[options.stem :] if min(conv.size) >= options.min_size]
-        stages = sorted({strides[conv.name] for conv in free})
+        self.strides = {conv.name: strides[conv.name] for conv in free}
+        stages = sorted(set(self.strides.values()))
         alphas: dict[int, Any] = dict.fromkeys(stages, options.alpha)
         if isinstance(options.alpha, (list, tuple)):
             if len(options.alpha) != len(stages):
