@@ -5,7 +5,7 @@ Importing this package, which each start of the interpreter does, imports nothin
 
 TYPE_CHECKING = False  # as of `typing`, which would be imported
 if TYPE_CHECKING:
-    from .octavizer.network import octavize
+    from .calibrate.octavize import octavize
 
 __all__ = ["list_models", "octavize", "register"]
 __version__ = "0.1.0"
@@ -36,7 +36,7 @@ def list_models(pattern: str = "*") -> "list[str]":
 
 def __getattr__(name: str) -> object:
     if name == "octavize":  # imports paddle
-        from .octavizer.network import octavize
+        from .calibrate.octavize import octavize
 
         return octavize
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

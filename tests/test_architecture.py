@@ -21,6 +21,7 @@ FLOORS = (
     ("patches",),
     ("deploy", "checkpoints"),
     ("registry", "config"),
+    ("calibrate",),
     ("octavizer",),
     ("backbones",),
     ("weights",),
