@@ -12,17 +12,26 @@ from typing import Any
 from .. import data
 from ..common import machine
 from ..common.errors import OctConvError
-from ..common.say import say
 from ..config import find_config, load_config
 from ..config.check import check_values
 from ..config.recipe import apply
 from ..deploy.engines import ENGINES, engine_of
-from ..post_training import images, run as post_training, search, task, written
+from ..post_training import images, search, task, written
+from ..post_training import run as post_training
 from ..post_training.engine import default_engine
 from .export import percentage_points
 from .job import weights_in
-from .options import add_config, add_json, add_overrides, add_recipe, alpha, file_or_folder
-from .options import positive, recipe_of, seed
+from .options import (
+    add_config,
+    add_json,
+    add_overrides,
+    add_recipe,
+    alpha,
+    file_or_folder,
+    positive,
+    recipe_of,
+    seed,
+)
 from .tables import fitted
 
 HELP = "make a trained network octave, without training it again"
@@ -144,9 +153,7 @@ def _table(asked: task.Task, found: post_training.Result) -> str:
     from prettytable import PrettyTable
 
     measure = f"{_measure(found)}, %"
-    table = PrettyTable(
-        ["network", measure, "M mult-adds", f"ms ({asked.engine})", "x"], align="r"
-    )
+    table = PrettyTable(["network", measure, "M mult-adds", f"ms ({asked.engine})", "x"], align="r")
     table.align["network"] = "l"
     scores = found.score
     before = 100.0 if scores.top1 is None else scores.vanilla_top1
@@ -176,8 +183,10 @@ def _next(asked: task.Task, found: post_training.Result) -> list[str]:
     lines.append(f"paddleclas: next: paddleclas export -c {config} --openvino")
     if asked.distil and found.is_octave:
         distil = shlex.quote(str(asked.distil))
-        lines.append(f"paddleclas: to distil: paddleclas train -c {distil}, then paddleclas export "
-                     f"-c {distil}")
+        lines.append(
+            f"paddleclas: to distil: paddleclas train -c {distil}, then paddleclas export "
+            f"-c {distil}"
+        )
     elif asked.distil:
         lines.append(f"paddleclas: {asked.distil} is not written: there is nothing to distil")
     return lines
@@ -205,9 +214,9 @@ class _Progress:
 
         self._bar = tqdm(total=total, disable=None, bar_format="{desc}: {n_fmt} steps, {elapsed}")
 
-    def tell(self, what: str) -> None:
-        self._bar.set_description(what)
-        self._bar.update()
+    def tell(self, what: str, done: int = 0, of: int = 0) -> None:
+        self._bar.set_description(f"{what}, {done} of {of}" if of else what)
+        self._bar.update(0 if of else 1)
 
     def __enter__(self) -> _Progress:
         return self

@@ -13,7 +13,6 @@ from ..data.list_files import DELIMITER, read_lines
 from ..deploy.images import Preprocess
 
 CALIBRATION = 400  # images by default
-LEAST = 16  # images to calibrate on
 BATCH = 16  # images at once
 
 
@@ -93,8 +92,11 @@ def calibration_images(
         Images (N, C, H, W), and how many files were tried.
 
     Raises:
-        OctConvError: fewer than ``LEAST`` can be read, or one comes out in another shape.
+        OctConvError: fewer can be read than the least that ``calibrate`` takes, or one comes out
+            in another shape.
     """
+    from ..calibrate.images import LEAST
+
     failed: list[str] = []
     found: list[np.ndarray] = []
     for _, image in readable(paths, preprocess, failed):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..common.errors import OctConvError
+from ..common.worker import Progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,16 +69,23 @@ class Networks:
         self._images, tried = calibration_images(files, preprocess, count, self._shape)
         return {"images": len(self._images), "tried": tried}
 
-    def solve(self, arch: dict[str, Any], images: int, seed: int) -> dict[str, Any]:
+    def solve(
+        self, arch: dict[str, Any], images: int, seed: int, progress: Progress
+    ) -> dict[str, Any]:
         """Make an octave network whose weights are solved on so many of the images.
 
         Args:
             arch: its ``Arch``.
             images: of those that were read, at most.
             seed: as in ``calibrate``.
+            progress: is told how many convolutions are solved, and of how many.
         """
-        self.cut(arch)  # TODO: calibrate(octave, self._vanilla(), self._images[:images], seed=seed)
-        return {"multiply_adds": self._multiply_adds(self._octave)}
+        from ..calibrate import calibrate
+
+        assert self._images is not None  # read has been called
+        octave = self._octave = self._build(arch)
+        calibrate(octave, self._vanilla(), self._images[:images], seed=seed, progress=progress)
+        return {"multiply_adds": self._multiply_adds(octave)}
 
     def cut(self, arch: dict[str, Any]) -> None:
         """Make an octave network with cut weights, which is as fast as a solved one."""

@@ -14,7 +14,6 @@ from typing import Any, Callable, NamedTuple, Sequence
 from ..common.errors import OctConvError
 from ..common.say import say
 from ..common.worker import Worker
-from ..config.dotted import get
 from ..data.staging import Kind, publish
 from ..deploy.images import Preprocess
 from . import report, search, written
@@ -24,8 +23,9 @@ from .images import Images, listed, shuffled
 from .search import ALPHAS, Alphas, Measured
 from .task import Task, octave_arch
 
-#: Shows what is done now; called once for each of the steps.
-Tell = Callable[[str], object]
+#: Shows what is done now; called once for each of the steps, and within it with how much is done
+#: and of how much.
+Tell = Callable[..., object]
 
 HELD_OUT = 1000  # images of the training list that a search judges networks by
 SEARCH_IMAGES = 100  # to calibrate on while one resolution after the other is tried
@@ -146,10 +146,18 @@ class _Run:
         self._exports.export(OCTAVE)
         return self._finished(arch, multiply_adds)
 
-    def _solve(self, arch: dict[str, Any], images: int) -> int:
-        self._tell("solving the convolutions")
-        solved = self._worker.call("solve", arch=arch, images=images, seed=self._task.seed)
-        return solved["multiply_adds"]
+    def _solve(
+        self, arch: dict[str, Any], images: int, what: str = "solving the convolutions"
+    ) -> int:
+        """Make the octave network; returns its multiply-adds."""
+        self._tell(what)
+        return self._worker.call(
+            "solve",
+            lambda done, of: self._tell(what, done, of),
+            arch=arch,
+            images=images,
+            seed=self._task.seed,
+        )["multiply_adds"]
 
     def _finished(self, arch: dict[str, Any], multiply_adds: int, **more: Any) -> Result:
         """What is told of the network that is exported now."""
@@ -222,8 +230,8 @@ class _Run:
         """A network on the held-out images, and its latency; measured once."""
         key = f"{list(alphas)} {images}"
         if key not in self._kept.measured:
-            self._tell(f"trying {search.shown(alphas, self._strides)}")
-            self._worker.call("solve", arch=self._arch(alphas), images=images, seed=self._task.seed)
+            what = f"trying {search.shown(alphas, self._strides)}"
+            self._solve(self._arch(alphas), images, what)
             self._exports.export("tried")
             given = self._exports.ask("tried", self._held_out, self._preprocess)
             found = score(self._held_out, self._said_by_vanilla, given)
@@ -255,8 +263,9 @@ class _Run:
     def _as_it_was(self) -> Result:
         """The vanilla network, since no octave one is faster."""
         self._worker.call("save", file=str(self._folder / written.WEIGHTS), vanilla=True)
-        shutil.copytree(self._exports.folder(VANILLA), self._exports.folder(OCTAVE),
-                        dirs_exist_ok=True)
+        shutil.copytree(
+            self._exports.folder(VANILLA), self._exports.folder(OCTAVE), dirs_exist_ok=True
+        )
         before = self._vanilla_multiply_adds
         found = self._finished(self._task.vanilla, before, strides=self._strides)
         return found._replace(is_octave=False, ms=found.vanilla_ms)

@@ -98,9 +98,7 @@ def farthest(steps: Sequence[Alphas], holds: Callable[[Alphas], bool]) -> int:
     return low
 
 
-def without_what_gains_nothing(
-    alphas: Alphas, milliseconds: Callable[[Alphas], float]
-) -> Alphas:
+def without_what_gains_nothing(alphas: Alphas, milliseconds: Callable[[Alphas], float]) -> Alphas:
     """A network whose resolutions all gain time in it: what does not is plain.
 
     Args:

@@ -142,8 +142,9 @@ def find_weights(config: Mapping[str, Any]) -> str | None:
             return file_of(given, "Global.pretrained_model")
         if get(config, "Arch.pretrained"):
             return None
-        raise OctConvError(f"{str(error).partition(': train first')[0]}: train first, or give some "
-                           "with --weights") from None
+        raise OctConvError(
+            f"{str(error).partition(': train first')[0]}: train first, or give some with --weights"
+        ) from None
 
 
 def file_of(path: str, name: str) -> str:
