@@ -67,7 +67,9 @@ class Window:
             pads = [(top, bottom), (left, right)]
         elif conv._padding_algorithm == "SAME":  # Paddle passes over the dilation there
             dilation = [1, 1]
-            pads = [_same(side, taps, step) for side, taps, step in zip(size, kernel, stride)]
+            pads = [
+                _same(side, taps, step) for side, taps, step in zip(size, kernel, stride)
+            ]
         else:
             flat = list(conv._updated_padding)
             if len(flat) == 2:

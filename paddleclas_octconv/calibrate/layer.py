@@ -181,9 +181,7 @@ class _Sum:
         """Give the paths the kernels, and the first one the bias, that all samples ask for."""
         assert self.equations is not None
         if self.start is None:
-            start = [
-                as_unknowns(path.weight.numpy(), self.problems) for path in self.paths.values()
-            ]
+            start = [as_unknowns(path.weight.numpy(), self.problems) for path in self.paths.values()]
             if self.bias is not None:
                 start.append(self.bias.numpy().reshape(self.problems, 1, -1))
             self.start = np.concatenate(start, axis=1)
