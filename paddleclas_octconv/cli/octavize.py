@@ -104,9 +104,9 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(_next(asked, found)))
     if not found.is_within:
         raise OctConvError(
-            f"--max-drop {asked.max_drop:g}: no octave network loses so little: "
+            f"--max-drop {asked.max_drop:g}: no octave network that is faster loses so little: "
             f"{search.shown(found.alphas, found.strides)}, which is written, loses "
-            f"{found.score.drop:.2f} points of {_measure(found)}, the least of those that are faster"
+            f"{found.score.drop:.2f} points of {_measure(found)}"
         )
     return 0
 
@@ -212,11 +212,14 @@ class _Progress:
     def __init__(self, total: int) -> None:
         from tqdm import tqdm
 
-        self._bar = tqdm(total=total, disable=None, bar_format="{desc}: {n_fmt} steps, {elapsed}")
+        form = "{desc}: {bar} {elapsed}"
+        self._bar = tqdm(total=total, disable=None, bar_format=form)
 
     def tell(self, what: str, done: int = 0, of: int = 0) -> None:
         self._bar.set_description(f"{what}, {done} of {of}" if of else what)
-        self._bar.update(0 if of else 1)
+        if not of:
+            self._bar.total = max(self._bar.total, self._bar.n + 1)  # a search has no set length
+            self._bar.update()
 
     def __enter__(self) -> _Progress:
         return self

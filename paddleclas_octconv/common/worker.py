@@ -27,7 +27,7 @@ from . import machine, start
 from .errors import OctConvError
 
 #: Is told how much is done, and of how much.
-Progress = Callable[[int, int], object]
+Progress = Callable[[int, int], None]
 
 
 class Worker:

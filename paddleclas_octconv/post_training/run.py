@@ -181,7 +181,7 @@ class _Run:
 
     def _searched(self, used: int) -> Result:
         """The fastest network that loses no more than is allowed."""
-        task, budget = self._task, self._task.max_drop
+        budget = self._task.max_drop
         assert budget is not None
         self._resolutions = self._worker.call("resolutions")
         self._strides = [each["stride"] for each in self._resolutions]
@@ -252,7 +252,7 @@ class _Run:
         return octave.median_ms / vanilla.median_ms
 
     def _checked(self, alphas: Alphas) -> Result:
-        """A network without what gains nothing in it, on the evaluation list; its weights written."""
+        """A network, less what gains nothing in it, on the evaluation list; its weights written."""
         alphas = search.without_what_gains_nothing(alphas, self._relative)
         arch = self._arch(alphas)
         multiply_adds = self._solve(arch, self._task.images)
