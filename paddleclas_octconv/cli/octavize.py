@@ -212,14 +212,15 @@ class _Progress:
     def __init__(self, total: int) -> None:
         from tqdm import tqdm
 
+        self._total = total
         form = "{desc}: {bar} {elapsed}"
         self._bar = tqdm(total=total, disable=None, bar_format=form)
 
     def tell(self, what: str, done: int = 0, of: int = 0) -> None:
         self._bar.set_description(f"{what}, {done} of {of}" if of else what)
         if not of:
-            self._bar.total = max(self._bar.total, self._bar.n + 1)  # a search has no set length
             self._bar.update()
+            self._bar.total = max(self._total, int(self._bar.n))  # a search has no set length
 
     def __enter__(self) -> _Progress:
         return self

@@ -57,6 +57,14 @@ class Networks:
             found.setdefault(stride, []).append(name)
         return [{"stride": stride, "convolutions": found[stride]} for stride in sorted(found)]
 
+    def can_be(self, arch: dict[str, Any]) -> bool:
+        """Whether anything becomes octave by an ``Arch``."""
+        try:
+            self._build(arch)
+        except OctConvError:
+            return False
+        return True
+
     def read(
         self, paths: list[str], transform_ops: list, decode_image: dict, count: int
     ) -> dict[str, int]:

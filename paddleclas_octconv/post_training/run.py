@@ -16,6 +16,7 @@ from ..common.say import say
 from ..common.worker import Worker
 from ..data.staging import Kind, publish
 from ..deploy.images import Preprocess
+from ..octavizer.options import Options
 from . import report, search, written
 from .engine import OCTAVE, VANILLA, Exports, worker_for
 from .evaluation import Predictions, Score, fitting, score
@@ -25,9 +26,10 @@ from .task import Task, octave_arch
 
 #: Shows what is done now; called once for each of the steps, and within it with how much is done
 #: and of how much.
-Tell = Callable[..., object]
+Tell = Callable[..., None]
 
 HELD_OUT = 1000  # images of the training list that a search judges networks by
+FAR = 5  # times the allowed loss: what loses more is not tried at larger alphas
 SEARCH_IMAGES = 100  # to calibrate on while one resolution after the other is tried
 ROUNDS, SEARCH_ROUNDS = 20, 8  # of latencies
 _SEARCH = "search.json"
@@ -183,6 +185,7 @@ class _Run:
         """The fastest network that loses no more than is allowed."""
         budget = self._task.max_drop
         assert budget is not None
+        self._too_much = FAR * max(1.0, budget)
         self._resolutions = self._worker.call("resolutions")
         self._strides = [each["stride"] for each in self._resolutions]
         self._kept = _Kept(self._folder / _SEARCH)
@@ -194,33 +197,55 @@ class _Run:
         singles = self._singles()
         steps = search.path(singles)
         last = search.farthest(steps, lambda alphas: self._whole(alphas).drop <= budget)
-        for index in range(last, -1, -1):
-            found = self._checked(steps[index])
+        together = self._together(singles)
+        for alphas in search.in_turn([*steps[: last + 1], *together], self._whole, budget):
+            found = self._checked(alphas)
             if found.score.drop <= budget and found.speed_up > 1:
-                return self._reported(found, singles, steps)
-        faster = [alphas for alphas in steps[:1] if self._whole(alphas).speed_up > 1]
-        if faster:  # it loses too much, and is the one that loses least
-            found = self._checked(faster[0])
+                return self._reported(found, singles, [*steps, *together])
+        gentlest = min(
+            (each for each in map(self._whole, [*steps[:1], *together]) if each.gain > 0),
+            key=lambda each: each.divergence,
+            default=None,
+        )
+        if gentlest is not None:  # it loses too much, and is the one that loses least
+            found = self._checked(gentlest.alphas)
             if found.speed_up > 1:
                 within = found.score.drop <= budget
-                return self._reported(found._replace(is_within=within), singles, steps)
-        return self._reported(self._as_it_was(), singles, steps)
+                found = found._replace(is_within=within)
+                return self._reported(found, singles, [*steps, *together])
+        return self._reported(self._as_it_was(), singles, [*steps, *together])
 
     def _arch(self, alphas: Alphas) -> dict[str, Any]:
         side = self._task.shape[-1]
         return octave_arch(self._task.vanilla, list(alphas), side, by_resolution=True)
 
     def _singles(self) -> list[Measured]:
-        """Each resolution alone, at each alpha."""
-        found = []
+        """Each resolution alone, at each alpha, as long as it does not lose far too much."""
+        found: list[Measured] = []
         for index in range(len(self._strides)):
             for alpha in ALPHAS:
                 alphas = search.alone(len(self._strides), index, alpha)
-                try:
-                    found.append(self._measured(alphas, SEARCH_IMAGES))
-                except OctConvError as error:
-                    if "becomes octave" not in str(error):
-                        raise
+                if not self._worker.call("can_be", arch=self._arch(alphas)):
+                    continue  # its maps have too few channels, or are for plain tensors alone
+                found.append(self._measured(alphas, SEARCH_IMAGES))
+                if found[-1].drop > self._too_much:  # a larger alpha loses more
+                    break
+        return found
+
+    def _together(self, singles: Sequence[Measured]) -> list[Alphas]:
+        """All resolutions at one alpha: what gains nothing alone may gain together, for every
+        place where a pair is made or joined costs time."""
+        able = [any(each.alphas[place] for each in singles) for place in range(len(self._strides))]
+        found = []
+        for alpha in ALPHAS:
+            alphas = tuple(
+                alpha if can_be and stride <= Options.max_stride else 0.0
+                for can_be, stride in zip(able, self._strides)
+            )
+            if any(alphas):
+                found.append(alphas)
+                if self._whole(alphas).drop > self._too_much:
+                    break
         return found
 
     def _whole(self, alphas: Alphas) -> Measured:

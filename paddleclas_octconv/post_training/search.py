@@ -98,6 +98,22 @@ def farthest(steps: Sequence[Alphas], holds: Callable[[Alphas], bool]) -> int:
     return low
 
 
+def in_turn(
+    networks: Sequence[Alphas], measure: Callable[[Alphas], Measured], budget: float
+) -> list[Alphas]:
+    """Networks in the order in which to check them: those that lose no more than the budget on
+    held-out images, the fastest first.
+
+    Args:
+        networks: some, which may be there twice.
+        measure: measures one.
+        budget: points that may be lost.
+    """
+    measured = [measure(alphas) for alphas in dict.fromkeys(networks)]
+    holding = [each for each in measured if each.drop <= budget and each.gain > 0]
+    return [each.alphas for each in sorted(holding, key=lambda each: -each.gain)]
+
+
 def without_what_gains_nothing(alphas: Alphas, milliseconds: Callable[[Alphas], float]) -> Alphas:
     """A network whose resolutions all gain time in it: what does not is plain.
 
