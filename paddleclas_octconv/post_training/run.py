@@ -198,7 +198,8 @@ class _Run:
         steps = search.path(singles)
         last = search.farthest(steps, lambda alphas: self._whole(alphas).drop <= budget)
         together = self._together(singles)
-        for alphas in search.in_turn([*steps[: last + 1], *together], self._whole, budget):
+        best = search.in_turn([*steps[last : last + 1], *together], self._whole, budget)
+        for alphas in (*best, *reversed(steps[: max(last, 0)])):
             found = self._checked(alphas)
             if found.score.drop <= budget and found.speed_up > 1:
                 return self._reported(found, singles, [*steps, *together])
