@@ -1,4 +1,4 @@
-"""``paddleclas octavize``: from a trained network's config to octave weights and a config for them."""
+"""``paddleclas octavize``: from a trained network's config to octave weights with a config."""
 
 from __future__ import annotations
 

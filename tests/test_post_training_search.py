@@ -1,4 +1,4 @@
-"""Which resolutions become octave: the path of best gain for least loss, and how far to go on it."""
+"""Which resolutions become octave: the path of best gain for least loss, and how far it goes."""
 
 import pytest
 
