@@ -9,7 +9,7 @@ from paddle import Tensor, nn
 
 from .projection import Axis
 
-_PAD_MODES: dict[str, Any] = {"zeros": "constant", "replicate": "edge", "reflect": "reflect"}
+_PAD_MODES: Any = {"zeros": "constant", "replicate": "edge", "reflect": "reflect"}
 
 
 class Cells(NamedTuple):
