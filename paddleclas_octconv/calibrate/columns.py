@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Sequence
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 from paddle import Tensor, nn
 
 from .projection import Axis
 
-_PAD_MODES = {"zeros": "constant", "replicate": "edge", "reflect": "reflect"}
+_PAD_MODES: Any = {"zeros": "constant", "replicate": "edge", "reflect": "reflect"}
 
 
 class Cells(NamedTuple):
@@ -67,9 +67,7 @@ class Window:
             pads = [(top, bottom), (left, right)]
         elif conv._padding_algorithm == "SAME":  # Paddle passes over the dilation there
             dilation = [1, 1]
-            pads = [
-                _same(side, taps, step) for side, taps, step in zip(size, kernel, stride)
-            ]
+            pads = [_same(side, taps, step) for side, taps, step in zip(size, kernel, stride)]
         else:
             flat = list(conv._updated_padding)
             if len(flat) == 2:

@@ -28,13 +28,16 @@ def as_array(images: Images) -> np.ndarray:
     else:
         try:
             batches = [_array(batch) for batch in images]
-        except TypeError:
+        except (TypeError, ValueError):
             raise _wrong(f"got {type(images).__name__}") from None
+    odd = [batch for batch in batches if batch.ndim != 4]
+    if odd:
+        raise _wrong(f"got shape {odd[0].shape}" if odd[0].ndim else f"got {odd[0].item()!r}")
     shapes = sorted({batch.shape[1:] for batch in batches})
     if len(shapes) > 1:
         raise _wrong(f"got images of several shapes, {shapes[0]} and {shapes[-1]}")
     array = np.concatenate(batches) if batches else np.zeros([0, 3, 1, 1], np.float32)
-    if array.ndim != 4 or 0 in array.shape[1:]:
+    if 0 in array.shape[1:]:
         raise _wrong(f"got shape {array.shape}")
     if len(array) < LEAST:
         raise OctConvError(

@@ -22,8 +22,15 @@ LEAST_SAMPLES = 20000
 
 
 class Targets(NamedTuple):
-    """What the vanilla convolution gives at some cells: values (cells, channels)."""
+    """What the vanilla convolution gives at some cells.
 
+    Attributes:
+        first: index of the first image of the piece among all images.
+        cells: of the piece.
+        values: (cells, channels).
+    """
+
+    first: int
     cells: Cells
     values: np.ndarray
 
@@ -101,15 +108,21 @@ class Fit:
             count = math.ceil(self.sums[frequency].samples / self.images)
             cells = drawn(each.shape[1:3], count, seeds)
             values = each[tuple(cells)][:, channels[slice(*ends[frequency])]]
-            found[frequency] = Targets(cells, values)
+            found[frequency] = Targets(first, cells, values)
         return found
 
     def add(self, x: Any, targets: dict[str, Targets]) -> None:
         """Add what the octave network brings to the layer, and what should come of it."""
-        inputs = self._inputs(x)
+        inputs = {
+            name: channels_last(each, self.layer.data_format)
+            for name, each in self._inputs(x).items()
+        }
         upsampled = set() if self.is_pooled else {"lh"}
-        for frequency, (cells, values) in targets.items():
-            self.sums[frequency].add(inputs, cells, values, upsampled)
+        for frequency, (first, cells, values) in targets.items():
+            for half in (0, 1):
+                chosen = (first + cells.image) % 2 == half
+                some = Cells(*(each[chosen] for each in cells))
+                self.sums[frequency].add(inputs, some, values[chosen], upsampled, half)
 
     def _inputs(self, x: Any) -> dict[str, Tensor]:
         """What each path convolves."""
@@ -159,12 +172,17 @@ class _Sum:
         self.start: np.ndarray | None = None
 
     def add(
-        self, inputs: dict[str, Tensor], cells: Cells, values: np.ndarray, upsampled: set[str]
+        self,
+        inputs: dict[str, np.ndarray],
+        cells: Cells,
+        values: np.ndarray,
+        upsampled: set[str],
+        half: int,
     ) -> None:
         """Add samples; ``upsampled``: the paths whose output is half as large as the sum."""
         rows = []
         for name, path in self.paths.items():
-            x = channels_last(inputs[name], path._data_format)
+            x = inputs[name]
             window = Window(path, x.shape[1:3])
             seen = window.rows(x, cells.over(window.size, 1 + (name in upsampled)), path._groups)
             rows.append(np.repeat(seen, self.problems // path._groups, axis=0))
@@ -175,13 +193,15 @@ class _Sum:
             free = int(self.bias is not None)
             unknowns = sum(self.unknowns) + free
             self.equations = Equations(self.problems, unknowns, targets.shape[2], free)
-        self.equations.add(np.concatenate(rows, axis=2), targets)
+        self.equations.add(np.concatenate(rows, axis=2), targets, half)
 
     def solve(self) -> None:
         """Give the paths the kernels, and the first one the bias, that all samples ask for."""
         assert self.equations is not None
         if self.start is None:
-            start = [as_unknowns(path.weight.numpy(), self.problems) for path in self.paths.values()]
+            start = [
+                as_unknowns(path.weight.numpy(), self.problems) for path in self.paths.values()
+            ]
             if self.bias is not None:
                 start.append(self.bias.numpy().reshape(self.problems, 1, -1))
             self.start = np.concatenate(start, axis=1)

@@ -82,7 +82,8 @@ def _checked(octave: nn.Layer, vanilla: nn.Layer) -> dict[str, np.ndarray]:
     kind = type(octave).__name__
     if not isinstance(octave, OctaveNetwork):
         raise OctConvError(f"calibrate takes an octave network and its vanilla twin, got {kind}")
-    if any(getattr(layer, "is_repped", False) for layer in octave.sublayers()):
+    layers = octave.named_sublayers()
+    if any(getattr(layer, "is_repped", False) for _, layer in layers):
         raise OctConvError(f"calibrate: {kind} is in its deploy form: build it anew")
     weights = arrays_of(vanilla)
     for key, value in weights.items():
