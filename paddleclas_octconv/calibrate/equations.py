@@ -64,9 +64,8 @@ class Equations:
         good = np.isfinite(self.gram).all((0, 2, 3)) & np.isfinite(moments).all((0, 2, 3))
         if good.all():
             return self.gram, moments
-        return np.where(good[:, None, None], self.gram, 0), np.where(
-            good[:, None, None], moments, 0
-        )
+        known = good[:, None, None]
+        return np.where(known, self.gram, 0), np.where(known, moments, 0)
 
     def _change(self, gram: np.ndarray, moments: np.ndarray, ridge: float) -> np.ndarray:
         """The solution of equations, held near zero."""
@@ -74,7 +73,11 @@ class Equations:
         mean = np.einsum("pii->pi", gram)[:, : self.held].mean(1)
         penalty[:, : self.held] = ridge * mean[:, None]
         penalty[~(mean > 0)] = 1.0  # rows of zeros say nothing
-        return np.linalg.solve(gram + penalty[:, :, None] * np.eye(gram.shape[1]), moments)
+        try:
+            change = np.linalg.solve(gram + penalty[:, :, None] * np.eye(gram.shape[1]), moments)
+        except np.linalg.LinAlgError:
+            return np.zeros_like(moments)
+        return np.where(np.isfinite(change).all((1, 2))[:, None, None], change, 0)
 
     def _error(
         self, gram: np.ndarray, moments: np.ndarray, change: np.ndarray, some: slice

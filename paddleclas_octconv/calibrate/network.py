@@ -63,6 +63,8 @@ def calibrate(
         OctConvError: the images are wrong or too few, the networks do not run on them, or are no
             twins; ``octave`` is unchanged then.
     """
+    if type(seed) is not int or seed < 0:
+        raise OctConvError(f"calibrate: seed must be a whole number from 0, got {seed!r}")
     array = as_array(images)
     weights = _checked(octave, vanilla)
     with _evaluating(octave, vanilla), _kept_unless_done(octave):
@@ -140,12 +142,17 @@ class _Walk:
         for number, (name, layer) in enumerate(self.ours.items()):
             if isinstance(layer, OctConv2D):
                 twin = octave.twin_key(f"{name}.weight").rpartition(".")[0]
+                if twin not in self.theirs:
+                    raise OctConvError(
+                        f"calibrate: {twin} of the vanilla network is no convolution"
+                    )
                 order = orders.get(name, SAME_ORDER)
                 fit = Fit(layer, self.theirs[twin], order, (seed, number), len(images))
                 self.fits[name] = self.twins[twin] = fit
 
     def run(self) -> None:
         calls = self._calls()
+        total = sum(map(calls.count, self.fits))
         solved: Counter = Counter()
         with contextlib.ExitStack() as stack:
             stack.enter_context(paddle.no_grad())
@@ -155,6 +162,7 @@ class _Walk:
             for first in range(0, len(self.images), PIECE):
                 pieces.append(_Piece(self, self._tensor(first, first + PIECE), first, teach))
                 stack.callback(pieces[-1].end)
+                pieces[-1].start()
             for name in calls:
                 for piece in pieces:
                     piece.check(name)
@@ -167,7 +175,9 @@ class _Walk:
                     if solved[name] == calls.count(name):
                         fit.forget()
                     if self.progress:
-                        self.progress(sum(solved.values()), sum(map(calls.count, self.fits)))
+                        self.progress(sum(solved.values()), total)
+                if sum(solved.values()) == total:  # the rest of the network is the vanilla one's
+                    break
                 for piece in pieces:
                     piece.go_on(convolve(name, piece.stop.input))
 
@@ -184,12 +194,12 @@ class _Walk:
             finally:
                 lane.end()
         if not set(calls) & set(self.fits):
-            raise OctConvError("its forward calls none of its octave convolutions")
+            kind = type(self.octave).__name__
+            raise OctConvError(f"calibrate: the forward of {kind} calls no octave convolution")
         return calls
 
     def _tensor(self, first: int, end: int) -> Tensor:
-        dtype = next(iter(self.theirs.values())).weight.dtype
-        return paddle.to_tensor(self.images[first:end], dtype=dtype)
+        return paddle.to_tensor(self.images[first:end], dtype=self.octave.parameters()[0].dtype)
 
 
 class _Piece:
@@ -202,15 +212,20 @@ class _Piece:
     def __init__(self, walk: _Walk, images: Tensor, first: int, teach: Callable) -> None:
         self._twins, self._teach, self._first = walk.twins, teach, first
         self._learner, self._teacher = Lane(walk.octave, images), Lane(walk.vanilla, images)
-        self.stop: Any = self._learner.start()
-        self._lesson = self._teacher.start()
+        self.stop: Any = None
+        self._lesson: Any = None
         self._uses: Counter = Counter()
         self._targets: dict[int, deque[dict[str, Targets]]] = {}
+
+    def start(self) -> None:
+        """Take both networks to their first convolutions."""
+        self.stop = self._learner.start()
+        self._lesson = self._teacher.start()
 
     def check(self, name: str) -> None:
         """Check that the octave network waits at a convolution."""
         if self.stop is None or self.stop.name != name:
-            raise OctConvError(f"which convolutions it calls depends on the images, as of {name}")
+            raise OctConvError(f"calibrate: whether {name} is called depends on the images")
 
     def go_on(self, output: Any) -> None:
         """Take the octave network from where it is to its next convolution."""
@@ -222,7 +237,7 @@ class _Piece:
         mine = self._targets.setdefault(id(fit), deque())
         while not mine:
             if self._lesson is None:
-                raise OctConvError("the vanilla network calls fewer convolutions")
+                raise OctConvError("calibrate: the vanilla network calls fewer convolutions")
             name, x = self._lesson
             self._lesson = None
             output = self._teach(name, x)
