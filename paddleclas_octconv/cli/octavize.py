@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _task(args: argparse.Namespace) -> task.Task:
     """What a command line asks for, checked as far as it can be without Paddle."""
-    task.check_options(args.alpha, args.max_drop)
+    task.check_options(args.alpha, args.max_drop, args.distil)
     engine = args.engine or default_engine()
     engine_of(engine).demand()
     recipe = recipe_of(args)

@@ -47,8 +47,10 @@ def distilling_config(
         save_interval=1,
     )
     changed["Global"].pop("start_eval_epoch", None)
+    classes = {k: v for k, v in student.items() if k == "class_num"}  # PaddleClas ignores it here
     changed["Arch"] = {
         "name": _MODEL,
+        **classes,
         # PaddleClas's own ``pretrained_list`` fails in every version: each has its weights itself.
         "freeze_params_list": [True, False],
         "models": [{TEACHER: dict(teacher)}, {STUDENT: dict(student)}],

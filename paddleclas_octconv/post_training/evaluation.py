@@ -87,7 +87,7 @@ def predict(
         pending.append(image)
     run()
     if not found:
-        raise OctConvError(f"DataLoader.Eval: no image of it can be read: {failed[0]}")
+        raise OctConvError(f"no image of the list can be read: {failed[0]}")
     return Predictions(places, np.concatenate(found))
 
 

@@ -77,6 +77,17 @@ def readable(
         yield index, image
 
 
+def demand_readable(images: Images, preprocess: Preprocess, key: str) -> None:
+    """See that an image of a list can be read, before work begins that would be in vain.
+
+    Raises:
+        OctConvError: none can be; naming the first.
+    """
+    failed: list[str] = []
+    if next(readable(images.paths, preprocess, failed), None) is None:
+        raise OctConvError(f"{key}: no image of it can be read: {failed[0]}")
+
+
 def calibration_images(
     paths: Sequence[Path], preprocess: Preprocess, count: int, shape: Sequence[int]
 ) -> tuple[np.ndarray, int]:
@@ -108,12 +119,10 @@ def calibration_images(
         found.append(image)
         if len(found) == count:
             break
-    if not found:
-        raise OctConvError(f"DataLoader.Train: no image of it can be read: {failed[0]}")
     if len(found) < LEAST:
         why = f"; {len(failed)} others cannot be read, such as {failed[0]}" if failed else ""
         raise OctConvError(
-            f"DataLoader.Train: {len(found)} images to calibrate on are too few, {LEAST} is the "
-            f"least{why}"
+            f"--images, DataLoader.Train: {len(found)} images to calibrate on are too few, {LEAST} "
+            f"is the least{why}"
         )
     return np.stack(found), len(found) + len(failed)

@@ -20,7 +20,7 @@ from ..octavizer.options import Options
 from . import report, search, written
 from .engine import OCTAVE, VANILLA, Exports, worker_for
 from .evaluation import Predictions, Score, fitting, score
-from .images import Images, listed, shuffled
+from .images import Images, demand_readable, listed, shuffled
 from .search import ALPHAS, Alphas, Measured
 from .task import Task, octave_arch
 
@@ -113,8 +113,9 @@ class _Run:
         self._preprocess = Preprocess(**task.transforms)
         self._training = shuffled(listed(task.config, "Train"), task.seed)
         self._evaluated = listed(task.config, "Eval")
+        for key, images in (("Train", self._training), ("Eval", self._evaluated)):
+            demand_readable(images, self._preprocess, f"DataLoader.{key}")
         self._vanilla: Predictions | None = None
-        self._said: list[str] = []
 
     def result(self) -> Result:
         task, worker = self._task, self._worker

@@ -67,9 +67,10 @@ class Task:
     @property
     def transforms(self) -> dict[str, Any]:
         """Those of evaluation, as ``deploy.images.Preprocess`` takes them."""
+        evaluated = {**self.config, "Infer": None}  # whose own would go before
         return {
-            "transform_ops": metadata.transform_ops(self.config.sections),
-            "decode_image": metadata.decode_image(self.config.sections),
+            "transform_ops": metadata.transform_ops(evaluated),
+            "decode_image": metadata.decode_image(evaluated),
         }
 
     @property
@@ -109,12 +110,14 @@ def check(config: Config) -> None:
     check_sections(config, "export")
 
 
-def check_options(alpha: Any, max_drop: float | None) -> None:
-    """Check ``--alpha``, and that it goes with ``--max-drop``.
+def check_options(alpha: Any, max_drop: float | None, distil: Path | None) -> None:
+    """Check ``--alpha``, that it goes with ``--max-drop``, and that ``--distil`` can be written.
 
     Raises:
-        OctConvError: it does not, is no share, or leaves everything as it is.
+        OctConvError: they do not, or alpha is no share, or leaves everything as it is.
     """
+    if distil is not None and distil.exists() and not distil.is_file():
+        raise OctConvError(f"--distil {distil}: is no file: give the file to write")
     if alpha is None:
         return
     if max_drop is not None:

@@ -39,8 +39,8 @@ def write(folder: Path, task: Task, arch: dict[str, Any]) -> None:
 def write_distilling(task: Task, arch: dict[str, Any]) -> None:
     """Write the config that distils the network from the vanilla one, into ``task.distil``."""
     assert task.distil is not None
-    prefix = task.weights[: -len(".pdparams")] if task.weights else True
-    teacher = {**task.vanilla, "pretrained": prefix}
+    given = {"pretrained": task.weights[: -len(".pdparams")]} if task.weights else {}
+    teacher = {**task.vanilla, **given}
     student = {**arch, "pretrained": weights_of(task)}
     output, inference = beside(task, "distilled"), beside(task, "distilled_inference")
     config = distilling_config(task.config, teacher, student, output, inference)
