@@ -5,9 +5,9 @@ Importing this package, which each start of the interpreter does, imports nothin
 
 TYPE_CHECKING = False  # as of `typing`, which would be imported
 if TYPE_CHECKING:
+    from .calibrate.octavize import octavize
     from .common.version import __version__
     from .octavizer.containers import without_pairs as join
-    from .octavizer.network import octavize
 
 __all__ = ["__version__", "join", "list_models", "octavize", "register"]
 
@@ -37,7 +37,7 @@ def list_models(pattern: str = "*") -> "list[str]":
 
 def __getattr__(name: str) -> object:
     if name == "octavize":  # imports paddle
-        from .octavizer.network import octavize
+        from .calibrate.octavize import octavize
 
         return octavize
     if name == "__version__":

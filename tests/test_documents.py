@@ -14,7 +14,7 @@ from paddleclas_octconv.common.files import digest
 from paddleclas_octconv.deploy import classify, metadata
 from paddleclas_octconv.patches.paddleclas_predictor import _describe
 
-pytestmark = pytest.mark.timeout(20)
+pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.mark.parametrize(

@@ -323,6 +323,11 @@ def test_join_makes_tensors_of_what_methods_and_hooks_give():
     assert isinstance(found, Tensor) and type(found) is Pair
     close(F.relu(join(found)), F.relu(vanilla.middle(first)))
     assert join(x) is x and join({"a": 1}) == {"a": 1}
+    parent, child = types.SimpleNamespace(), types.SimpleNamespace(maps=[seen[0][1]])
+    parent.child, child.parent = child, parent
+    found = join(parent)
+    assert found is not parent and found.child.parent is found
+    close(found.child.maps[0], output)
 
 
 class Decorated(Net):

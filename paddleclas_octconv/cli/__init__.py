@@ -35,6 +35,7 @@ COMMANDS = {
     "configs": "paddleclas_octconv.cli.configs",
     "models": "paddleclas_octconv.cli.models",
     "summary": "paddleclas_octconv.cli.summary",
+    "octavize": "paddleclas_octconv.cli.octavize",
     "visualize": "paddleclas_octconv.cli.visualize",
     "benchmark": "paddleclas_octconv.cli.benchmark",
     "compare": "paddleclas_octconv.cli.compare",

@@ -68,7 +68,7 @@ def job_from(mode: str, args: argparse.Namespace) -> Job:
     given = config_from(args)
     recipe = recipe_of(args)
     if recipe.weights is not None:
-        recipe.weights = _weights(given.at("Arch.name"), recipe.weights)
+        recipe.weights = weights_in(given.at("Arch.name"), recipe.weights)
     config = given.with_recipe(recipe)
     _refuse_contradictions(args.override, given, config)
     return create_job(
@@ -100,7 +100,7 @@ def _refuse_contradictions(overrides: list[str], given: Config, config: Config) 
                 )
 
 
-def _weights(name: str | None, path: str) -> str:
+def weights_in(name: str | None, path: str) -> str:
     """The weights that ``--weights`` names: a file, or the best in the folder of a training."""
     if name is None or not os.path.isdir(path):
         return path

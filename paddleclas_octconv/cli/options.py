@@ -18,6 +18,7 @@ from ..octavizer.options import MODULES_VARIABLE, OCTAVE
 
 MOST_PIXELS = 16384
 MOST_THREADS = 1024
+MOST_SEED = 2**31 - 1
 
 
 def add_config(
@@ -69,6 +70,16 @@ def positive(text: str) -> int:
     value = whole(text)
     if value is None or value < 1:
         raise argparse.ArgumentTypeError(f"{shown(text)} should be a whole number from 1")
+    return value
+
+
+def seed(text: str) -> int:
+    """The value of an option that is a seed."""
+    value = whole(text)
+    if value is None or not 0 <= value <= MOST_SEED:
+        raise argparse.ArgumentTypeError(
+            f"{shown(text)} should be a whole number, 0 to {MOST_SEED}"
+        )
     return value
 
 

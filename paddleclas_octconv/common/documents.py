@@ -91,7 +91,27 @@ def _construct(text: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader, whose errors about values name the line."""
+    """The safe loader, whose errors about values name the line, and which goes no deeper than it
+    should: PyYAML's time grows with the square of the depth."""
+
+    depth = 0
+
+    def fetch_flow_collection_start(self, token: Any) -> None:
+        if self.flow_level > MOST_DEPTH:
+            raise _too_deep(self.get_mark())
+        super().fetch_flow_collection_start(token)
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.depth > MOST_DEPTH:
+            raise _too_deep(self.get_mark())
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+def _too_deep(mark: yaml.Mark) -> yaml.YAMLError:
+    return yaml.MarkedYAMLError(problem=f"nested deeper than {MOST_DEPTH}", problem_mark=mark)
 
 
 def _constructor(construct, what: str):

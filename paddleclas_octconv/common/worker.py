@@ -1,8 +1,9 @@
 """A process of its own for some work, so that memory, threads and crashes are its own too.
 
 The parent sends one JSON line, ``[operation, arguments]``, and gets one back,
-``{"result": …}`` or ``{"error": message}``. ``Worker`` is the parent's end, ``serve`` the child's.
-What is done there is not known here: the operations are the methods of a class that is named.
+``{"result": …}`` or ``{"error": message}``, after any number of ``{"progress": [done, all]}``.
+``Worker`` is the parent's end, ``serve`` the child's. What is done there is not known here: the
+operations are the methods of a class that is named.
 
 ``concurrent.futures`` does not serve: its processes run the parent's main module again, which
 would add to the memory that is measured; they outlive a parent that is killed; and an end of one
@@ -14,15 +15,19 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
+import inspect
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from typing import Any
+from typing import IO, Any, Callable
 
 from . import machine, start
 from .errors import OctConvError
+
+#: Is told how much is done, and of how much.
+Progress = Callable[[int, int], None]
 
 
 class Worker:
@@ -64,14 +69,19 @@ class Worker:
         """The process's number."""
         return self._process.pid
 
-    def call(self, operation: str, **arguments: Any) -> Any:
+    def call(self, operation: str, progress: Progress | None = None, **arguments: Any) -> Any:
         """The result of an operation.
+
+        Args:
+            operation: its name.
+            progress: is told how much of it is done, and of how much, where it says so.
+            **arguments: its own.
 
         Raises:
             OctConvError: it has failed, or the process has ended.
         """
         self.begin(operation, **arguments)
-        return self.result(operation)
+        return self.result(operation, progress)
 
     def begin(self, operation: str, **arguments: Any) -> None:
         """Let an operation begin, so that others can run beside it; `result` waits for its end."""
@@ -81,15 +91,17 @@ class Worker:
             request.write(json.dumps([operation, arguments]).encode() + b"\n")
             request.flush()
 
-    def result(self, operation: str) -> Any:
-        """The result of the operation that has begun.
+    def result(self, operation: str, progress: Progress | None = None) -> Any:
+        """The result of the operation that has begun; arguments as of `call`.
 
         Raises:
             OctConvError: it has failed, or the process has ended.
         """
         replies = self._process.stdout
         assert replies is not None
-        line = replies.readline()
+        while b'"progress"' in (line := replies.readline())[:12]:
+            if progress:
+                progress(*json.loads(line)["progress"])
         if not line:
             self._log.seek(0)
             said = self._log.read().decode(errors="replace").strip().splitlines()
@@ -133,7 +145,8 @@ def serve(operations: str) -> None:
 
     Args:
         operations: ``module:class``. The request without a name writes out what libraries hold back
-            of what they have printed.
+            of what they have printed. A method with the argument ``progress`` gets a function that
+            tells the parent how much is done, and of how much.
     """
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -143,10 +156,16 @@ def serve(operations: str) -> None:
         operation, arguments = json.loads(line)
         try:
             run = getattr(served, operation) if operation else _flush
+            if "progress" in inspect.signature(run).parameters:
+                arguments["progress"] = lambda *done: _reply(replies, {"progress": done})
             reply = {"result": run(**arguments)}
         except OctConvError as error:
             reply = {"error": str(error)}
-        print(json.dumps(reply), file=replies, flush=True)
+        _reply(replies, reply)
+
+
+def _reply(replies: IO[str], reply: dict) -> None:
+    print(json.dumps(reply), file=replies, flush=True)
 
 
 def _flush() -> None:

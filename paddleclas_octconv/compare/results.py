@@ -137,7 +137,7 @@ def _throughput(run: Run) -> float | None:
 def _count(run: Run) -> dict[str, Any]:
     """Parameters and multiply-adds; empty where the network cannot be built by its name alone."""
     options = {k: v for k, v in run.config["Arch"].items() if k not in ("name", "pretrained")}
-    network = dict(name=run.config.network, options=options)
+    network: dict[str, Any] = dict(name=run.config.network, options=options)
     try:
         with Worker(Operations) as worker:
             size = run.config.image_shape[-1]

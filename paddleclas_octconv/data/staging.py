@@ -1,4 +1,4 @@
-"""A data set appears whole or not at all, however many processes prepare it at once."""
+"""A folder appears whole or not at all, however many processes make it at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable, Iterator, NamedTuple
 
 from filelock import Timeout
 
@@ -23,18 +23,41 @@ def is_complete(folder: Path) -> bool:
     return all((folder / name).is_file() for name in (TRAIN_LIST, VAL_LIST, LABEL_MAP))
 
 
-def publish(target: Path, build: Callable[[Path], None], stamp: str, anew: bool = False) -> bool:
-    """Make a data set unless it is there, in one step.
+class Kind(NamedTuple):
+    """What a folder holds.
+
+    Attributes:
+        name: for messages.
+        option: the option that chooses another folder.
+        is_complete: whether a folder holds a whole one.
+    """
+
+    name: str
+    option: str
+    is_complete: Callable[[Path], bool]
+
+
+DATA_SET = Kind("data set", "--root", is_complete)
+
+
+def publish(
+    target: Path,
+    build: Callable[[Path], None],
+    stamp: str,
+    anew: bool = False,
+    kind: Kind = DATA_SET,
+) -> bool:
+    """Make a folder unless it is there, in one step.
 
     It is built in a hidden folder, which takes its place by one rename. A killed run leaves the
     hidden folder, and the next run with the same stamp goes on in it; a failed run removes it.
 
     Args:
-        target: the folder of the data set; where it is a link, it stays one: the data set is made
-            where it leads.
+        target: the folder; where it is a link, it stays one: the new one is made where it leads.
         build: fills the hidden folder that it is given.
-        stamp: tells what the data is made from.
-        anew: replace a data set that is there, once the new one is whole.
+        stamp: tells what it is made from.
+        anew: replace one that is there, once the new one is whole.
+        kind: what it holds.
 
     Returns:
         Whether it was made.
@@ -47,12 +70,12 @@ def publish(target: Path, build: Callable[[Path], None], stamp: str, anew: bool 
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _lock(target):
-            if is_complete(target) and not anew:
+            if kind.is_complete(target) and not anew:
                 return False
-            if target.exists() and not is_complete(target):
+            if target.exists() and not kind.is_complete(target):
                 raise OctConvError(
-                    f"{target} exists but is not a prepared data set: "
-                    "remove or rename it, or choose another folder with --root"
+                    f"{target} exists but is not a prepared {kind.name}: "
+                    f"remove or rename it, or choose another folder with {kind.option}"
                 )
             staging = target.with_name(f".{target.name}.partial")
             _open_staging(staging, stamp)
@@ -65,7 +88,7 @@ def publish(target: Path, build: Callable[[Path], None], stamp: str, anew: bool 
                 raise
             return True
     except OSError as error:
-        raise OctConvError(f"cannot write the data set {target}: {reason(error)}") from None
+        raise OctConvError(f"cannot write the {kind.name} {target}: {reason(error)}") from None
 
 
 def _take_place(staging: Path, target: Path) -> None:
@@ -94,7 +117,7 @@ def _lock(target: Path) -> Iterator[None]:
         try:
             stack.enter_context(hold(path, timeout=0))
         except Timeout:
-            print(f"waiting for another process that prepares {target}", flush=True)
+            print(f"waiting for another process that makes {target}", flush=True)
             stack.enter_context(hold(path))
         yield
 

@@ -27,12 +27,13 @@ def pairs_in(value: Any) -> Iterator[Pair]:
     return _pairs_in(value, set())
 
 
-def _pairs_in(value: Any, above: set[int]) -> Iterator[Pair]:
+def _pairs_in(value: Any, seen: set[int]) -> Iterator[Pair]:
     if isinstance(value, Pair):
         yield value
-    elif id(value) not in above:
+    elif id(value) not in seen:
+        seen.add(id(value))
         for item in _items(value):
-            yield from _pairs_in(item, above | {id(value)})
+            yield from _pairs_in(item, seen)
 
 
 def holds_pair(value: Any) -> bool:
@@ -55,26 +56,31 @@ def without_pairs(value: Any) -> Any:
     Returns:
         The value itself where no pair is in it, and copies of what holds pairs.
     """
+    return _joined(value, {})
+
+
+def _joined(value: Any, done: dict[int, Any]) -> Any:
+    """The same; ``done`` has the copies so far, by the ids of what they are of."""
     if isinstance(value, Pair):
         return join(value)
     if is_iterator(value):
         return map(without_pairs, value)
-    if not holds_pair(value):
-        return value
+    if id(value) in done or not holds_pair(value):
+        return done.get(id(value), value)
     if isinstance(value, tuple):
-        items = [without_pairs(item) for item in value]
+        items = [_joined(item, done) for item in value]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     if isinstance(value, (set, frozenset)):
-        return type(value)(without_pairs(item) for item in value)
-    copied = copy.copy(value)
+        return type(value)(_joined(item, done) for item in value)
+    copied = done[id(value)] = copy.copy(value)
     if isinstance(value, (list, deque)):
         for index, item in enumerate(value):
-            copied[index] = without_pairs(item)
+            copied[index] = _joined(item, done)
     elif isinstance(value, dict):
         for key, item in value.items():
-            dict.__setitem__(copied, key, without_pairs(item))
+            dict.__setitem__(copied, key, _joined(item, done))
     for name, item in _attributes(value):
-        object.__setattr__(copied, name, without_pairs(item))
+        object.__setattr__(copied, name, _joined(item, done))
     return copied
 
 

@@ -28,15 +28,20 @@ def shares(convs: Sequence[Conv], options: Options, network: str) -> dict[str, t
         OctConvError: ``alpha`` has not a number for each resolution, or ``plain`` a name of none.
     """
     _check_patterns(convs, options, network)
-    strides = {conv.name: _stride(conv, options) for conv in convs}
-    free = [conv for conv in convs[options.stem :] if min(conv.size) >= options.min_size]
-    alphas = _by_stride(sorted({strides[conv.name] for conv in free}), options, network)
+    free = free_strides(convs, options)
+    alphas = _by_stride(sorted(set(free.values())), options, network)
     decided = {}
     for index, conv in enumerate(convs):
-        alpha = float(alphas.get(strides[conv.name], 0.0))
+        alpha = float(alphas.get(_stride(conv, options), 0.0))
         reason = _why_plain(conv, index, alpha, options)
         decided[conv.name] = (0.0 if reason else alpha), reason
     return decided
+
+
+def free_strides(convs: Sequence[Conv], options: Options) -> dict[str, int]:
+    """The total strides of those convolutions that neither stem nor size keeps plain, by name."""
+    free = [conv for conv in convs[options.stem :] if min(conv.size) >= options.min_size]
+    return {conv.name: _stride(conv, options) for conv in free}
 
 
 def _by_stride(strides: Sequence[int], options: Options, network: str) -> dict[int, Any]:

@@ -61,6 +61,8 @@ class Plan:
         kept: attributes of layers that hold pairs after a call, by (layer, attribute).
         linear: multiply-adds of linear layers.
         channels: of an image.
+        strides: total strides of the convolutions that may become octave, by name; ``alpha`` has
+            one number for each of these strides.
     """
 
     convs: dict[str, Conv]
@@ -71,3 +73,4 @@ class Plan:
     kept: list[tuple[str, str]] = field(default_factory=list)
     linear: int = 0
     channels: int = 3
+    strides: dict[str, int] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from .agreement import Agreement
 from .attributes import Attributes, own_attributes
 from .containers import holds_pair, is_iterator, without_pairs
 from .converted import Planner, is_standard
-from .decisions import cannot_be_octave, choose, keeps_geometry, shares
+from .decisions import cannot_be_octave, choose, free_strides, keeps_geometry, shares
 from .folds import Readers
 from .options import Options
 from .origin import Listener, Origin
@@ -63,7 +63,9 @@ class Trial(Planner, Listener):
             OctConvError: it does not run on such images, or nothing of it becomes octave.
         """
         self._measure()
-        self.decided = shares(list(self.found.convs.values()), self.options, self.kind)
+        convs = list(self.found.convs.values())
+        self.decided = shares(convs, self.options, self.kind)
+        strides = free_strides(convs, self.options)
         with explained(f"{self.kind} cannot be made octave"):
             for _ in range(_PASSES):
                 self._run()
@@ -73,6 +75,7 @@ class Trial(Planner, Listener):
         plan.opaque = {name: why for name, why in self.opaque.items() if self._is_outermost(name)}
         plan.folds = self.readers.folds(plan)
         plan.channels = self.channels
+        plan.strides = strides
         plan.kept = sorted(self.kept)
         if not any(conv.octave and (conv.inputs or conv.outputs) for conv in plan.convs.values()):
             raise OctConvError(self._nothing())

@@ -1,0 +1,117 @@
+"""What a trained network loses as an octave one: data for the table of ``docs/octavize.md``.
+
+For each config of a trained vanilla network and each alpha: its top-1 on the whole evaluation list
+with kernels cut, solved by ``paddleclas octavize`` and, with ``--distil``, distilled after that for
+an epoch; and its latency beside the vanilla network's, in turns. What is measured already is kept,
+so a run that was stopped goes on::
+
+    python benchmarks/octavize/trained.py --output results/trained-96.json ResNet18_vd.yaml
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Iterable
+
+from paddleclas_octconv.common import machine
+from paddleclas_octconv.config import Config
+from paddleclas_octconv.deploy.images import listed, preprocess_of
+from paddleclas_octconv.deploy.int8.accuracy import top1
+from paddleclas_octconv.deploy.predictor import create_predictor
+from paddleclas_octconv.post_training import written
+from paddleclas_octconv.post_training.task import find_weights
+
+ALPHAS = (0.125, 0.25, 0.5)
+
+
+def main() -> None:
+    """Measure what is not measured yet."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("configs", nargs="+", type=Path, help="of trained vanilla networks")
+    parser.add_argument("--output", type=Path, required=True, help="the JSON file")
+    parser.add_argument("--work", type=Path, default=Path("output/trained"), help="for networks")
+    parser.add_argument("--images", type=int, default=400, help="to calibrate on")
+    parser.add_argument("--alphas", type=float, nargs="+", default=ALPHAS)
+    parser.add_argument("--distil", action="store_true", help="for an epoch, after solving")
+    args = parser.parse_args()
+    data = json.loads(args.output.read_text("utf-8")) if args.output.exists() else {"rows": []}
+    data["machine"] = machine.describe()
+    for path in args.configs:
+        for alpha in args.alphas:
+            row = row_of(data["rows"], Config.read(path), alpha, args.images)
+            for measured in measure(path, row, args):
+                row.update(measured)
+                args.output.write_text(json.dumps(data, indent=1) + "\n", "utf-8")
+
+
+def row_of(rows: list[dict], config: Config, alpha: float, images: int) -> dict[str, Any]:
+    """The row of a network and alpha, a new one if there is none."""
+    key = {
+        "network": config.network,
+        "image_size": config.image_shape[-1],
+        "alpha": alpha,
+        "images": images,
+    }
+    for row in rows:
+        if all(row[name] == value for name, value in key.items()):
+            return row
+    training = listed(config.sections, "Train").paths
+    rows.append({**key, "trained_on": len(training), "epochs": config.epochs})
+    return rows[-1]
+
+
+def measure(path: Path, row: dict, args: argparse.Namespace) -> Iterable[dict[str, Any]]:
+    """What the row of a network lacks, one after the other."""
+    folder = args.work / f"{row['network']}-{row['alpha']:g}"
+    config, distil = folder / written.CONFIG, folder.with_suffix(".distil.yaml")
+    if "solved" not in row:
+        shutil.rmtree(folder, ignore_errors=True)
+        options = ["--alpha", f"{row['alpha']:g}", "--images", str(args.images), "--distil", distil]
+        found = json.loads(run("octavize", path, *options, "--output", folder, "--json"))
+        score = found["score"]
+        yield {
+            "evaluated_on": score["images"],
+            "vanilla": score["vanilla_top1"],
+            "solved": score["top1"],
+            **{name: found[name] for name in ("vanilla_multiply_adds", "multiply_adds")},
+            **{name: found[name] for name in ("vanilla_ms", "ms", "speed_up", "engine")},
+        }
+    if "cut" not in row:
+        yield {
+            "cut": accuracy(config, folder / "cut", "--weights", find_weights(Config.read(path)))
+        }
+    if args.distil and "distilled" not in row:
+        run("train", distil, "--epochs", "1", "--resume")
+        yield {"distilled": accuracy(distil, folder / "distilled")}
+
+
+def accuracy(config: Path, folder: Path, *options: Any) -> float:
+    """The top-1 of an exported network in OpenVINO, in percent."""
+    run("export", config, "--openvino", "--output", folder, *options)
+    sections = Config.read(config).sections
+    predictor = create_predictor(folder, engine="openvino", threads=machine.cpu_count())
+    (found,) = top1(
+        [predictor], listed(sections, "Eval"), preprocess_of(sections), lambda steps, *about: steps
+    )
+    return found.percent
+
+
+def run(command: str, config: Path, *options: Any) -> str:
+    """What a command of this package prints."""
+    words = [sys.executable, "-m", "paddleclas_octconv", command, "-c", config, *options]
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(re.sub(r"^", f"{command}: ", done.stderr, flags=re.MULTILINE))
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()

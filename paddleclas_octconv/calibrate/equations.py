@@ -1,0 +1,89 @@
+"""Least squares out of normal equations, which samples are added to piece by piece."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Candidates, as a share of the mean of the diagonal.
+RIDGES = (1e-3, 1e-2, 1e-1)
+JUDGED = 64  # outputs on which one of them is chosen
+
+
+class Equations:
+    """A batch of independent least-squares problems: rows @ solution = targets.
+
+    What is kept does not grow with the number of samples. Samples come in two halves, so that a
+    solution of one can be judged on the other.
+
+    Args:
+        problems: how many; one for each group of a convolution.
+        unknowns: of each.
+        outputs: columns of targets of each, all with the same rows.
+        free: how many unknowns, the last ones, are held near nothing: offsets.
+    """
+
+    def __init__(self, problems: int, unknowns: int, outputs: int, free: int = 0) -> None:
+        self.held = unknowns - free
+        self.gram = np.zeros([2, problems, unknowns, unknowns])
+        self.moments = np.zeros([2, problems, unknowns, outputs])
+        self.power = np.zeros([problems, outputs])
+
+    def add(self, rows: np.ndarray, targets: np.ndarray, half: int) -> None:
+        """Add samples: rows [problems, samples, unknowns], targets [problems, samples, outputs]."""
+        for problem, (x, y) in enumerate(zip(rows, targets)):
+            self.gram[half, problem] += x.T @ x
+            self.moments[half, problem] += x.T @ y
+        self.power += np.square(targets, dtype=np.float64).sum(1)
+
+    def solve(self, start: np.ndarray) -> np.ndarray:
+        """The solution [problems, unknowns, outputs] of least squares, held near ``start``.
+
+        It minimises |rows @ solution - targets|^2 + penalty |solution - start|^2, where the
+        penalty is a ridge times the mean square of a column of the rows. The ridge is the one with
+        which the first half of the samples predicts the second half best; where ``start`` predicts
+        it better than any, as with too few samples, or nothing is finite, ``start`` is returned.
+        """
+        start = np.asarray(start, np.float64)
+        gram, moments = self._finite(start)
+        step = -(-start.shape[2] // JUDGED)
+        some = slice(None, None, step)
+        errors = {
+            ridge: self._error(gram[1], moments[1, :, :, some], change, some)
+            for ridge in RIDGES
+            for change in [self._change(gram[0], moments[0, :, :, some], ridge)]
+        }
+        best = min(errors, key=lambda ridge: errors[ridge])
+        if not errors[best] < 0:
+            return start
+        return start + self._change(gram.sum(0), moments.sum(0), best)
+
+    def _finite(self, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The equations of what is to be added to ``start``; zeros where they are not finite."""
+        with np.errstate(all="ignore"):
+            moments = self.moments - self.gram @ start
+        good = np.isfinite(self.gram).all((0, 2, 3)) & np.isfinite(moments).all((0, 2, 3))
+        if good.all():
+            return self.gram, moments
+        known = good[:, None, None]
+        return np.where(known, self.gram, 0), np.where(known, moments, 0)
+
+    def _change(self, gram: np.ndarray, moments: np.ndarray, ridge: float) -> np.ndarray:
+        """The solution of equations, held near zero."""
+        penalty = np.zeros(gram.shape[:2])
+        mean = np.einsum("pii->pi", gram)[:, : self.held].mean(1)
+        penalty[:, : self.held] = ridge * mean[:, None]
+        penalty[~(mean > 0)] = 1.0  # rows of zeros say nothing
+        try:
+            change = np.linalg.solve(gram + penalty[:, :, None] * np.eye(gram.shape[1]), moments)
+        except np.linalg.LinAlgError:
+            return np.zeros_like(moments)
+        return np.where(np.isfinite(change).all((1, 2))[:, None, None], change, 0)
+
+    def _error(
+        self, gram: np.ndarray, moments: np.ndarray, change: np.ndarray, some: slice
+    ) -> float:
+        """By how much a change raises the squared error of samples, every output as important."""
+        raised = ((gram @ change - 2 * moments) * change).sum(1)
+        power = self.power[:, some]
+        known = power > 0
+        return float((raised[known] / power[known]).sum())

@@ -1,0 +1,1 @@
+"""A trained vanilla network becomes an octave one without training."""

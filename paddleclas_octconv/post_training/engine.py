@@ -1,0 +1,86 @@
+"""Networks in the engine that they are to run in: exported, asked, and timed in turns."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Sequence
+
+from ..common import machine
+from ..common.worker import Worker
+from ..deploy import conversion
+from ..deploy.engines import CONVERTED, ENGINES
+from ..deploy.images import Preprocess
+from ..deploy.predictor import create_predictor
+from ..measure.benchmark import measure
+from ..measure.cases import Case, Contender, Settings
+from ..measure.rows import Row
+from .evaluation import Predictions, predict
+from .images import Images
+from .networks import Networks
+
+VANILLA, OCTAVE = "vanilla", "octave"
+
+
+def default_engine() -> str:
+    """The fastest engine that is installed."""
+    return next(name for name, engine in ENGINES.items() if engine.is_installed())
+
+
+def worker_for(engine: str) -> Worker:
+    """A process with ``Networks`` that exports in the format that an engine reads best."""
+    converted = CONVERTED.get(engine)
+    environ = {"FLAGS_enable_pir_api": "0"} if converted and converted.needs_pdmodel else {}
+    return Worker(Networks, machine.cpu_count(), **environ)
+
+
+class Exports:
+    """Exported networks in a folder, for one engine.
+
+    Args:
+        worker: that of ``worker_for``.
+        engine: its name.
+        shape: channels, height and width of an image.
+        folder: an empty one.
+    """
+
+    def __init__(self, worker: Worker, engine: str, shape: Sequence[int], folder: Path) -> None:
+        self._worker, self._engine, self._shape = worker, engine, list(shape)
+        self._folder = folder
+
+    def folder(self, label: str) -> Path:
+        """Where a network is exported."""
+        return self._folder / label
+
+    def export(self, label: str) -> Path:
+        """Export the vanilla network (``VANILLA``), or the octave one that is there now.
+
+        Raises:
+            OctConvError: it cannot be converted for the engine, or gives something else there.
+        """
+        folder = self.folder(label)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self._worker.call("export", folder=str(folder), vanilla=label == VANILLA)
+        if self._engine in CONVERTED:
+            conversion.add(CONVERTED[self._engine], folder, self._shape)
+        return folder
+
+    def ask(self, label: str, images: Images, preprocess: Preprocess) -> Predictions:
+        """What an exported network says of images."""
+        predictor = create_predictor(
+            self.folder(label), engine=self._engine, threads=machine.cpu_count()
+        )
+        return predict(predictor, images, preprocess, lambda count: None)
+
+    def time(self, label: str, repeats: int) -> tuple[Row, Row]:
+        """The vanilla network and another one, measured in turns, one image at a time."""
+        size = self._shape[-1]
+        contenders = [
+            Contender(VANILLA, folder=str(self.folder(VANILLA))),
+            Contender(label, folder=str(self.folder(label)), twin=VANILLA),
+        ]
+        contenders[0].twin = VANILLA
+        cases = [Case(each.label, self._engine, image_size=size) for each in contenders]
+        vanilla, other = measure(contenders, cases, Settings(repeats=repeats))
+        return vanilla, other

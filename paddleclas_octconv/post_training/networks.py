@@ -1,0 +1,147 @@
+"""The networks, in a process of their own that has Paddle: built, solved, counted, exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..common.errors import OctConvError
+from ..common.worker import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from paddle import nn
+
+
+class Networks:
+    """A vanilla network with its weights, and one octave network that stands for it."""
+
+    def __init__(self) -> None:
+        self._arch: dict[str, Any] = {}
+        self._weights: dict[str, np.ndarray] | None = None
+        self._shape = (3, 224, 224)
+        self._images: np.ndarray | None = None
+        self._octave: nn.Layer | None = None
+
+    def open(self, arch: dict[str, Any], weights: str | None, shape: list[int]) -> dict[str, Any]:
+        """Build the vanilla network and see that the weights are its own.
+
+        Args:
+            arch: its ``Arch``.
+            weights: a ``.pdparams`` file; None: those that ``arch`` itself asks for.
+            shape: channels, height and width of an image.
+
+        Returns:
+            ``multiply_adds`` of the network, and ``resolutions``: for each, the largest first, the
+            share of the image's side (as 4, for a quarter) and the convolutions that give it.
+        """
+        from ..weights.match import check_weights
+        from ..weights.safe_load import load_weights
+
+        self._arch, self._shape = arch, (shape[0], shape[1], shape[2])
+        if weights is not None:
+            self._weights = load_weights(weights)
+            name = arch["name"]
+            check_weights(self._build(arch), self._weights, f"--weights: {weights} is not {name}'s")
+        return {"multiply_adds": self._multiply_adds(self._vanilla())}
+
+    def resolutions(self) -> list[dict[str, Any]]:
+        """Where the network can be octave: for each resolution, the largest first, of how many
+        pixels of the image's side a pixel of its maps is, and the names of its convolutions."""
+        from ..octavizer.options import Options
+        from ..octavizer.plan import make_plan
+
+        plan = make_plan(self._vanilla(), Options(input_size=self._shape[1:]))
+        found: dict[int, list[str]] = {}
+        for name, stride in plan.strides.items():
+            found.setdefault(stride, []).append(name)
+        return [{"stride": stride, "convolutions": found[stride]} for stride in sorted(found)]
+
+    def can_be(self, arch: dict[str, Any]) -> bool:
+        """Whether anything becomes octave by an ``Arch``."""
+        try:
+            self._build(arch)
+        except OctConvError:
+            return False
+        return True
+
+    def read(
+        self, paths: list[str], transform_ops: list, decode_image: dict, count: int
+    ) -> dict[str, int]:
+        """Read the images to calibrate on; how many there are, and how many files were tried."""
+        from ..deploy.images import Preprocess
+        from .images import calibration_images
+
+        preprocess = Preprocess(transform_ops, decode_image)
+        files = [Path(path) for path in paths]
+        self._images, tried = calibration_images(files, preprocess, count, self._shape)
+        return {"images": len(self._images), "tried": tried}
+
+    def solve(
+        self, arch: dict[str, Any], images: int, seed: int, progress: Progress
+    ) -> dict[str, Any]:
+        """Make an octave network whose weights are solved on so many of the images.
+
+        Args:
+            arch: its ``Arch``.
+            images: of those that were read, at most.
+            seed: as in ``calibrate``.
+            progress: is told how many convolutions are solved, and of how many.
+        """
+        from ..calibrate import calibrate
+
+        assert self._images is not None  # read has been called
+        octave = self._octave = self._build(arch)
+        calibrate(octave, self._vanilla(), self._images[:images], seed=seed, progress=progress)
+        return {"multiply_adds": self._multiply_adds(octave)}
+
+    def cut(self, arch: dict[str, Any]) -> None:
+        """Make an octave network with cut weights, which is as fast as a solved one."""
+        from ..weights.match import load_into, match_weights
+        from ..weights.network import state_of
+
+        octave = self._octave = self._build(arch)
+        vanilla = {key: value.numpy() for key, value in state_of(self._vanilla()).items()}
+        load_into(octave, match_weights(octave, vanilla, "the vanilla network").weights)
+
+    def save(self, file: str, vanilla: bool = False) -> None:
+        """Write the weights of the octave network, or of the vanilla one."""
+        import paddle
+
+        from ..weights.network import state_of
+
+        network = self._vanilla() if vanilla else self._octave
+        assert network is not None
+        paddle.save(dict(state_of(network)), file)
+
+    def export(self, folder: str, vanilla: bool = False) -> None:
+        """Export the octave network, whose form changes by that, or the vanilla one."""
+        from ..deploy import inference_form
+
+        network = self._vanilla() if vanilla else self._octave
+        assert network is not None
+        inference_form.re_parameterize(network)
+        inference_form.save(network, folder, self._shape)
+
+    def _vanilla(self) -> nn.Layer:
+        from ..weights.match import load_into
+
+        network = self._build(self._arch)
+        if self._weights is not None:
+            load_into(network, self._weights)
+        network.eval()
+        return network
+
+    def _build(self, arch: dict[str, Any]) -> nn.Layer:
+        from .. import registry
+
+        options = {key: value for key, value in arch.items() if key != "name"}
+        try:
+            return registry.build(arch["name"], **options)
+        except OctConvError as error:
+            raise OctConvError(f"Arch: {error}") from None
+
+    def _multiply_adds(self, network: nn.Layer) -> int:
+        from ..measure.complexity import measure
+
+        return measure(network, self._shape).multiply_adds

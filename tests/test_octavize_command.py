@@ -1,0 +1,222 @@
+"""``paddleclas octavize``: from a trained network's config to octave weights with a config."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import CLASS_NUM, error_line, run_cli, run_python
+from runs import Run
+
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.post_training.networks import Networks
+from paddleclas_octconv.post_training.task import octave_arch
+
+NETWORK = "MobileNetV1_x0_25"
+
+_TRAIN = """
+import sys
+import numpy as np, paddle
+from pathlib import Path
+from paddleclas_octconv import registry
+from paddleclas_octconv.config import load_config
+from paddleclas_octconv.deploy.images import listed, preprocess_of
+
+config, file = load_config(Path(sys.argv[1])), Path(sys.argv[2])
+network = registry.build(config["Arch"]["name"], class_num=config["Arch"]["class_num"])
+found, preprocess = listed(config, "Train"), preprocess_of(config)
+images = paddle.to_tensor(np.stack([preprocess.read(path) for path in found.paths]))
+labels = paddle.to_tensor(found.labels)
+optimizer = paddle.optimizer.Adam(0.01, parameters=network.parameters())
+for _ in range(40):
+    loss = paddle.nn.functional.cross_entropy(network(images), labels)
+    loss.backward()
+    optimizer.step()
+    optimizer.clear_grad()
+paddle.save(network.state_dict(), str(file))
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, tiny_config) -> Path:
+    """A folder with ``vanilla.yaml``, and its trained weights where a training leaves them."""
+    folder = tmp_path_factory.mktemp("trained")
+    config = yaml.safe_load(tiny_config.read_text())
+    config["Arch"] = {"name": NETWORK, "class_num": CLASS_NUM}
+    (folder / "vanilla.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    output = folder / "output" / NETWORK
+    output.mkdir(parents=True)
+    result = run_python(
+        "-c", _TRAIN, folder / "vanilla.yaml", output / "best_model.pdparams", cwd=folder
+    )
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def octave(trained) -> dict:
+    """What the command tells of its folder ``octave``, with a config to distil by."""
+    result = run_cli(
+        *("octavize", "-c", "vanilla.yaml", "--alpha", "0.25", "--images", "20", "--json"),
+        *("--engine", "paddle", "--output", "octave", "--distil", "distil.yaml"),
+        cwd=trained,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_the_folder_holds_weights_and_a_config_for_them(trained, octave):
+    folder = trained / "octave"
+    assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "weights.pdparams"]
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert config["Arch"] == {"name": f"Oct{NETWORK}", "class_num": CLASS_NUM, "alpha": 0.25}
+    assert config["Global"]["pretrained_model"] == "octave/weights"
+    assert not list(trained.glob(".octave*"))
+    assert octave["multiply_adds"] < octave["vanilla_multiply_adds"]
+    assert octave["ms"] > 0 and octave["vanilla_ms"] > 0
+
+
+@pytest.mark.parametrize("config", ["vanilla", "octave"])
+def test_top1_is_what_paddleclas_finds(trained, octave, config, fetched_trainer):
+    path = {"vanilla": "vanilla.yaml", "octave": "octave/config.yaml"}[config]
+    result = run_cli("eval", "-c", path, "--json", cwd=trained)
+    assert result.returncode == 0, result.stderr
+    told = octave["score"]["vanilla_top1" if config == "vanilla" else "top1"]
+    assert json.loads(result.stdout)["top1"] == pytest.approx(told / 100, abs=1e-4)
+
+
+def test_paddleclas_distils_and_the_student_is_exported_alone(trained, octave, fetched_trainer):
+    result = run_cli("train", "-c", "distil.yaml", "--epochs", "1", cwd=trained)
+    assert result.returncode == 0, result.stderr
+    student = trained / "octave" / "distilled" / "DistillationModel" / "best_model_student.pdparams"
+    assert student.is_file()
+    result = run_cli("export", "-c", "distil.yaml", "--format", "pir", cwd=trained)
+    assert result.returncode == 0, result.stderr
+    exported = trained / "octave" / "distilled_inference" / "inference.pdiparams"
+    alone = (trained / "octave" / "weights.pdparams").stat().st_size
+    assert exported.stat().st_size < 1.2 * alone
+
+
+def test_the_teacher_stays_as_it_was(trained, octave):
+    config = yaml.safe_load((trained / "distil.yaml").read_text())
+    (teacher,), (student,) = (each.values() for each in config["Arch"]["models"])
+    assert teacher["pretrained"] == f"output/{NETWORK}/best_model"
+    assert student["name"] == f"Oct{NETWORK}" and student["pretrained"] == "octave/weights"
+    assert config["Arch"]["freeze_params_list"] == [True, False]
+    assert config["Optimizer"]["lr"]["learning_rate"] == pytest.approx(0.0001)  # of 0.001
+
+
+def test_a_folder_that_is_there_stays(trained, octave):
+    before = (trained / "octave" / "weights.pdparams").read_bytes()
+    result = run_cli("octavize", "-c", "vanilla.yaml", "--output", "octave", cwd=trained)
+    assert result.returncode == 2
+    assert "--output octave: holds a network already" in error_line(result.stderr)
+    assert (trained / "octave" / "weights.pdparams").read_bytes() == before
+
+
+def _lists(trained: Path, tiny_data: Path, train: str, evaluate: str | None = None) -> list[str]:
+    """Options with other lists than the config's."""
+    (trained / "train.txt").write_text(train)
+    options = ["-o", f"DataLoader.Train.dataset.cls_label_path={trained / 'train.txt'}"]
+    if evaluate is not None:
+        (trained / "val.txt").write_text(evaluate)
+        options += ["-o", f"DataLoader.Eval.dataset.cls_label_path={trained / 'val.txt'}"]
+    return options
+
+
+def test_labels_that_do_not_fit_are_left_out(trained, octave, tiny_data):
+    """Neither a class that the network does not know, nor images without any label."""
+    names = [line.split()[0] for line in (tiny_data / "train.txt").read_text().splitlines()]
+    options = _lists(
+        trained,
+        tiny_data,
+        "".join(f"{name}\n" for name in [*names, "broken.png"]),
+        "".join(f"{name} {CLASS_NUM}\n" for name in names[:8]),
+    )
+    (tiny_data / "images" / "broken.png").write_bytes(b"no image")
+    result = run_cli(
+        *("octavize", "-c", "vanilla.yaml", "--alpha", "0.25", "--output", "unlabelled"),
+        *("--engine", "paddle", "--images", "20", "--json", *options),
+        cwd=trained,
+    )
+    (tiny_data / "images" / "broken.png").unlink()
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told["score"]["top1"] is None and told["score"]["images"] == 8
+    assert 0 <= told["score"]["agreement"] <= 100
+    shutil.rmtree(trained / "unlabelled")
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("none.png 0\n" * 20, "no image of it can be read: "),
+        ("0.png 0\n" * 15, "15 images to calibrate on are too few, 16 is the least"),
+    ],
+)
+def test_images_that_do_not_serve(trained, tiny_data, lines, said):
+    options = _lists(trained, tiny_data, lines)
+    result = run_cli(
+        "octavize", "-c", "vanilla.yaml", "--output", "bad", "--engine", "paddle", *options,
+        cwd=trained,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert said in error_line(result.stderr)
+    assert not list(trained.glob("*bad*")) and not list(trained.glob(".bad*"))
+
+
+def test_weights_of_another_network(trained, octave):
+    other = trained / "octave" / "weights.pdparams"
+    result = run_cli("octavize", "-c", "vanilla.yaml", "--weights", other, "--output", "bad",
+                     "--engine", "paddle", cwd=trained)  # fmt: skip
+    assert result.returncode == 2
+    assert f"--weights: {other} is not {NETWORK}'s: missing" in error_line(result.stderr)
+
+
+def test_a_transformer():
+    arch = {"name": "DeiT_tiny_patch16_224", "class_num": CLASS_NUM}
+    networks = Networks()
+    networks.open(arch, None, [3, 224, 224])
+    with pytest.raises(OctConvError, match="^Arch: Octave:DeiT_tiny_patch16_224: nothing of"):
+        networks.cut(octave_arch(arch, 0.5, 224))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--alpha", "1.0"), "--alpha: alpha must be a number in [0, 1)"),
+        (("--alpha", "0"), "--alpha: at 0.0 nothing becomes octave"),
+        (("--alpha", "0.5", "--max-drop", "1"), "--alpha: --max-drop finds it by measuring"),
+        (("--max-drop", "-1"), "'-1' should be a number from 0 to 100"),
+        (("--images", "0"), "'0' should be a whole number from 1"),
+        (("--seed", "-1"), "'-1' should be a whole number, 0 to"),
+        (("--engine", "tensorrt"), "the engine 'tensorrt' should be one of"),
+        (("-o", "Arch.name=OctResNet50"), "Arch.name: OctResNet50 is an octave network already"),
+        (("-o", "Arch.name=Octave"), "Arch.name: Octave is an octave network already"),
+        (("-o", "Global.image_shape=[3,32,64]"), "Global.image_shape: [3, 32, 64]: only square"),
+        (("-o", "Global.output_dir=nowhere"), "Global.output_dir: nowhere holds no trained"),
+        (("--weights", "nothing"), "--weights nothing: no such file"),
+    ],
+)
+def test_what_is_wrong_is_told_before_paddle_is_imported(
+    trained, monkeypatch, call_cli, arguments, said
+):
+    monkeypatch.chdir(trained)
+    result = call_cli("octavize", "-c", "vanilla.yaml", *arguments)
+    assert result.returncode == 2
+    assert said in error_line(result.stderr)
+
+
+def test_a_killed_run_leaves_nothing_in_the_place_of_its_folder(trained):
+    run = Run(trained, "octavize", "-c", "vanilla.yaml", "--output", "killed", "--engine",
+              "paddle", "--alpha", "0.25", "--images", "20")  # fmt: skip
+    partial = trained / ".killed.partial"
+    deadline = time.monotonic() + 120
+    while not (partial / "work" / "vanilla").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    run.kill()
+    assert partial.exists() and not (trained / "killed").exists()
