@@ -52,8 +52,8 @@ def run(tmp_path, monkeypatch, capsys):
         ),
         (["summary", "-c", "C", "-o", "Arch.scale=0"], "Arch.scale: 0 should be a number above 0"),
         (
-            ["summary", "-c", "C", "-o", "Global.image_shape=[1, 32, 32]"],
-            "cannot take images of 1x32x32: ",
+            ["summary", "-c", "C", "-o", "Global.image_shape=[4, 32, 32]"],
+            "cannot take images of 4x32x32: ",
         ),
         (["train", "-c", "C", "-o", f"Arch.class_num={CLASS_NUM - 1}"], "train.txt:4: label 3"),
         (["eval", "-c", "C"], "holds no trained weights: train first, or give some with -o"),

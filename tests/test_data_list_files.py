@@ -49,7 +49,7 @@ def test_a_line_means_what_it_means_to_the_trainer(tmp_path, line, read):
     path = write(tmp_path / "list.txt", "x.png 0", line, "y.png 1")
     lines = list_files.read_lines(path, "key")
     assert [each.number for each in lines] == [1, 2, 3]
-    assert lines[1][2:] == read
+    assert (lines[1].image, lines[1].label) == read
     # the trainer's rule: l.strip().split(delimiter), then int64(l[1])
     fields = line.strip().split(" ")
     assert fields[0] == read[0]

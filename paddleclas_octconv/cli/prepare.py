@@ -14,6 +14,7 @@ from ..common import machine
 from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
 from ..common.files import why_no_file, write_atomically, writing
+from ..common.say import escaped
 from ..common.suggest import suggest
 from ..config.template import OwnData, own_config
 from ..data import list_files, survey
@@ -222,7 +223,7 @@ def _prepare_own(args: argparse.Namespace) -> int:
         f"{len(images.classes)} classes{', of which each may have several' * images.multi_label}"
     )
     for note in images.notes:
-        print(note)
+        print(escaped(note))
     if "test" in counts:
         print(f"{target / own.TEST_LIST}: {counts['test']:,} more, to test with")
     _print_left_out(images.left_out, None if args.all else SHOWN)
@@ -270,7 +271,7 @@ def _write_config(path: Path, text: str, given: bool) -> None:
 def _print_left_out(left_out: list[str], shown: int | None) -> None:
     if left_out:
         print(f"left out: {len(left_out)}")
-        print("\n".join(f"  {what}" for what in left_out[:shown]))
+        print("\n".join(f"  {escaped(what)}" for what in left_out[:shown]))
         if shown is not None and len(left_out) > shown:
             print(f"  … and {len(left_out) - shown} more (--all names them)")
 

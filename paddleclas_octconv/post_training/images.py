@@ -9,7 +9,7 @@ from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 import numpy as np
 
 from ..common.errors import OctConvError
-from ..data.list_files import DELIMITER, read_lines
+from ..data.list_files import delimiter_of, has_several, read_lines
 from ..deploy.images import Preprocess
 
 CALIBRATION = 400  # images by default
@@ -21,7 +21,7 @@ class Images(NamedTuple):
 
     Attributes:
         paths: the files.
-        labels: their classes; None where a label is missing or none.
+        labels: their classes; None where a label is missing or none, or an image has several.
     """
 
     paths: list[Path]
@@ -46,11 +46,11 @@ def listed(config: Mapping[str, Any], section: str) -> Images:
     ):
         raise OctConvError(f"{key} should have an image_root and a cls_label_path")
     path = Path(dataset["cls_label_path"])
-    found = read_lines(path, f"{key}.cls_label_path:", dataset.get("delimiter") or DELIMITER)
+    found = read_lines(path, f"{key}.cls_label_path:", delimiter_of(dataset), has_several(dataset))
     lines = [line for line in found if line.image]
     if not lines:
         raise OctConvError(f"{key}.cls_label_path: {path} lists no images")
-    labels = [line.label for line in lines if line.label is not None and line.label >= 0]
+    labels = [line.label for line in lines if isinstance(line.label, int) and line.label >= 0]
     root = Path(dataset["image_root"])
     return Images(
         [root / line.image for line in lines], labels if len(labels) == len(lines) else None
