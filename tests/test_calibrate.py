@@ -198,10 +198,9 @@ def test_exact_where_the_vanilla_maps_are_constant(name):
 # Networks written by hand
 
 
-@pytest.mark.parametrize("name", ["OctMobileNetV1_x0_25", "OctResNeXt50_32x4d"])
-def test_networks_written_by_hand_from_their_twins(name):
-    side, count = (64, 48) if "Mobile" in name else (32, 16)
-    x, unseen = pictures(count, side), pictures(side=side, seed=2)
+def test_a_network_written_by_hand_from_its_twin():
+    name = "OctMobileNetV1_x0_25"
+    x, unseen = pictures(48, 64), pictures(side=64, seed=2)
     vanilla, octave = twin(name), getattr(zoo, name)(class_num=10, alpha=0.25)
     settle(vanilla, paddle.to_tensor(x))
     expected = output(vanilla, unseen)
