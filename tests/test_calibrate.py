@@ -235,6 +235,7 @@ def test_a_network_written_by_hand_from_its_twin():
     expected = output(vanilla, unseen)
     octave.set_state_dict(vanilla.state_dict())
     before = error(octave, expected, unseen)
+    octave = getattr(zoo, name)(class_num=10, alpha=0.25)  # not a weight of the twin's yet
     assert calibrate(octave, vanilla, x) is octave
     assert error(octave, expected, unseen) < 0.7 * before
 
