@@ -77,7 +77,8 @@ class Equations:
             change = np.linalg.solve(gram + penalty[:, :, None] * np.eye(gram.shape[1]), moments)
         except np.linalg.LinAlgError:
             return np.zeros_like(moments)
-        return np.where(np.isfinite(change).all((1, 2))[:, None, None], change, 0)
+        is_finite = np.isfinite(change).all((1, 2), keepdims=True)
+        return np.where(is_finite, change, 0)
 
     def _error(
         self, gram: np.ndarray, moments: np.ndarray, change: np.ndarray, some: slice
