@@ -7,15 +7,13 @@ import json
 import os
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import data
 from ..common import machine
 from ..common.errors import OctConvError
 from ..deploy.engines import ENGINES, engine_of
-from ..post_training import images, search, task, written
-from ..post_training import run as post_training
-from ..post_training.engine import default_engine
+from ..post_training import search, task, written
 from .export import percentage_points
 from .job import weights_in
 from .options import (
@@ -31,6 +29,9 @@ from .options import (
     seed,
 )
 from .tables import fitted
+
+if TYPE_CHECKING:
+    from ..post_training.run import Result
 
 HELP = "make a trained network octave, without training it again"
 
@@ -62,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--images",
         type=positive,
-        default=images.CALIBRATION,
+        default=task.CALIBRATION,
         metavar="N",
         help="of the training list to calibrate on, without their labels (default: %(default)s)",
     )
@@ -90,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         OctConvError: something does not fit, or more is lost than ``--max-drop`` allows.
     """
+    from ..post_training import run as post_training
+
     asked = _task(args)
     with _Progress(post_training.steps(asked)) as progress:
         found = post_training.octavize_trained(asked, progress.tell)
@@ -112,7 +115,8 @@ def run(args: argparse.Namespace) -> int:
 def _task(args: argparse.Namespace) -> task.Task:
     """What a command line asks for, checked as far as it can be without Paddle."""
     task.check_options(args.alpha, args.max_drop, args.distil)
-    engine = args.engine or default_engine()
+    fastest = next(name for name, engine in ENGINES.items() if engine.is_installed())
+    engine = args.engine or fastest
     engine_of(engine).demand()
     recipe = recipe_of(args)
     given = recipe.weights
@@ -141,11 +145,11 @@ def _task(args: argparse.Namespace) -> task.Task:
     )
 
 
-def _measure(found: post_training.Result) -> str:
+def _measure(found: Result) -> str:
     return "agreement" if found.score.top1 is None else "top-1"
 
 
-def _table(asked: task.Task, found: post_training.Result) -> str:
+def _table(asked: task.Task, found: Result) -> str:
     from prettytable import PrettyTable
 
     measure = f"{_measure(found)}, %"
@@ -164,13 +168,13 @@ def _table(asked: task.Task, found: post_training.Result) -> str:
     return f"on the {scores.images} images of the evaluation list\n{fitted(table)}"
 
 
-def _name(found: post_training.Result) -> str:
+def _name(found: Result) -> str:
     if found.alphas:
         return f"octave, {search.shown(found.alphas, found.strides)}"
     return f"octave, alpha {found.arch.get('alpha')}"
 
 
-def _next(asked: task.Task, found: post_training.Result) -> list[str]:
+def _next(asked: task.Task, found: Result) -> list[str]:
     """The files, and the commands that take them."""
     config = shlex.quote(str(asked.output / written.CONFIG))
     lines = [f"paddleclas: written: {asked.output}{os.sep}: {', '.join(_files(asked.output))}"]
@@ -192,7 +196,7 @@ def _files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def _as_data(asked: task.Task, found: post_training.Result) -> dict[str, Any]:
+def _as_data(asked: task.Task, found: Result) -> dict[str, Any]:
     return {
         **found._asdict(),
         "score": found.score._asdict(),

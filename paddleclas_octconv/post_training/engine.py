@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Sequence
+from typing import Any, Mapping, Sequence
+
+import numpy as np
 
 from ..common import machine
-from ..common.worker import Worker
+from ..common.worker import Progress, Worker
 from ..deploy import conversion
-from ..deploy.engines import CONVERTED, ENGINES
-from ..deploy.images import Preprocess
-from ..deploy.predictor import create_predictor
+from ..deploy.engines import CONVERTED
 from ..measure.benchmark import measure
 from ..measure.cases import Case, Contender, Settings
 from ..measure.rows import Row
-from .evaluation import Predictions, predict
+from .evaluation import Predictions
 from .images import Images
 from .networks import Networks
 
 VANILLA, OCTAVE = "vanilla", "octave"
-
-
-def default_engine() -> str:
-    """The fastest engine that is installed."""
-    return next(name for name, engine in ENGINES.items() if engine.is_installed())
 
 
 def worker_for(engine: str) -> Worker:
@@ -66,12 +61,28 @@ class Exports:
             conversion.add(CONVERTED[self._engine], folder, self._shape)
         return folder
 
-    def ask(self, label: str, images: Images, preprocess: Preprocess) -> Predictions:
-        """What an exported network says of images."""
-        predictor = create_predictor(
-            self.folder(label), engine=self._engine, threads=machine.cpu_count()
+    def ask(
+        self, label: str, images: Images, transforms: Mapping[str, Any], progress: Progress
+    ) -> Predictions:
+        """What an exported network says of images.
+
+        Args:
+            label: of the network.
+            images: those that cannot be read are left out.
+            transforms: as of ``Task.transforms``.
+            progress: is told how many images are done, and of how many.
+        """
+        file = self._folder / "said.npy"
+        places = self._worker.call(
+            "ask",
+            progress,
+            folder=str(self.folder(label)),
+            engine=self._engine,
+            paths=[str(path) for path in images.paths],
+            file=str(file),
+            **transforms,
         )
-        return predict(predictor, images, preprocess, lambda count: None)
+        return Predictions(places, np.load(file))
 
     def time(self, label: str, repeats: int) -> tuple[Row, Row]:
         """The vanilla network and another one, measured in turns, one image at a time."""

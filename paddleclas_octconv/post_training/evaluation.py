@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple
+from pathlib import Path
+from typing import Callable, NamedTuple, Sequence
 
 import numpy as np
 
@@ -56,15 +57,15 @@ class Score(NamedTuple):
 
 
 def predict(
-    predictor: Predictor, images: Images, preprocess: Preprocess, tick: Callable[[int], object]
+    predictor: Predictor, paths: Sequence[Path], preprocess: Preprocess, tell: Callable[[int], None]
 ) -> Predictions:
     """What a network says of each image.
 
     Args:
         predictor: the exported network.
-        images: those that cannot be read are left out.
+        paths: the images; those that cannot be read are left out.
         preprocess: the transforms of evaluation.
-        tick: is told of each batch how many images it had.
+        tell: is told how many images are done.
 
     Raises:
         OctConvError: none of them can be read.
@@ -77,10 +78,10 @@ def predict(
     def run() -> None:
         if pending:
             found.append(np.asarray(predictor(np.stack(pending)), np.float32))
-            tick(len(pending))
             pending.clear()
+            tell(len(places))
 
-    for place, image in readable(images.paths, preprocess, failed):
+    for place, image in readable(paths, preprocess, failed):
         if pending and (len(pending) == BATCH or image.shape != pending[0].shape):
             run()
         places.append(place)

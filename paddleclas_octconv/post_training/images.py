@@ -12,7 +12,6 @@ from ..common.errors import OctConvError
 from ..data.list_files import delimiter_of, has_several, read_lines
 from ..deploy.images import Preprocess
 
-CALIBRATION = 400  # images by default
 BATCH = 16  # images at once
 
 
@@ -77,14 +76,14 @@ def readable(
         yield index, image
 
 
-def demand_readable(images: Images, preprocess: Preprocess, key: str) -> None:
+def demand_readable(paths: Sequence[Path], preprocess: Preprocess, key: str) -> None:
     """See that an image of a list can be read, before work begins that would be in vain.
 
     Raises:
         OctConvError: none can be; naming the first.
     """
     failed: list[str] = []
-    if next(readable(images.paths, preprocess, failed), None) is None:
+    if next(readable(paths, preprocess, failed), None) is None:
         raise OctConvError(f"{key}: no image of it can be read: {failed[0]}")
 
 

@@ -65,6 +65,15 @@ class Networks:
             return False
         return True
 
+    def demand_readable(
+        self, paths: list[str], transform_ops: list, decode_image: dict, key: str
+    ) -> None:
+        """See that an image of a list, which stands under a key of the config, can be read."""
+        from ..deploy.images import Preprocess
+        from .images import demand_readable
+
+        demand_readable(_files(paths), Preprocess(transform_ops, decode_image), key)
+
     def read(
         self, paths: list[str], transform_ops: list, decode_image: dict, count: int
     ) -> dict[str, int]:
@@ -73,8 +82,7 @@ class Networks:
         from .images import calibration_images
 
         preprocess = Preprocess(transform_ops, decode_image)
-        files = [Path(path) for path in paths]
-        self._images, tried = calibration_images(files, preprocess, count, self._shape)
+        self._images, tried = calibration_images(_files(paths), preprocess, count, self._shape)
         return {"images": len(self._images), "tried": tried}
 
     def solve(
@@ -123,6 +131,42 @@ class Networks:
         inference_form.re_parameterize(network)
         inference_form.save(network, folder, self._shape)
 
+    def ask(
+        self,
+        folder: str,
+        engine: str,
+        paths: list[str],
+        transform_ops: list,
+        decode_image: dict,
+        file: str,
+        progress: Progress,
+    ) -> list[int]:
+        """What an exported network says of images, in an engine.
+
+        Args:
+            folder: where it is exported.
+            engine: its name.
+            paths: the images.
+            transform_ops, decode_image: as of ``Preprocess``.
+            file: a ``.npy`` file to write the probabilities into.
+            progress: is told how many images are done, and of how many.
+
+        Returns:
+            The places of those that could be read.
+        """
+        import numpy as np
+
+        from ..common import machine
+        from ..deploy.images import Preprocess
+        from ..deploy.predictor import create_predictor
+        from .evaluation import predict
+
+        predictor = create_predictor(folder, engine=engine, threads=machine.cpu_count())
+        preprocess, count = Preprocess(transform_ops, decode_image), len(paths)
+        found = predict(predictor, _files(paths), preprocess, lambda done: progress(done, count))
+        np.save(file, found.probabilities)
+        return found.places
+
     def _vanilla(self) -> nn.Layer:
         from ..weights.match import load_into
 
@@ -145,3 +189,7 @@ class Networks:
         from ..measure.complexity import measure
 
         return measure(network, self._shape).multiply_adds
+
+
+def _files(paths: list[str]) -> list[Path]:
+    return [Path(path) for path in paths]

@@ -15,12 +15,11 @@ from ..common.errors import OctConvError
 from ..common.say import say
 from ..common.worker import Worker
 from ..data.staging import Kind, publish
-from ..deploy.images import Preprocess
 from ..octavizer.options import Options
 from . import report, search, written
 from .engine import OCTAVE, VANILLA, Exports, worker_for
 from .evaluation import Predictions, Score, fitting, score
-from .images import Images, demand_readable, listed, shuffled
+from .images import Images, listed, shuffled
 from .search import ALPHAS, Alphas, Measured
 from .task import Task, octave_arch
 
@@ -110,16 +109,16 @@ class _Run:
     def __init__(self, task: Task, tell: Tell, folder: Path, work: Path, worker: Worker) -> None:
         self._task, self._tell, self._folder, self._worker = task, tell, folder, worker
         self._exports = Exports(worker, task.engine, task.shape, work)
-        self._preprocess = Preprocess(**task.transforms)
         self._training = shuffled(listed(task.config, "Train"), task.seed)
         self._evaluated = listed(task.config, "Eval")
-        for key, images in (("Train", self._training), ("Eval", self._evaluated)):
-            demand_readable(images, self._preprocess, f"DataLoader.{key}")
         self._vanilla: Predictions | None = None
 
     def result(self) -> Result:
         task, worker = self._task, self._worker
         self._tell("the vanilla network")
+        for key, images in (("Train", self._training), ("Eval", self._evaluated)):
+            paths = [str(path) for path in images.paths]
+            worker.call("demand_readable", paths=paths, key=f"DataLoader.{key}", **task.transforms)
         opened = worker.call("open", arch=task.vanilla, weights=task.weights, shape=task.shape)
         self._vanilla_multiply_adds = opened["multiply_adds"]
         if task.max_drop is None:  # what cannot become octave is told before anything else
@@ -175,10 +174,16 @@ class _Run:
         """The network that is exported now, on the evaluation list."""
         self._tell("evaluating")
         if self._vanilla is None:
-            self._vanilla = self._exports.ask(VANILLA, self._evaluated, self._preprocess)
+            self._vanilla = self._ask(VANILLA, self._evaluated, "evaluating")
             self._evaluated = fitting(self._evaluated, self._vanilla)
-        given = self._exports.ask(OCTAVE, self._evaluated, self._preprocess)
+        given = self._ask(OCTAVE, self._evaluated, "evaluating")
         return score(self._evaluated, self._vanilla, given)
+
+    def _ask(self, label: str, images: Images, what: str) -> Predictions:
+        def tell(done: int, of: int) -> None:
+            self._tell(what, done, of)
+
+        return self._exports.ask(label, images, self._task.transforms, tell)
 
     # The search
 
@@ -193,7 +198,7 @@ class _Run:
         rest = Images(self._training.paths[used:], (self._training.labels or [])[used:] or None)
         held_out = rest if rest.paths else self._training
         self._held_out = held_out.chosen(range(min(HELD_OUT, len(held_out.paths))))
-        self._said_by_vanilla = self._exports.ask(VANILLA, self._held_out, self._preprocess)
+        self._said_by_vanilla = self._ask(VANILLA, self._held_out, "held-out images")
         self._held_out = fitting(self._held_out, self._said_by_vanilla)
         singles = self._singles()
         steps = search.path(singles)
@@ -260,7 +265,7 @@ class _Run:
             what = f"trying {search.shown(alphas, self._strides)}"
             self._solve(self._arch(alphas), images, what)
             self._exports.export("tried")
-            given = self._exports.ask("tried", self._held_out, self._preprocess)
+            given = self._ask("tried", self._held_out, what)
             found = score(self._held_out, self._said_by_vanilla, given)
             vanilla, octave = self._exports.time("tried", SEARCH_ROUNDS)
             times = vanilla.median_ms, octave.median_ms

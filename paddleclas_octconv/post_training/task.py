@@ -18,6 +18,7 @@ from ..deploy import metadata
 from ..octavizer.options import NAMES, OCTAVE
 
 ALPHA = 0.5
+CALIBRATION = 400  # images
 _TWINS = {entry.twin: name for name, entry in CATALOGUE.items() if entry.twin}
 # Keys of Arch that say how a network is trained or exported, not what it is.
 _BESIDES = ("pretrained", "use_ssld", "use_sync_bn", "infer_add_softmax")
