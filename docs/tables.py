@@ -480,6 +480,57 @@ def finetune(root: Path) -> str:
     return "\n".join(lines)
 
 
+# The words of the table of trained networks.
+_TRAINED = {
+    "header": (
+        "network",
+        "alpha",
+        "trained",
+        "cut",
+        "solved",
+        "distilled",
+        "multiply-adds",
+        "speed",
+    ),
+    "fewer": "{:.0%} fewer",
+    "faster": "{:.2f}x ({:.1f} to {:.1f} ms)",
+}
+_TRAINED_CH = {
+    "header": ("网络", "alpha", "训练好的原网络", "切分", "求解", "蒸馏", "乘加次数", "速度"),
+    "fewer": "减少 {:.0%}",
+    "faster": "{:.2f} 倍（{:.1f} → {:.1f} ms）",
+}
+
+
+def trained(root: Path) -> str:
+    """Trained networks made octave: top-1, and what is gained."""
+    return _trained(root, _TRAINED)
+
+
+def trained_ch(root: Path) -> str:
+    """The same in Chinese."""
+    return _trained(root, _TRAINED_CH)
+
+
+def _trained(root: Path, words: dict) -> str:
+    file = root / "results" / "trained-96.json"
+    if not file.is_file():
+        return NOT_RUN
+    lines = []
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    for row in sorted(rows, key=lambda row: (row["network"], row["alpha"])):
+        top1 = (f"{row[name]:.2f}%" if name in row else "" for name in _ARMS)
+        fewer = words["fewer"].format(1 - row["multiply_adds"] / row["vanilla_multiply_adds"])
+        speed = ""
+        if "speed_up" in row:
+            speed = words["faster"].format(row["speed_up"], row["vanilla_ms"], row["ms"])
+        lines.append([row["network"], f"{row['alpha']:g}", *top1, fewer, speed])
+    return _table(words["header"], lines)
+
+
+_ARMS = ("vanilla", "cut", "solved", "distilled")
+
+
 def octavize(root: Path) -> str:
     """What becomes of PaddleClas's networks, one of each family."""
     rows = json.loads((root / "benchmarks/octavize/coverage.json").read_text(encoding="utf-8"))
@@ -532,7 +583,7 @@ TABLES: dict[str, Callable[[Path], Any]] = {
     for table in (
         *(provenance, rule, gains, gains_ch, engines, costs, sizes, threads, forms, kernels),
         *(training, published, alphas, finetune, comparisons, verdict, stems, octavize, worth),
-        precisions,
+        *(precisions, trained, trained_ch),
     )
 }
 

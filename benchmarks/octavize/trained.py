@@ -2,8 +2,8 @@
 
 For each config of a trained vanilla network and each alpha: its top-1 on the whole evaluation list
 with kernels cut, solved by ``paddleclas octavize`` and, with ``--distil``, distilled after that for
-an epoch; and its latency beside the vanilla network's, in turns. What is measured already is kept,
-so a run that was stopped goes on::
+an epoch. With ``--latency``, on an idle machine, also its latency beside the vanilla network's, in
+turns. What is measured already is kept, so a run that was stopped goes on::
 
     python benchmarks/octavize/trained.py --output results/trained-96.json ResNet18_vd.yaml
 """
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=400, help="to calibrate on")
     parser.add_argument("--alphas", type=float, nargs="+", default=ALPHAS)
     parser.add_argument("--distil", action="store_true", help="for an epoch, after solving")
+    parser.add_argument("--latency", action="store_true", help="of one image, in OpenVINO")
     args = parser.parse_args()
     data = json.loads(args.output.read_text("utf-8")) if args.output.exists() else {"rows": []}
     data["machine"] = machine.describe()
@@ -81,13 +82,15 @@ def measure(path: Path, row: dict, args: argparse.Namespace) -> Iterable[dict[st
             "evaluated_on": score["images"],
             "vanilla": score["vanilla_top1"],
             "solved": score["top1"],
-            **{name: found[name] for name in ("vanilla_multiply_adds", "multiply_adds")},
-            **{name: found[name] for name in ("vanilla_ms", "ms", "speed_up", "engine")},
+            "vanilla_multiply_adds": found["vanilla_multiply_adds"],
+            "multiply_adds": found["multiply_adds"],
         }
     if "cut" not in row:
         yield {
             "cut": accuracy(config, folder / "cut", "--weights", find_weights(Config.read(path)))
         }
+    if args.latency and "speed_up" not in row:
+        yield latency(path, config, args.work / f"{row['network']}-vanilla", folder / "solved")
     if args.distil and "distilled" not in row:
         run("train", distil, "--epochs", "1", "--resume")
         yield {"distilled": accuracy(distil, folder / "distilled")}
@@ -104,9 +107,28 @@ def accuracy(config: Path, folder: Path, *options: Any) -> float:
     return found.percent
 
 
-def run(command: str, config: Path, *options: Any) -> str:
-    """What a command of this package prints."""
-    words = [sys.executable, "-m", "paddleclas_octconv", command, "-c", config, *options]
+def latency(vanilla: Path, octave: Path, vanilla_folder: Path, folder: Path) -> dict[str, Any]:
+    """The latencies of both networks, of one image on one thread, in milliseconds."""
+    for config, target in ((vanilla, vanilla_folder), (octave, folder)):
+        if not target.exists():
+            run("export", config, "--openvino", "--output", target)
+    file = folder.with_name("latency.json")
+    against = ("--vs", vanilla_folder, "--engine", "openvino", "--json", file)
+    run("benchmark", folder, *against)
+    measured = json.loads(file.read_text("utf-8"))
+    ours, theirs = sorted(measured["networks"], key=lambda row: row["vs"] is None)
+    return {
+        "ms": ours["median_ms"],
+        "vanilla_ms": theirs["median_ms"],
+        "speed_up": ours["speed_up"],
+        "measured_on": measured["machine"],
+    }
+
+
+def run(command: str, file: Path, *options: Any) -> str:
+    """What a command of this package prints, for a config or a folder."""
+    given = [file] if file.is_dir() else ["-c", file]
+    words = [sys.executable, "-m", "paddleclas_octconv", command, *given, *options]
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(re.sub(r"^", f"{command}: ", done.stderr, flags=re.MULTILINE))
