@@ -14,6 +14,7 @@ from paddleclas_octconv.cli import job, options, parser_of
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.handover import Handover
+from paddleclas_octconv.octavizer.options import MODULES_VARIABLE
 from paddleclas_octconv.run import process
 
 NAME = "OctMobileNetV1_x0_25"
@@ -239,6 +240,7 @@ def given(action: argparse.Action) -> list[str]:
     if action.nargs == 0:
         return [option]
     values = {"-c": "my config.yaml", "-o": "Arch.alpha=0.25", "--master": "[::1]:5"}
+    values["--module"] = "my.networks"
     number = "2" if action.type in (options.positive, options.pixels, options.rate) else "a b"
     return [option, values.get(option, number)]
 
@@ -247,7 +249,8 @@ OPTIONS = [action for action in parser_of("train")._actions if action.dest != "h
 
 
 @pytest.mark.parametrize("action", OPTIONS, ids=lambda action: action.dest)
-def test_no_option_is_lost_from_the_command_to_go_on_with(action):
+def test_no_option_is_lost_from_the_command_to_go_on_with(action, monkeypatch):
+    monkeypatch.setenv(MODULES_VARIABLE, "")  # parsing adds to it
     parser = parser_of("train")
     words = ["-c", "x", *given(action)]
     said, command, *again = job.words(parser.parse_args(words), "train")
@@ -256,7 +259,8 @@ def test_no_option_is_lost_from_the_command_to_go_on_with(action):
 
 
 @pytest.mark.parametrize("command", ["eval", "export"])
-def test_the_next_command_finds_what_was_trained(command):
+def test_the_next_command_finds_what_was_trained(command, monkeypatch):
+    monkeypatch.setenv(MODULES_VARIABLE, "")
     words = [word for action in OPTIONS for word in given(action)] + ["-o", "b=-2", "-o=-c=1"]
     args = parser_of("train").parse_args(words)
     _, _, *again = job.words(args, command)
