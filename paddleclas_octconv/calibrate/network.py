@@ -24,7 +24,7 @@ from .images import Images, as_array
 from .lanes import Lane, stopping
 from .layer import Fit, Targets
 
-PIECE = 32  # images that go through the networks together
+PIECE = 16  # images that go through the networks together; more would need more memory
 
 
 def calibrate(
