@@ -15,6 +15,7 @@ import argparse
 import json
 import re
 import shutil
+from itertools import compress
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
 
@@ -525,7 +526,9 @@ def _trained(root: Path, words: dict) -> str:
         if "speed_up" in row:
             speed = words["faster"].format(row["speed_up"], row["vanilla_ms"], row["ms"])
         lines.append([row["network"], f"{row['alpha']:g}", *top1, fewer, speed])
-    return _table(words["header"], lines)
+    shown = [any(line[column] for line in lines) for column in range(len(words["header"]))]
+    header, *lines = ([*compress(line, shown)] for line in (words["header"], *lines))
+    return _table(header, lines)
 
 
 _ARMS = ("vanilla", "cut", "solved", "distilled")
