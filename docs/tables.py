@@ -486,7 +486,7 @@ _TRAINED = {
     "header": (
         "network",
         "alpha",
-        "trained",
+        "vanilla",
         "cut",
         "solved",
         "distilled",
