@@ -510,6 +510,44 @@ def test_a_network_that_cannot_be_octavised_is_unchanged():
         octavize(network)
 
 
+class Keyed(nn.Layer):
+    def __init_subclass__(cls, key, **options):
+        super().__init_subclass__(**options)
+
+
+class Unlike(type(nn.Layer)):
+    names = set()
+
+    def __new__(kind, name, bases, members, **options):
+        if name in kind.names:
+            raise RuntimeError(f"{name} is there\nalready")
+        kind.names.add(name)
+        return super().__new__(kind, name, bases, members, **options)
+
+
+class OfKey(Keyed, key="a"):
+    def forward(self, x):
+        return x
+
+
+class OfUnlike(nn.Layer, metaclass=Unlike):
+    def forward(self, x):
+        return x
+
+
+@pytest.mark.parametrize("kind", [OfKey, OfUnlike])
+def test_a_class_that_cannot_be_derived_from_is_told_and_nothing_changes(kind):
+    network = nn.Sequential(nn.Conv2D(3, 8, 3), nn.Conv2D(8, 8, 3), nn.ReLU(), kind())
+    x = paddle.rand([1, 3, 32, 32])
+    expected = network(x).numpy()
+    kinds = [type(layer) for layer in network.sublayers(include_self=True)]
+    with pytest.raises(OctConvError, match="cannot be made octave: it lets no") as error:
+        octavize(network, input_size=32)
+    assert "\n" not in str(error.value)
+    assert [type(layer) for layer in network.sublayers(include_self=True)] == kinds
+    np.testing.assert_array_equal(network(x).numpy(), expected)
+
+
 def rec_model(backbone):
     return arch.RecModel(
         Backbone=backbone,

@@ -10,6 +10,7 @@ from paddle import nn
 from paddle.hapi.dynamic_flops import register_hooks
 from paddle.jit.dy2static.program_translator import StaticFunction
 
+from ..common.errors import explained
 from .attributes import own_attributes
 from .containers import without_pairs
 from .functions import PyLayer
@@ -100,7 +101,9 @@ def _set_class(layer: nn.Layer, cls: type) -> None:
 
 def _derive(cls: type, bases: tuple, members: dict | None = None) -> type:
     names = {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
-    return type(cls)(cls.__name__, bases, {**(members or {}), **names})
+    # Its own code may have a say in it: `__init_subclass__`, a metaclass.
+    with explained(f"{cls.__name__} cannot be made octave: it lets no class be derived from it"):
+        return type(cls)(cls.__name__, bases, {**(members or {}), **names})
 
 
 Undo = List[Tuple[nn.Layer, type, Dict[str, Any], Dict[str, Dict[int, Callable]]]]
@@ -108,8 +111,21 @@ _HOOKS = ("_forward_pre_hooks", "_forward_post_hooks")
 
 
 def rebind_layer(layer: nn.Layer) -> Undo:
-    """Convert a layer in place, with all that are in it; returns what ``restore`` takes back."""
+    """Convert a layer in place, with all that are in it; returns what ``restore`` takes back.
+
+    Raises:
+        OctConvError: a class among them cannot be derived from; nothing is converted then.
+    """
     undo: Undo = []
+    try:
+        _rebind(layer, undo)
+    except BaseException:
+        restore(undo)
+        raise
+    return undo
+
+
+def _rebind(layer: nn.Layer, undo: Undo) -> None:
     for child in layer.sublayers(include_self=True):
         if isinstance(child, Converted) or is_ours(child):
             continue
@@ -124,7 +140,6 @@ def rebind_layer(layer: nn.Layer) -> Undo:
             vars(child).pop("forward", None)  # to_static put it there
         for name in _HOOKS:
             vars(child)[name].update({key: stand_in(hook) for key, hook in hooks[name].items()})
-    return undo
 
 
 def restore(undo: Undo) -> None:

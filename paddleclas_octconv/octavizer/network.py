@@ -114,6 +114,9 @@ class OctavizedNetwork:
     keepers: list[tuple[nn.Layer, str]]
     octave_report: Report
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Without the network's own hook, which could refuse what is half done."""
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs:  # ``forward`` may call its argument otherwise than the vanilla network does
             bound = inspect.signature(self.octave_forward).bind(*args, **kwargs)  # type: ignore[attr-defined]
