@@ -157,6 +157,22 @@ def test_no_readable_image_is_no_endless_search(
     assert any(image in line for image in bad)
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_transform_of_batches_that_fails_is_named(
+    workers, fetched_trainer, tiny_config, tmp_path
+):
+    config = yaml.safe_load(tiny_config.read_text())
+    train = config["DataLoader"]["Train"]
+    train["dataset"]["batch_transform_ops"] = [{"FmixOperator": {"decay_power": "steep"}}]
+    train["loader"]["num_workers"] = workers
+    path = tmp_path / "fmix.yaml"
+    path.write_text(yaml.safe_dump(config))
+    result = run_cli("train", "-c", path, cwd=tmp_path, timeout=120)
+    assert result.returncode == 2, result.stderr
+    line = error_line(result.stderr)
+    assert "batch_transform_ops: transform FmixOperator fails: " in line
+
+
 @pytest.mark.parametrize(
     "function, held, part",
     [

@@ -22,7 +22,7 @@ from typing import Any
 from .. import autoload
 from ..checkpoints import resume
 from ..common import machine, streams
-from ..common.errors import OctConvError, explained, traceback_wanted
+from ..common.errors import OctConvError, explained
 from ..common.processes import take_signals_back
 from ..common.say import one_line, say
 from ..handover import Handover
@@ -31,7 +31,7 @@ from ..trainer import fetch
 from ..trainer.locate import Trainer
 from ..weights import TRUST_VARIABLE
 from . import endings, quiet, telling
-from .setup import part_of_config
+from .setup import transform_that_failed
 
 _ending = threading.RLock()  # held by the thread that ends this process
 _QUEUE = "Blocking queue is killed"  # what waits for a data loader is told when that has failed
@@ -61,17 +61,14 @@ def _end(error: BaseException) -> int:
     if _QUEUE in str(error):  # the thread that fills it knows why, and ends the process
         time.sleep(_PATIENCE)
     _ending.acquire()
+    # In the thread that makes batches nothing is around a transform that could tell.
+    error = transform_that_failed(error) or error
     code, message = 1, _message(f"{type(error).__name__}: {error}")
     # Where Paddle's own code calls Python back, it turns Ctrl-C into an error of its own.
     if isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt: " in str(error):
         code = 130
     elif isinstance(error, OctConvError):
         code, message = 2, _message(error)
-        say(f"error: {message}")
-    elif part_of_config(error.__traceback__).startswith("transform") and not traceback_wanted():
-        # In the thread that makes batches, where nothing is around it that could tell.
-        part = part_of_config(error.__traceback__)
-        code, message = 2, f"transform_ops: {part} fails: {message}"
         say(f"error: {message}")
     else:
         traceback.print_exception(type(error), error, error.__traceback__)
@@ -163,7 +160,13 @@ def _prepare_engine(handover: Handover, start: resume.Start, folder: Path) -> No
     """Have the trainer take the config as it is, go on where it stands, and tell its faults."""
     from ppcls.utils import save_load
 
-    from ..patches import cpu_convolution, paddle_save, paddleclas_config, paddleclas_download
+    from ..patches import (
+        cpu_convolution,
+        paddle_save,
+        paddle_workers,
+        paddleclas_config,
+        paddleclas_download,
+    )
     from .epochs import prepare_epochs
     from .images import count_unreadable_images, predict_all_images
     from .label_map import number_label_map
@@ -179,6 +182,7 @@ def _prepare_engine(handover: Handover, start: resume.Start, folder: Path) -> No
     if not handover.verbose:
         quiet.log_in_the_file_alone(handover.mode, handover.config["Global"]["device"])
     count_unreadable_images()
+    paddle_workers.tell_in_workers(transform_that_failed)
     explain_setup()
     if handover.mode == "infer":
         number_label_map(handover.config, folder)

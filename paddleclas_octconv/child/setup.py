@@ -53,6 +53,17 @@ def part_of_config(found: TracebackType | None) -> str:
     return part
 
 
+def transform_that_failed(error: BaseException) -> OctConvError | None:
+    """What to tell of an error that a transform has raised, of images or of a batch; None if it
+    was something else, or the whole traceback is wanted."""
+    part = part_of_config(error.__traceback__)
+    if isinstance(error, OctConvError) or not part.startswith("transform") or traceback_wanted():
+        return None
+    frames = (frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__))
+    key = "batch_transform_ops" if "mix_collate_fn" in frames else "transform_ops"
+    return OctConvError(f"{key}: {part} fails: {type(error).__name__}: {error}")
+
+
 def _is_for_want_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or "ResourceExhaustedError" in str(error)
 
