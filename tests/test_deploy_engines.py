@@ -557,6 +557,39 @@ def test_a_hostile_description_runs_nothing(copy, op, said, tiny_data, monkeypat
 # INT8 at export
 
 
+@pytest.fixture
+def small_files():
+    """No file takes more than a quarter of the parameters, as where a disk fills."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("engine", CONVERTED)
+def test_what_finds_no_room_says_so(copy, tiny_config, small_files, engine):
+    """Not what each library makes of it."""
+    data = add.data_of(yaml.safe_load(tiny_config.read_text()), 4)
+    with pytest.raises(OSError, match="File too large"):
+        add.add(copy, [CONVERTED[engine]], data, lambda items, *_: items, 100)
+    with pytest.raises(OSError, match="File too large"):
+        conversion.add(CONVERTED[engine], copy, [3, 32, 32])
+
+
+def test_an_export_that_finds_no_room_leaves_nothing(
+    folder, tiny_config, fetched_trainer, tmp_path, small_files, capfd
+):
+    """Paddle cuts its parameters there, and says nothing."""
+    (tmp_path / "weights.pdparams").symlink_to(folder.with_name("weights.pdparams"))
+    with pytest.raises(SystemExit) as ended:
+        export(tiny_config, fetched_trainer, tmp_path, "--format", "pir")
+    assert ended.value.code == 2
+    line = capfd.readouterr().err.strip().splitlines()[-1]
+    assert "error: Global.save_inference_dir" in line and "cannot be written: File too" in line
+    assert not (tmp_path / "inference").exists()
+
+
 def test_a_loss_above_the_limit_is_refused(copy, tiny_config, monkeypatch):
     def ruin(self, folder, images, count, ranges):
         """Say it is quantised, and give what is likely for unlikely."""

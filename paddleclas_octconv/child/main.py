@@ -7,6 +7,7 @@ own code.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import runpy
@@ -17,14 +18,16 @@ import time
 import traceback
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 from .. import autoload
 from ..checkpoints import resume
 from ..common import machine, streams
 from ..common.errors import OctConvError, explained
+from ..common.files import demand_room, writing
 from ..common.processes import take_signals_back
 from ..common.say import one_line, say
+from ..deploy.engines.paddle_files import check_params
 from ..handover import Handover
 from ..patches import paddle_scalars
 from ..trainer import fetch
@@ -111,7 +114,28 @@ def _run(handover: Handover, folder: Path) -> None:
     if handover.check_only:
         return
     _prepare_engine(handover, start, folder)
-    _give_way(trainer.root / "tools" / f"{TOOLS[handover.mode]}.py", handover)
+    with contextlib.ExitStack() as stack:
+        if handover.mode == "export":
+            stack.enter_context(_whole_export(config["Global"]["save_inference_dir"]))
+        _give_way(trainer.root / "tools" / f"{TOOLS[handover.mode]}.py", handover)
+
+
+@contextlib.contextmanager
+def _whole_export(folder: str) -> Iterator[None]:
+    """What an exporter cannot write, as on a full disk, is told in one line: Paddle cuts its
+    parameters there without a word.
+
+    Raises:
+        OctConvError: naming the folder.
+    """
+    with writing("Global.save_inference_dir", folder):
+        yield
+        for params in Path(folder).glob("*.pdiparams"):
+            try:
+                check_params(params)
+            except OctConvError:
+                demand_room(folder, params.stat().st_size)
+                raise
 
 
 def _import_from(root: Path) -> None:

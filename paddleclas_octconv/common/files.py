@@ -15,6 +15,7 @@ import hashlib
 import operator
 import os
 import stat
+import tempfile
 import uuid
 from pathlib import Path
 from typing import BinaryIO, Iterator
@@ -184,6 +185,19 @@ def writing(name: str, path: str | os.PathLike) -> Iterator[None]:
         raise
     except OSError as error:
         raise OctConvError(f"{name} {path}: cannot be written: {reason(error)}") from None
+
+
+def demand_room(folder: str | os.PathLike, size: int) -> None:
+    """See that a folder takes so many more bytes: what other libraries say of a full disk does not
+    tell that it is full.
+
+    Raises:
+        OSError: it does not; see `writing`.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(size // _BLOCK + 1):
+            file.write(bytes(_BLOCK))
+        file.flush()
 
 
 def reason(error: Exception) -> str:

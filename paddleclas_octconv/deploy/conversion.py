@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Sequence
+from tempfile import TemporaryDirectory, gettempdir
+from typing import Iterator, Sequence
 
 import numpy as np
 
+from ..common.errors import OctConvError
+from ..common.files import demand_room, writing
 from ..common.worker import Worker
 from . import agreement, metadata
 from .engines import CONVERTED, ConvertedEngine
@@ -36,8 +39,11 @@ def add(
 
     Raises:
         OctConvError: the model cannot be converted or gives something else.
+        OSError: there is no room for it.
     """
-    with TemporaryDirectory(prefix="conversion-") as scratch, Worker(Conversion) as worker:
+    with room_demanded(folder, engine.option), TemporaryDirectory(
+        prefix="conversion-"
+    ) as scratch, Worker(Conversion) as worker:
         file = None
         if images is not None:
             file = str(Path(scratch, "images.npy"))
@@ -49,6 +55,28 @@ def add(
             image_shape=list(image_shape),
             images=file,
         )
+
+
+@contextlib.contextmanager
+def room_demanded(folder: Path, option: str) -> Iterator[None]:
+    """Where an error within comes of a full disk, that is told.
+
+    Args:
+        folder: an exported one, in which a model of another engine is written.
+        option: that asks for it.
+
+    Raises:
+        OctConvError: there is no room in the folder for temporary files.
+        OSError: there is none in that folder.
+    """
+    try:
+        yield
+    except OctConvError:
+        size = sum(file.stat().st_size for file in folder.glob("*.pdiparams"))
+        demand_room(folder, size)
+        with writing(f"--{option}: temporary files in", gettempdir()):
+            demand_room(gettempdir(), size)
+        raise
 
 
 class Conversion:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple, Sequence
 
 from ..common.errors import OctConvError
+from ..common.files import demand_room
 from ..common.say import say
 from ..common.worker import Worker
 from ..data.staging import Kind, publish
@@ -95,8 +96,12 @@ def octavize_trained(task: Task, tell: Tell) -> Result:
         work = folder / "work"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        with worker_for(task.engine) as worker:
-            found.append(_Run(task, tell, folder, work, worker).result())
+        try:
+            with worker_for(task.engine) as worker:
+                found.append(_Run(task, tell, folder, work, worker).result())
+        except OctConvError:
+            demand_room(folder, Path(task.weights).stat().st_size if task.weights else 0)
+            raise
         shutil.rmtree(work)
 
     publish(task.output, build, task.stamp, anew=True, kind=KIND)

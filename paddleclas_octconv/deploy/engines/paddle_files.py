@@ -70,8 +70,7 @@ def check_files(model: Path, params: Path) -> None:
             _check_pdmodel(model)
         elif not check_pir(model):
             raise OctConvError(f"{model}: {_CUT}")
-        with open(params, "rb") as file:
-            _check_params(params, file)
+        check_params(params)
     except OSError as error:
         raise OctConvError(f"{model.parent}: cannot be read: {reason(error)}") from None
 
@@ -119,7 +118,17 @@ def _program(model: Path) -> Any:
     return program
 
 
-def _check_params(params: Path, file: BinaryIO) -> None:
+def check_params(params: Path) -> None:
+    """Check that a parameter file is whole; it is passed over, not read.
+
+    Raises:
+        OctConvError: it is not.
+    """
+    with open(params, "rb") as file:
+        _pass_over(params, file)
+
+
+def _pass_over(params: Path, file: BinaryIO) -> None:
     """Pass over the tensors, each a version, levels, a version, a description and its elements."""
     size = params.stat().st_size
     count = 0

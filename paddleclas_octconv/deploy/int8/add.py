@@ -13,6 +13,7 @@ from ...common import machine
 from ...common.errors import OctConvError
 from ...common.say import say
 from .. import agreement
+from ..conversion import room_demanded
 from ..engines import ConvertedEngine, Predictor
 from ..engines.base import RANGES, demand_modules
 from ..images import Listed, Preprocess, batches, listed, preprocess_of
@@ -121,7 +122,8 @@ def add(
     results, refused = [], []
     for engine in engines:
         try:
-            _quantize(folder, engine, data, progress)
+            with room_demanded(folder, EXTRA):
+                _quantize(folder, engine, data, progress)
             results.append(_judged(folder, engine, data, progress, max_drop))
         except OctConvError as error:
             refused.append(error)
