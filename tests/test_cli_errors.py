@@ -192,3 +192,22 @@ def test_a_signal_ends_paddle_without_a_trace_of_its_own():
     result = run_python("-c", code)
     assert result.returncode == 128 + signal.SIGTERM
     assert "Termination signal" not in result.stdout + result.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_a_signal_that_comes_while_paddle_sets_itself_up_ends_it_as_later():
+    """Paddle handles signals itself from `init_devices` on, before its import is done."""
+    code = (
+        "import os, signal, sys\n"
+        "from paddleclas_octconv.common.processes import ended_by_signals\n"
+        "def end(frame, event, called):\n"
+        "    if event == 'c_return' and called.__name__ == 'init_devices':\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "with ended_by_signals():\n"
+        "    sys.setprofile(end)\n"
+        "    import paddle\n"
+        "print('it went on')\n"
+    )
+    result = run_python("-c", code)
+    assert (result.returncode, result.stdout) == (128 + signal.SIGTERM, ""), result.stderr
+    assert "Termination signal" not in result.stderr

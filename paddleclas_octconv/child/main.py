@@ -25,7 +25,7 @@ from ..checkpoints import resume
 from ..common import machine, streams
 from ..common.errors import OctConvError, explained
 from ..common.files import demand_room, writing
-from ..common.processes import take_signals_back
+from ..common.processes import keep_signals_from_paddle
 from ..common.say import one_line, say
 from ..deploy.engines.paddle_files import check_params
 from ..handover import Handover
@@ -95,9 +95,9 @@ def _run(handover: Handover, folder: Path) -> None:
     if handover.trust_weights:
         os.environ[TRUST_VARIABLE] = "1"
     autoload.install(force=True)
+    keep_signals_from_paddle()
     with explained("Paddle is installed, but cannot be imported"):
         quiet.import_paddle(handover.verbose)
-    take_signals_back()
     _patch(trainer)
 
     from .model_check import check_model

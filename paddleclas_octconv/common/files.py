@@ -187,14 +187,14 @@ def writing(name: str, path: str | os.PathLike) -> Iterator[None]:
         raise OctConvError(f"{name} {path}: cannot be written: {reason(error)}") from None
 
 
-def demand_room(folder: str | os.PathLike, size: int) -> None:
+def demand_room(folder: str | Path, size: int) -> None:
     """See that a folder takes so many more bytes: what other libraries say of a full disk does not
     tell that it is full.
 
     Raises:
         OSError: it does not; see `writing`.
     """
-    with tempfile.TemporaryFile(dir=folder) as file:
+    with tempfile.TemporaryFile(dir=str(folder)) as file:
         for _ in range(size // _BLOCK + 1):
             file.write(bytes(_BLOCK))
         file.flush()

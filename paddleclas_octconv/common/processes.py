@@ -59,6 +59,25 @@ def take_signals_back() -> None:
                 signal.signal(number, signal.getsignal(number))
 
 
+@contextlib.contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Signals that come meanwhile come at the end: Paddle has none to print a trace at."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGHUP))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def keep_signals_from_paddle() -> None:
+    """Have SIGTERM and SIGHUP do, while Paddle is imported and afterwards, what they do now."""
+    finder: Any = _AfterPaddle()
+    sys.meta_path.insert(0, finder)
+
+
 class _AfterPaddle:
     """A meta path finder that takes the signals back once Paddle has taken them."""
 
@@ -73,8 +92,9 @@ class _AfterPaddle:
             imports = loader.exec_module
 
             def import_and_take_back(module: Any) -> None:
-                imports(module)
-                take_signals_back()
+                with _signals_wait():
+                    imports(module)
+                    take_signals_back()
 
             loader.exec_module = import_and_take_back
         return spec

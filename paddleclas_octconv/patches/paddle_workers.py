@@ -23,7 +23,7 @@ def tell_in_workers(told: Callable[[BaseException], Exception | None]) -> None:
 
     def init(original, self, worker_id, exc_info=None):
         given = exc_info or sys.exc_info()
-        instead = told(given[1])
+        instead = told(given[1]) if given[1] is not None else None
         original(self, worker_id, (type(instead), instead, None) if instead else given)
 
     EXCEPTION.wrap(worker._WorkerException, init)
