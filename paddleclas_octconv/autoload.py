@@ -48,6 +48,10 @@ class _Finder:
 
             return console.stub(name, name == PACKAGE, _run_ours)
         if name == PREDICTOR:
+            if _is_command():
+                from .common.images import bound_images
+
+                bound_images()  # it imports OpenCV
             return self._find_then(_adapt, name, path, target)
         if name == PACKAGE:
             spec = self._find(name, path, target)

@@ -29,6 +29,7 @@ from paddleclas_octconv.backbones.oct_mobilenet_v1 import OctMobileNet
 from paddleclas_octconv.checkpoints import whole as checkpoints
 from paddleclas_octconv.cli import main
 from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.data.staging import publish
 from paddleclas_octconv.octavizer.build import build_octave
 from paddleclas_octconv.octavizer.options import OCTAVE
 from paddleclas_octconv.run import process
@@ -390,3 +391,16 @@ def test_spoilt_config_in_the_trainer(data, good, trainer, tmp_path_factory):
         assert code in ("0", "2"), f"{code}: {said}"
         assert_works_or_one_line(int(code), said)
     shutil.rmtree(folder)
+
+
+def test_a_folder_that_a_stranger_has_begun_leads_nowhere(tmp_path):
+    """A killed run goes on in its hidden folder, which anybody can have made."""
+    outside = tmp_path / "outside"
+    outside.write_text("kept")
+    begun = tmp_path / ".made.partial"
+    begun.mkdir()
+    (begun / ".source").write_text("stamp")
+    (begun / "weights").symlink_to(outside)
+    publish(tmp_path / "made", lambda folder: (folder / "weights").write_text("new"), "stamp")
+    assert outside.read_text() == "kept"
+    assert (tmp_path / "made" / "weights").read_text() == "new"

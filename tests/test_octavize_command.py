@@ -13,7 +13,11 @@ from conftest import CLASS_NUM, error_line, run_cli, run_python
 from runs import Run
 
 from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.common.worker import Worker
+from paddleclas_octconv.measure.operations import Operations
+from paddleclas_octconv.post_training import run as post_training
 from paddleclas_octconv.post_training.networks import Networks
+from paddleclas_octconv.post_training.search import Measured
 from paddleclas_octconv.post_training.task import octave_arch
 
 NETWORK = "MobileNetV1_x0_25"
@@ -174,6 +178,33 @@ def test_weights_of_another_network(trained):
     arch = {"name": "MobileNetV1_x0_5", "class_num": CLASS_NUM}
     with pytest.raises(OctConvError, match=f"^--weights: {weights} is not MobileNetV1_x0_5's: "):
         Networks().open(arch, str(weights), [3, 32, 32])
+
+
+@pytest.mark.parametrize("build", ["open", "describe"])
+def test_a_process_that_builds_networks_runs_nothing_of_a_config(build, tmp_path, monkeypatch):
+    """PaddleClas evaluates this option."""
+    monkeypatch.chdir(tmp_path)
+    options = {"lr_mult_list": "[open('ran', 'w') and 1.0] * 6"}
+    name = "PPLCNet_x0_25"
+    arguments = {
+        "open": {"arch": {"name": name, **options}, "weights": None, "shape": [3, 32, 32]},
+        "describe": {"name": name, "options": options, "image_size": 32},
+    }[build]
+    with Worker(Networks if build == "open" else Operations) as worker, pytest.raises(
+        OctConvError, match="PaddleClas would run this value"
+    ):
+        worker.call(build, **arguments)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("content", ["{", "[" * 100000, "[]", '{"a": 1}', '{"a": {"alphas": "b"}}'])
+def test_what_is_kept_of_a_search_is_data(content, tmp_path):
+    (tmp_path / "search.json").write_text(content)
+    kept = post_training._Kept(tmp_path / "search.json")
+    assert kept.measured == {}
+    measured = Measured((0.25, 0.5), 3.0, 2.0, 0.5, 0.125)
+    kept.add("a", measured)
+    assert post_training._Kept(tmp_path / "search.json").measured == {"a": measured}
 
 
 def test_a_transformer():

@@ -11,7 +11,7 @@ from typing import Callable, Iterator, NamedTuple
 from filelock import Timeout
 
 from ..common.errors import OctConvError
-from ..common.files import reason
+from ..common.files import reason, refuse_links_out
 from ..common.locks import hold
 from .list_files import LABEL_MAP, TRAIN_LIST, VAL_LIST
 
@@ -129,8 +129,17 @@ def _open_staging(staging: Path, stamp: str) -> None:
     stamp_file = staging / _STAMP
     # A path in it may be no UTF-8.
     content = stamp.encode("utf-8", errors="surrogateescape")
-    if not (stamp_file.is_file() and stamp_file.read_bytes() == content):
+    if not (_stays_inside(staging) and stamp_file.is_file() and stamp_file.read_bytes() == content):
         if staging.exists():
             shutil.rmtree(staging)
         staging.mkdir()
         stamp_file.write_bytes(content)
+
+
+def _stays_inside(staging: Path) -> bool:
+    """Whether what is written there stays there: anybody can have begun it."""
+    try:
+        refuse_links_out(staging, "")
+    except OctConvError:
+        return False
+    return True

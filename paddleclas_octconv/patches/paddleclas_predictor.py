@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ..common.documents import read_yaml
 from ..common.errors import OctConvError, traceback_wanted
-from ..common.say import one_line, say, say_error
+from ..common.say import described, one_line, say, say_error
 from ..deploy import metadata
 from ..deploy.predictor import check_files, keep_intermediate_tensors, model_files
 from .patch import PREDICTOR, Patch
@@ -85,10 +86,19 @@ def _main(main):
     except Exception as error:
         # What PaddleClas says of a folder, a name or an image that is none.
         told = type(error) is Exception or type(error).__module__ == main.__module__
-        if traceback_wanted() or not told:
+        image = _image_of(error)
+        if traceback_wanted() or not (told or image):
             raise
-        say_error(one_line(error))
+        say_error(f"{image}: cannot be read: {described(error)}" if image else one_line(error))
         return 2
+
+
+def _image_of(error: Exception) -> str | None:
+    """The image that OpenCV does not read, such as one beyond its bounds."""
+    if type(error).__module__ != "cv2":
+        return None
+    frames = (frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__))
+    return next((held["img_path"] for held in frames if "img_path" in held), None)
 
 
 def _check_input_model(original, self, model_name, inference_model_dir):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..common.errors import OctConvError
 from ..common.worker import Progress
+from ..patches.python_eval import evaluate_names_and_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +18,7 @@ class Networks:
     """A vanilla network with its weights, and one octave network that stands for it."""
 
     def __init__(self) -> None:
+        evaluate_names_and_numbers()  # networks are built of what a config says
         self._arch: dict[str, Any] = {}
         self._weights: dict[str, np.ndarray] | None = None
         self._shape = (3, 224, 224)

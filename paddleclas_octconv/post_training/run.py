@@ -6,11 +6,13 @@ that is asked for (``engine``).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Sequence
 
+from ..common.documents import read_json
 from ..common.errors import OctConvError
 from ..common.files import demand_room
 from ..common.say import say
@@ -315,18 +317,21 @@ class _Run:
         return found
 
 
+def _measured(kept: dict[str, Any]) -> Measured:
+    """What was measured of one network, from a file."""
+    alphas = tuple(float(alpha) for alpha in kept.pop("alphas"))
+    return Measured(alphas, **{key: float(value) for key, value in kept.items()})
+
+
 class _Kept:
     """What was measured, in a file: a killed run goes on with it."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self.measured: dict[str, Measured] = {}
-        if file.is_file():
-            saved = json.loads(file.read_text(encoding="utf-8"))
-            self.measured = {
-                key: Measured(**{**each, "alphas": tuple(each["alphas"])})
-                for key, each in saved.items()
-            }
+        # What is no such file, damaged or not of ours, is measured anew.
+        with contextlib.suppress(OctConvError, AttributeError, KeyError, TypeError, ValueError):
+            self.measured = {key: _measured(each) for key, each in read_json(file, "").items()}
 
     def add(self, key: str, measured: Measured) -> None:
         from ..common.files import write_atomically
