@@ -15,6 +15,8 @@ import paddleclas
 import paddleclas.paddleclas as predictor_module
 import pytest
 import yaml
+from conftest import error_line
+from test_images import png
 
 from paddleclas_octconv import cli
 from paddleclas_octconv.common import machine
@@ -148,6 +150,18 @@ def test_paddleclas_command_predicts(exported, network, image, onednn):
     assert found, output
     check(dict(zip(("class_ids", "scores", "label_names"), map(ast.literal_eval, found.groups()))),
           expected(network, image), topk=2)  # fmt: skip
+
+
+def test_paddleclas_command_names_an_image_beyond_the_bound(exported, tmp_path):
+    """By its header, before it takes gigabytes."""
+    (tmp_path / "bomb.png").write_bytes(png(1 << 14, (1 << 13) + 1))
+    environ = without_flags()
+    environ.pop("OPENCV_IO_MAX_IMAGE_PIXELS", None)
+    command = [str(Path(sys.executable).with_name("paddleclas"))]
+    options = [f"--inference_model_dir={exported}", f"--infer_imgs={tmp_path / 'bomb.png'}"]
+    result = subprocess.run([*command, *options], env=environ, text=True, capture_output=True)
+    assert result.returncode == 2, result.stderr
+    assert "bomb.png: cannot be read: error: OpenCV" in error_line(result.stderr)
 
 
 def check(prediction, probabilities, topk):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as StillRunning
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -13,6 +16,7 @@ from conftest import CLASS_NUM, error_line, run_cli, run_python
 from runs import Run
 
 from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.common.locks import hold
 from paddleclas_octconv.common.worker import Worker
 from paddleclas_octconv.measure.operations import Operations
 from paddleclas_octconv.post_training import run as post_training
@@ -250,3 +254,18 @@ def test_a_killed_run_leaves_nothing_in_the_place_of_its_folder(trained):
         time.sleep(0.02)
     run.kill()
     assert partial.exists() and not (trained / "killed").exists()
+
+
+def test_two_at_once_leave_the_first_network(tmp_path):
+    output = tmp_path / "octave"
+    task = SimpleNamespace(output=output, stamp="", engine="paddle")
+    with ThreadPoolExecutor(1) as pool:
+        with hold(tmp_path / ".octave.lock"):
+            second = pool.submit(post_training.octavize_trained, task, print)
+            with pytest.raises(StillRunning):
+                second.result(timeout=0.5)
+            output.mkdir()
+            (output / "config.yaml").write_text("first")
+        with pytest.raises(OctConvError, match="holds a network already"):
+            second.result(timeout=30)
+    assert (output / "config.yaml").read_text() == "first"

@@ -86,15 +86,13 @@ def octavize_trained(task: Task, tell: Tell) -> Result:
     Raises:
         OctConvError: weights, images or network do not fit, or the folder is there already.
     """
-    if KIND.is_complete(task.output):
-        raise OctConvError(
-            f"--output {task.output}: holds a network already: remove it, or choose another folder"
-        )
+    _demand_free(task.output)
     if task.output.is_dir() and not any(task.output.iterdir()):
         task.output.rmdir()
     found: list[Result] = []
 
     def build(folder: Path) -> None:
+        _demand_free(task.output)  # another may have made one while this one waited
         work = folder / "work"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
@@ -108,6 +106,13 @@ def octavize_trained(task: Task, tell: Tell) -> Result:
 
     publish(task.output, build, task.stamp, anew=True, kind=KIND)
     return found[0]
+
+
+def _demand_free(output: Path) -> None:
+    if KIND.is_complete(output):
+        raise OctConvError(
+            f"--output {output}: holds a network already: remove it, or choose another folder"
+        )
 
 
 class _Run:
