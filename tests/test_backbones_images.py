@@ -115,4 +115,6 @@ def test_exported_network_takes_any_batch_and_any_size(name, alpha, tmp_path):
     paddle.jit.save(paddle.jit.to_static(network, input_spec=[spec], full_graph=True), path)
     exported = paddle.jit.load(path)
     for x, logits in zip(batches, expected):
-        np.testing.assert_allclose(exported(x).numpy(), logits, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            exported(x).numpy(), logits, rtol=1e-4, atol=1e-6 * abs(logits).max()
+        )

@@ -170,13 +170,20 @@ def test_views_are_left_as_they_were(installed):
 
 
 def test_a_training_installs_it(monkeypatch):
-    from paddleclas_octconv.child import epochs, images, main, results, setup
+    from paddleclas_octconv.child import epochs, images, main, multi_label, results, setup
     from paddleclas_octconv.handover import Handover
-    from paddleclas_octconv.patches import paddle_save, paddleclas_config, paddleclas_download
+    from paddleclas_octconv.patches import (
+        paddle_save,
+        paddle_workers,
+        paddleclas_config,
+        paddleclas_download,
+    )
 
     installed = []
     monkeypatch.setattr(cpu_convolution, "install", lambda: installed.append(True))
     for module, name in [
+        (multi_label, "prepare_multi_label"),
+        (paddle_workers, "tell_in_workers"),
         (epochs, "prepare_epochs"),
         (images, "count_unreadable_images"),
         (results, "tell_evaluations"),
@@ -193,5 +200,5 @@ def test_a_training_installs_it(monkeypatch):
     monkeypatch.setattr(main.logging, "raiseExceptions", True)
     for mode, wanted in (("eval", []), ("train", [True])):
         handed = Handover(mode, "", {}, "", allow_non_finite_loss=True, verbose=True)
-        main._prepare_engine(handed, None)
+        main._prepare_engine(handed, None, None)
         assert installed == wanted

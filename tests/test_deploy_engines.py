@@ -386,8 +386,14 @@ def test_an_engine_that_is_missing_names_its_extra(folder, engine, monkeypatch):
 def test_a_damaged_file_is_one_clear_error(copy, name):
     (copy / name).write_bytes(b"no model")
     engine = "openvino" if "openvino" in name else "onnxruntime"
-    with pytest.raises(OctConvError, match=f"{name}: .* cannot read it"):
+    with pytest.raises(OctConvError, match=f"{name}: .*(cannot read it|is no ONNX model)"):
         create_predictor(copy, engine=engine)
+
+
+def capabilities_with_avx2() -> str:
+    program = "import openvino; print(openvino.Core().get_property('CPU', sys.argv[1]))"
+    name = "OPTIMIZATION_CAPABILITIES"
+    return run_python("-c", f"import sys; {program}", name, OV_CPU_MAX_ISA="AVX2").stdout
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
@@ -400,6 +406,8 @@ def test_a_precision_that_the_processor_lacks(folder, precision):
     image = folder.parent / "image.png"
     image.write_bytes(b"")
     done = run_python("-c", program, folder, image, *options, OV_CPU_MAX_ISA="AVX2")
+    if precision.upper() in capabilities_with_avx2():
+        pytest.skip(f"OpenVINO computes in {precision} here, whatever OV_CPU_MAX_ISA says")
     assert done.returncode == 2
     assert f"precision '{precision}': this processor has none" in error_line(done.stderr)
 

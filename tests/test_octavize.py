@@ -470,7 +470,10 @@ def test_an_argument_has_the_name_that_it_had():
         ({"backbone": "ResNet5"}, "no backbone 'ResNet5'; did you mean ResNet50"),
         ({}, "backbone must be the name of a network"),
         ({"backbone": "OctResNet50"}, "OctResNet50 is an octave network already"),
-        ({"backbone": "nowhere.Net"}, "nowhere.Net cannot be imported"),
+        (
+            {"backbone": "nowhere.Net"},
+            "module 'nowhere' is not imported because a config names it: --module nowhere",
+        ),
         ({"backbone": "ResNet18", "alhpa": 0.5}, "has an option 'alhpa'; did you mean alpha?"),
         ({"backbone": "ResNet18", "alpha": 1}, r"alpha must be a number in \[0, 1\)"),
         ({"backbone": "ResNet18", "alpha": [0.5]}, "or 4 of them, for the maps of ResNet at 1/4"),

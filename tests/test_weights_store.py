@@ -83,7 +83,7 @@ def cached(tmp_path):
 
 def get():
     """Fetch and convert the weights, without building the network that they are for."""
-    return store.converted(published.find(NAME), "oct_mobilenet_v1", lambda weights, source: None)
+    return store.converted(find(NAME), "oct_mobilenet_v1", lambda weights, source: None)
 
 
 def refused(message):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
-from typing import Any
 
 from ..common.errors import OctConvError
 from ..deploy import export, int8, metadata
@@ -94,12 +93,10 @@ def run(args: argparse.Namespace) -> int:
     if args.format is None and not any(engine.needs_pdmodel for engine in engines):
         formats = ()  # those that this network can be written in
     shape = task.config.image_shape
+    task.dynamic_size = args.dynamic_size
     if args.dynamic_size:
         shape = [shape[0], -1, -1]
     refusals: list[OctConvError] = []
-
-    def run_exporter(environ: dict[str, str], values: dict[str, Any]) -> int:
-        return task.run(environ, {**values, "Global.image_shape": shape})
 
     def finish(folder: Path) -> None:
         from ..deploy import conversion, images
@@ -121,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
                     f"{result.top1_fp32:.2f} % in float32; {result.speed_up:.2f} times as fast"
                 )
 
-    folder = export.export(run_exporter, task.config.sections, formats, [task.trainer.root], finish)
+    folder = export.export(task.run, task.config.sections, formats, [task.trainer.root], finish)
     print(f"paddleclas: exported to {folder}")
     if refusals:
         raise OctConvError("; ".join(f"{error}: no such model is written" for error in refusals))

@@ -95,7 +95,9 @@ def _read(path: Path, height: int, width: int) -> np.ndarray:
     try:
         return cv2.resize(decode(path), (width, height))
     except OctConvError as error:
-        raise OctConvError(f"--image {error}") from None
+        # Files that cannot be read are "image <path>: ..." already.
+        option = "--" if str(error).startswith("image ") else "--image "
+        raise OctConvError(f"{option}{error}") from None
 
 
 def _png(figure: Figure) -> bytes:

@@ -34,6 +34,7 @@ class Job:
         trust_weights: whether weights are loaded even from a file that can run code.
         allow_non_finite_loss: whether it trains on where the loss is not a number.
         verbose: whether the terminal has all that Paddle and PaddleClas have to say.
+        dynamic_size: whether an exported model takes images of any height and width.
         output: the file that takes all that is said; None: standard output and error.
         results: what the last run has found, see ``outcome.Outcome``.
     """
@@ -46,6 +47,7 @@ class Job:
     trust_weights: bool = False
     allow_non_finite_loss: bool = False
     verbose: bool = False
+    dynamic_size: bool = False
     output: IO[str] | None = None
     results: tuple[dict, ...] = ()
     _checked: bool = False
@@ -75,7 +77,7 @@ class Job:
         start = Handover(
             mode=self.mode,
             trainer=str(self.trainer.root),
-            config=config.sections,
+            config=self._of_any_size(config.sections) if self.dynamic_size else config.sections,
             config_file=str(config.file),
             profiler_options=self.profiler_options,
             resume=resume,
@@ -103,6 +105,12 @@ class Job:
             say(line, self.output)
         self.results = outcome.results
         return outcome.code
+
+    @staticmethod
+    def _of_any_size(sections: dict[str, Any]) -> dict[str, Any]:
+        """Sections as PaddleClas's exporter wants them for images of any size."""
+        shape = [sections["Global"]["image_shape"][0], -1, -1]
+        return {**sections, "Global": {**sections["Global"], "image_shape": shape}}
 
     def _start(
         self,
