@@ -13,6 +13,7 @@ from filelock import Timeout
 from ..common.errors import OctConvError
 from ..common.files import reason, refuse_links_out
 from ..common.locks import hold
+from ..common.say import say
 from .list_files import LABEL_MAP, TRAIN_LIST, VAL_LIST
 
 _STAMP = ".source"
@@ -117,7 +118,7 @@ def _lock(target: Path) -> Iterator[None]:
         try:
             stack.enter_context(hold(path, timeout=0))
         except Timeout:
-            print(f"waiting for another process that makes {target}", flush=True)
+            say(f"waiting for another process that makes {target}")
             stack.enter_context(hold(path))
         yield
 
