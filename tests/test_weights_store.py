@@ -21,11 +21,13 @@ from mxnet_files import archive, drawn, logits, params, picture
 from paddleclas.ppcls.arch.backbone.legendary_models import mobilenet_v1
 from paddleclas.ppcls.utils import download as paddleclas_download
 
+from paddleclas_octconv.backbones.catalogue import CATALOGUE
 from paddleclas_octconv.backbones.published_weights import PUBLISHED, find
 from paddleclas_octconv.cli import main
 from paddleclas_octconv.common import download
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.weights import published, store
+from paddleclas_octconv.weights.octconv_mxnet import from_octconv_mxnet
 
 NAME, FILE = "OctMobileNetV1_x0_75", "mobilenet_v1_075_alpha-0.375"
 PATH = f"others/{FILE}.params"
@@ -83,7 +85,12 @@ def cached(tmp_path):
 
 def get():
     """Fetch and convert the weights, without building the network that they are for."""
-    return store.converted(find(NAME), "oct_mobilenet_v1", lambda weights, source: None)
+    family = CATALOGUE[NAME].family
+
+    def rename(weights):
+        return from_octconv_mxnet(weights, family.authors_units, family.counts_layers)
+
+    return store.converted(find(NAME), rename, lambda weights, source: None)
 
 
 def refused(message):
