@@ -116,7 +116,8 @@ def latency(vanilla: Path, octave: Path, vanilla_folder: Path, folder: Path) -> 
     against = ("--vs", vanilla_folder, "--engine", "openvino", "--json", file)
     run("benchmark", folder, *against)
     measured = json.loads(file.read_text("utf-8"))
-    ours, theirs = sorted(measured["networks"], key=lambda row: row["vs"] is None)
+    ours = next(row for row in measured["networks"] if row["vs"])
+    theirs = next(row for row in measured["networks"] if row["label"] == ours["vs"])
     return {
         "ms": ours["median_ms"],
         "vanilla_ms": theirs["median_ms"],
