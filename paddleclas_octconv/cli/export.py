@@ -92,10 +92,7 @@ def run(args: argparse.Namespace) -> int:
     data = add.data_of(task.config, args.calibration_images) if args.int8 else None
     if args.format is None and not any(engine.needs_pdmodel for engine in engines):
         formats = ()  # those that this network can be written in
-    shape = task.config.image_shape
     task.dynamic_size = args.dynamic_size
-    if args.dynamic_size:
-        shape = [shape[0], -1, -1]
     refusals: list[OctConvError] = []
 
     def finish(folder: Path) -> None:
@@ -103,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
 
         samples = images.samples(task.config.sections, count=8) if engines else None
         for engine in engines:
-            difference = conversion.add(engine, folder, shape, samples)
+            difference = conversion.add(engine, folder, task.image_shape, samples)
             file = engine.files["fp32"]
             print(f"paddleclas: {file} agrees with Paddle Inference to {difference:.1e}")
         if data:

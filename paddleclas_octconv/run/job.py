@@ -106,11 +106,15 @@ class Job:
         self.results = outcome.results
         return outcome.code
 
-    @staticmethod
-    def _of_any_size(sections: dict[str, Any]) -> dict[str, Any]:
+    @property
+    def image_shape(self) -> list[int]:
+        """Channels, height and width of the images that an exported model takes; -1: any."""
+        shape = self.config.image_shape
+        return [shape[0], -1, -1] if self.dynamic_size else shape
+
+    def _of_any_size(self, sections: dict[str, Any]) -> dict[str, Any]:
         """Sections as PaddleClas's exporter wants them for images of any size."""
-        shape = [sections["Global"]["image_shape"][0], -1, -1]
-        return {**sections, "Global": {**sections["Global"], "image_shape": shape}}
+        return {**sections, "Global": {**sections["Global"], "image_shape": self.image_shape}}
 
     def _start(
         self,
