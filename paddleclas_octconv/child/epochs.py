@@ -32,7 +32,7 @@ def prepare_epochs(start: Start) -> None:
         paddleclas_engine.load_checkpoints_by(functools.partial(_load, engine, start.best_metric))
         yield
 
-    paddleclas_engine.train_within(prepared)
+    paddleclas_engine.within(paddleclas_engine.TRAIN, prepared)
 
 
 def _load(engine: Any, best_metric: float | None, original: Callable, optimizers: list) -> Any:

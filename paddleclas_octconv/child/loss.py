@@ -8,7 +8,7 @@ import math
 from typing import Any, Callable, Iterator, NoReturn
 
 from ..common.errors import OctConvError
-from ..patches import paddleclas_engine
+from ..patches.paddleclas_engine import TRAIN, within
 
 
 def stop_at_non_finite() -> None:
@@ -17,7 +17,7 @@ def stop_at_non_finite() -> None:
     Raises (then, while training):
         OctConvError: naming the epoch.
     """
-    paddleclas_engine.train_within(_watched)
+    within(TRAIN, _watched)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import Any, Iterator
 
 from ..common.errors import TRACEBACK, OctConvError, traceback_wanted
 from ..common.say import one_line
-from ..patches import paddleclas_engine
+from ..patches.paddleclas_engine import EVAL, INFER, MAKE, TRAIN, within
 
 _LENGTH = 400  # of what is told of an error of PaddleClas
 # The functions in which PaddleClas makes what a section asks for.
@@ -30,10 +30,9 @@ def explain_setup() -> None:
     Raises (then, when an engine is made, trains its first batch, evaluates, or predicts):
         OctConvError: PaddleClas failed, with the place where it did, or the image.
     """
-    paddleclas_engine.make_within(_explained)
-    paddleclas_engine.train_within(_explained)
-    paddleclas_engine.eval_within(_explained)
-    paddleclas_engine.infer_within(_naming_the_image)
+    for patch in (MAKE, TRAIN, EVAL):
+        within(patch, _explained)
+    within(INFER, _naming_the_image)
 
 
 def part_of_config(found: TracebackType | None) -> str:

@@ -152,11 +152,6 @@ def _read(path: Path, folder: Path) -> _Table:
     return _Table(path, folder, None, rows)
 
 
-def _is_value(cell: str) -> bool:
-    """Whether a cell is no name of a column."""
-    return is_image(cell) or whole(cell) is not None or re.search(r"[/\\]", cell) is not None
-
-
 def _csv_rows(path: Path) -> Iterator[_Row]:
     text = read_text(path, "--source", most=1 << 30).lstrip("\ufeff")
     sample = text.split("\n", 1)[0]
@@ -318,10 +313,6 @@ def _reader(table: _Table, columns: _Columns) -> _Reader:
     return _Reader(
         lambda row: (as_label(_cell(row, at)),) if _cell(row, at) else "no label", None, False
     )
-
-
-def _of_one(text: str) -> tuple[str, ...] | str:
-    return (as_label(text),) if text else "no label"
 
 
 def _flags(text: str) -> list[str]:
