@@ -92,12 +92,7 @@ def _read(path: Path, height: int, width: int) -> np.ndarray:
 
     from ..deploy.images import decode
 
-    try:
-        return cv2.resize(decode(path), (width, height))
-    except OctConvError as error:
-        # Files that cannot be read are "image <path>: ..." already.
-        option = "--" if str(error).startswith("image ") else "--image "
-        raise OctConvError(f"{option}{error}") from None
+    return cv2.resize(decode(path, "--image"), (width, height))
 
 
 def _png(figure: Figure) -> bytes:
