@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +25,11 @@ from ..data.subsets import write_subset
 from ..octavizer.options import OCTAVE
 from ..weights import VANILLA
 from ..weights.address import is_address
-from .options import alpha, file_or_folder, pixels, positive
+from .options import alpha, file_or_folder, pixels, positive, share, whole_number
 
 HELP = "make your own images ready to train on (folder), or write digits or cifar10"
 OWN = "folder"
 SHOWN = 10  # images that are left out and named, unless --all
-# Options of own images alone, by the names that argparse gives them.
-_OF_OWN = (
-    "images",
-    "columns",
-    "name",
-    "arch",
-    "alpha",
-    "pretrained",
-    "image_size",
-    "val",
-    "seed",
-    "copy",
-    "config",
-    "all",
-)
 _ARCH, _IMAGE_SIZE, _VAL = "OctResNet50", 224, 0.2
 
 
@@ -113,12 +99,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     own.add_argument(
         "--val",
-        type=_share,
+        type=share,
         metavar="SHARE",
         help=f"share of each class to evaluate on, unless the source has a val (default: {_VAL})",
     )
     own.add_argument(
-        "--seed", type=_seed, metavar="N", help="another draw of that share (default: 0)"
+        "--seed", type=whole_number(0), metavar="N", help="another draw of that share (default: 0)"
     )
     own.add_argument(
         "--copy",
@@ -135,6 +121,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own.add_argument(
         "--all", action="store_true", default=None, help=f"name all that is left out, not {SHOWN}"
     )
+    parser.set_defaults(of_own=[action.dest for action in own._group_actions])
 
 
 def run(args: argparse.Namespace) -> int:
@@ -151,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
             f"unknown data set {args.dataset!r}{suggest(args.dataset, known)} "
             f"(data sets: {', '.join(known)}; your own images: prepare {OWN} --source DIR)"
         )
-    for option in _OF_OWN:
+    for option in args.of_own:
         if getattr(args, option) is not None:
             raise OctConvError(f"--{option.replace('_', '-')}: goes with 'prepare {OWN}'")
     if args.source is not None and len(args.source) > 1:
@@ -265,7 +252,7 @@ def _write_config(path: Path, text: str, given: bool) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, text.encode("utf-8"))
         print(f"{path}: the config; edit it as you like")
-    print(f"next: paddleclas train -c {_quoted(path)}")
+    print(f"next: paddleclas train -c {shlex.quote(str(path))}")
 
 
 def _print_left_out(left_out: list[str], shown: int | None) -> None:
@@ -343,12 +330,6 @@ def _posix(path: Path) -> str:
     return text if path.is_absolute() or text.startswith(".") else f"./{text}"
 
 
-def _quoted(path: Path) -> str:
-    import shlex
-
-    return shlex.quote(str(path))
-
-
 def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     if len(names) < 2 or not all(names):
@@ -356,22 +337,3 @@ def _names(text: str) -> list[str]:
             f"{text!r} should be two or more names, such as image,label"
         )
     return names
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = 0.0
-    if not 0 < share < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} should be a share between 0 and 1, such as 0.2")
-    return share
-
-
-def _seed(text: str) -> int:
-    from ..common.numbers import whole
-
-    value = whole(text)
-    if value is None or value < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number from 0")
-    return value
