@@ -63,10 +63,6 @@ def transform_that_failed(error: BaseException) -> OctConvError | None:
     return OctConvError(f"{key}: {part} fails: {type(error).__name__}: {error}")
 
 
-def _is_for_want_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or "ResourceExhaustedError" in str(error)
-
-
 @contextlib.contextmanager
 def _naming_the_image(engine: Any) -> Iterator[None]:
     try:
@@ -110,7 +106,7 @@ def _explained(engine: Any) -> Iterator[None]:
     except Exception as error:
         if traceback_wanted():
             raise
-        if _is_for_want_of_memory(error):
+        if isinstance(error, MemoryError) or "ResourceExhaustedError" in str(error):
             part = "Train" if engine.mode == "train" else "Eval"
             raise OctConvError(
                 f"DataLoader.{part}.sampler.batch_size: out of memory: a smaller one takes less "

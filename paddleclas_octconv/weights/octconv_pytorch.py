@@ -50,7 +50,10 @@ def load_torch(path: Path, trust: bool = False) -> dict[str, np.ndarray]:
         saved = saved["state_dict"]
     if not isinstance(saved, dict):
         raise OctConvError(f"{path} holds no state dict but a {type(saved).__name__}")
-    weights = {_without_wrapper(key): _array(path, key, value) for key, value in saved.items()}
+    # Where DataParallel wrapped the network, its names begin so.
+    weights = {
+        re.sub(r"^module\.", "", str(key)): _array(path, key, value) for key, value in saved.items()
+    }
     demand_finite(path, weights)
     return weights
 
@@ -94,11 +97,6 @@ _RULES = [
     (r"\.running_mean$", "._mean"),
     (r"\.running_var$", "._variance"),
 ]
-
-
-def _without_wrapper(key: Any) -> str:
-    """The name in the network itself, where DataParallel wrapped it."""
-    return re.sub(r"^module\.", "", str(key))
 
 
 def _array(path: Path, key: str, value: Any) -> np.ndarray:
