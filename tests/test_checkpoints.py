@@ -235,7 +235,7 @@ def test_layouts_of_all_versions(layout, trained, tmp_path):
     for path in source.glob("latest.*"):
         shutil.copy(path, tmp_path / folder)
     assert newest_in(tmp_path).prefix == tmp_path / folder / "latest"
-    with pytest.raises(OctConvError, match="holds another run"):
+    with pytest.raises(OctConvError, match="already holds another run"):
         resume.plan_training(config_of(tmp_path), resume=False)
 
 

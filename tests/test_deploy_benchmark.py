@@ -320,7 +320,7 @@ def test_a_networks_name_comes_before_a_folder_of_that_name(tmp_path, monkeypatc
     "arguments, said",
     [
         (["OctMobilenet"], "OctMobilenet: no such network; did you mean OctMobileNetV"),
-        (["./nowhere"], "./nowhere: neither a network's name nor a folder"),
+        (["./nowhere"], "./nowhere: is neither the name of a network nor a folder"),
         (["ResNet50:alpha"], "'alpha' should be KEY=VALUE"),
         (["MobileNetV1:alpha=0.5"], "MobileNetV1 takes no 'alpha'"),
         (["OctResNet50:alpha=2"], "alpha must be a number in"),

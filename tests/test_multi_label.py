@@ -123,12 +123,12 @@ def config(tiny_config, tmp_path) -> dict:
         (
             "train",
             lambda c: c["Loss"].update(Train=[{"CELoss": {"weight": 1.0}}]),
-            "Loss.Train.0: CELoss is for one label an image: MultiLabelLoss",
+            "Loss.Train.0: CELoss is for one label per image: MultiLabelLoss",
         ),
         (
             "eval",
             lambda c: c["Metric"].update(Eval=[{"TopkAcc": {"topk": 1}}]),
-            "Metric.Eval.0: TopkAcc is for one label an image: AccuracyScore",
+            "Metric.Eval.0: TopkAcc is for one label per image: AccuracyScore",
         ),
         (
             "export",

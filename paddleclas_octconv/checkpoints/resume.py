@@ -75,7 +75,7 @@ def _newest(config: Config) -> tuple[checkpoints.Checkpoint | None, list[str]]:
     if found is None and passed_over:
         more = f" (and {len(passed_over) - 1} more)" if len(passed_over) > 1 else ""
         raise OctConvError(
-            f"--resume: no checkpoint in {config.output_dir} is whole, and a run "
+            f"--resume: no checkpoint in {config.output_dir} is complete, and a run "
             f"from the start would overwrite them: {passed_over[0]}{more}; "
             f"-o Global.output_dir=<another folder> starts there"
         )

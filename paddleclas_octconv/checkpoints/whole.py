@@ -111,8 +111,8 @@ def refuse_another_run(config: Config) -> None:
     held = prefixes(config)
     if held:
         raise OctConvError(
-            f"Global.output_dir: {config.output_dir} holds another run already "
-            f"({held[-1].name}.pdparams): --resume goes on with it, "
+            f"Global.output_dir: {config.output_dir} already holds another run "
+            f"({held[-1].name}.pdparams): --resume continues it, "
             f"-o Global.output_dir=<another folder> keeps it"
         )
 

@@ -69,7 +69,7 @@ def _count(message: str) -> None:
             )
         raise OctConvError(
             f"{IN_A_ROW} images in a row cannot be read, at last {image}: {reason}: "
-            f"'paddleclas check-data' looks through them; else it is transform_ops"
+            f"'paddleclas check-data' checks all of them; if they are fine, look at transform_ops"
         )
 
 

@@ -66,9 +66,9 @@ class _LossWatch:
 
     def _stop(self, what: str) -> NoReturn:
         raise OctConvError(
-            f"epoch {self._epoch}: {what}: training stops; the checkpoints of the epochs before "
-            f"are kept (a lower learning rate or a warm-up helps most often; "
-            f"--allow-non-finite-loss trains on)"
+            f"epoch {self._epoch}: {what}: training stops; the checkpoints of earlier epochs "
+            f"are kept (a lower learning rate or a warm-up usually helps; "
+            f"--allow-non-finite-loss continues anyway)"
         )
 
 

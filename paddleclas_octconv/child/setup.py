@@ -109,7 +109,7 @@ def _explained(engine: Any) -> Iterator[None]:
         if isinstance(error, MemoryError) or "ResourceExhaustedError" in str(error):
             part = "Train" if engine.mode == "train" else "Eval"
             raise OctConvError(
-                f"DataLoader.{part}.sampler.batch_size: out of memory: a smaller one takes less "
+                f"DataLoader.{part}.sampler.batch_size: out of memory: a smaller one needs less "
                 f"({one_line(error)[:_LENGTH]})"
             ) from None
         if getattr(engine, "global_step", 0) > 1:
@@ -119,5 +119,5 @@ def _explained(engine: Any) -> Iterator[None]:
         raise OctConvError(
             f"PaddleClas cannot run this config{part and f', its {part}'}: {type(error).__name__}: "
             f"{one_line(error)[:_LENGTH]} "
-            f"({place.filename}, line {place.lineno}; {TRACEBACK}=1 shows how it came there)"
+            f"({place.filename}, line {place.lineno}; {TRACEBACK}=1 shows the whole traceback)"
         ) from None

@@ -20,7 +20,9 @@ COLUMNS = "{:<22} {:>9} {:>9} {:>9} {:>5}  {}"  # 80 columns at most
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
-        "name", nargs="*", help="only these, or what fits '*resnet*50*', or Octave:NETWORK"
+        "name",
+        nargs="*",
+        help="networks to list: names, patterns such as '*resnet*50*', or Octave:NETWORK",
     )
     parser.add_argument(
         "--alpha", type=alpha, help="share of low channels: one number, or one per stage: A,B,…"

@@ -127,8 +127,12 @@ def alpha(text: str) -> float | list[float]:
 # Options of a recipe: name to (type, metavariable, meaning). Their names are those of ``Recipe``.
 _RECIPE: dict[str, tuple[Callable[[str], Any], str, str]] = {
     "epochs": (positive, "N", "epochs to train"),
-    "batch_size": (positive, "N", "images a step, of all data"),
-    "image_size": (pixels, "PIXELS", "side of the input: in all transforms and image_shape"),
+    "batch_size": (positive, "N", "images per step, in training and evaluation"),
+    "image_size": (
+        pixels,
+        "PIXELS",
+        "side of the input, in all transforms and image_shape",
+    ),
     "lr": (rate, "RATE", "learning rate, the highest of the schedule"),
     "device": (str, "NAME", "cpu, gpu, …"),
     "output": (path, "DIR", "folder of the training: weights and logs (Global.output_dir)"),
@@ -151,7 +155,7 @@ def add_recipe(parser: argparse.ArgumentParser, *names: str, **spelled: str) -> 
         names: of ``Recipe``'s attributes; ``batch_size`` is the option ``--batch-size``.
         spelled: attributes whose option has another name.
     """
-    group = parser.add_argument_group("the recipe", "instead of -o, in every place it stands")
+    group = parser.add_argument_group("the recipe", "set everywhere in the config; -o sets one key")
     for name in (*names, *spelled):
         kind, metavar, meaning = _RECIPE[name]
         option = f"--{spelled.get(name, name).replace('_', '-')}"
@@ -188,7 +192,7 @@ def named_network(text: str) -> tuple[str, dict[str, Any]]:
                 f"{text}: {option!r} should be KEY=VALUE, such as alpha=0.25"
             ) from None
     if not name.isidentifier():
-        raise OctConvError(f"{text}: neither a network's name nor a folder")
+        raise OctConvError(f"{text}: is neither the name of a network nor a folder")
     return name, options
 
 

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder to write <dataset>/ into (default: ./%(default)s)",
     )
     parser.add_argument(
-        "--partial", action="store_true", help="cifar10: take a source that lacks images"
+        "--partial", action="store_true", help="cifar10: accept a source that lacks images"
     )
     parser.add_argument(
         "--subset",
@@ -73,17 +73,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         COLUMNS,
         type=_names,
         metavar="IMAGE,LABEL",
-        help="the columns of a CSV that have the image and its label; of several labels, each "
-        "column is a class (default: found by their names and content)",
+        help="the columns of a CSV with the image and its label; where images have several labels, "
+        "one column per class (default: found by their names and content)",
     )
-    own.add_argument("--name", help="of the data set (default: that of the source)")
+    own.add_argument("--name", help="name of the data set (default: that of the source)")
     own.add_argument(
         "--arch",
         metavar="NAME",
         help=f"the network of the config, or Octave:NETWORK (default: {_ARCH})",
     )
     own.add_argument(
-        "--alpha", type=alpha, help="its share of low-frequency channels (default: its own)"
+        "--alpha",
+        type=alpha,
+        help="the network's share of low-frequency channels (default: its usual one)",
     )
     own.add_argument(
         "--pretrained",
@@ -104,7 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"share of each class to evaluate on, unless the source has a val (default: {_VAL})",
     )
     own.add_argument(
-        "--seed", type=whole_number(0), metavar="N", help="another draw of that share (default: 0)"
+        "--seed", type=whole_number(0), metavar="N", help="seed of that random draw (default: 0)"
     )
     own.add_argument(
         "--copy",
@@ -119,7 +121,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the config to write (default: <name>.yaml)",
     )
     own.add_argument(
-        "--all", action="store_true", default=None, help=f"name all that is left out, not {SHOWN}"
+        "--all",
+        action="store_true",
+        default=None,
+        help=f"list everything that is left out, not only {SHOWN}",
     )
     parser.set_defaults(of_own=[action.dest for action in own._group_actions])
 
@@ -174,7 +179,7 @@ def _prepare_own(args: argparse.Namespace) -> int:
     _check_pretrained(arch, args.pretrained)
     if args.alpha is not None:
         if arch not in CATALOGUE and arch != OCTAVE:
-            raise OctConvError(f"--alpha: {arch} is no octave network")
+            raise OctConvError(f"--alpha: {arch} is not an octave network")
         try:
             check_alpha(args.alpha, stages=None)
         except OctConvError as error:
@@ -188,7 +193,7 @@ def _prepare_own(args: argparse.Namespace) -> int:
     target = args.root / name
     for option, path in (("--source", args.source[0]), ("--root", target), ("--config", config)):
         if any("\ud800" <= letter <= "\udfff" for letter in str(path)):
-            raise OctConvError(f"{option} {os.fsencode(path)!r}: a name in it is no UTF-8")
+            raise OctConvError(f"{option} {os.fsencode(path)!r}: a name in it is not UTF-8")
 
     def progress(images, total):
         return tqdm(images, desc=name, total=total, unit=" images", disable=None)
@@ -244,8 +249,8 @@ def _write_config(path: Path, text: str, given: bool) -> None:
             before = path.read_text(encoding="utf-8", errors="replace")
         if before != text:
             print(
-                f"{path}: kept as it is, for it differs from the one that would be written "
-                "(--config names another file)"
+                f"{path}: kept: it differs from the one that would be written "
+                "(choose another file with --config)"
             )
     else:
         with writing("--config", path):
@@ -260,7 +265,7 @@ def _print_left_out(left_out: list[str], shown: int | None) -> None:
         print(f"left out: {len(left_out)}")
         print("\n".join(f"  {escaped(what)}" for what in left_out[:shown]))
         if shown is not None and len(left_out) > shown:
-            print(f"  … and {len(left_out) - shown} more (--all names them)")
+            print(f"  … and {len(left_out) - shown} more (--all lists them)")
 
 
 def _check_arch(arch: str, backbone: str) -> None:

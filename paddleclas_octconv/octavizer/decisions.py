@@ -76,8 +76,8 @@ def _check_patterns(convs: Sequence[Conv], options: Options, network: str) -> No
     for pattern in options.patterns:
         if not any(Options(plain=pattern).stays_plain(conv.name) for conv in convs):
             raise OctConvError(
-                f"plain: {pattern!r} is no convolution of {network}; its convolutions are called "
-                f"like {convs[0].name!r} and {convs[-1].name!r}"
+                f"plain: {pattern!r} is not a convolution of {network}; its convolutions have "
+                f"names such as {convs[0].name!r} and {convs[-1].name!r}"
             )
 
 

@@ -284,7 +284,7 @@ class Trial(Planner, Listener):
         if self.inside_opaque:
             layer = next(name for name in self.stack if name in self.opaque)
             where = layer or "the network"
-            return f"inside {where}, which takes plain tensors alone: {self.opaque[layer]}"
+            return f"inside {where}, which takes plain tensors only: {self.opaque[layer]}"
         return cannot_be_octave(conv, self.shared) or (
             "channels viewed as groups" if is_view else ""
         )

@@ -144,7 +144,7 @@ def unpacked(wheel: Wheel) -> Path:
             elif digest(file) != wheel.sha256:
                 raise OctConvError(
                     f"{file}: is not the pinned {wheel.release} (its SHA-256 is not "
-                    f"{wheel.sha256}); delete that file to have it fetched anew"
+                    f"{wheel.sha256}); delete that file to have it fetched again"
                 )
             if not _is_whole(folder, file, wheel.release):
                 _unpack(file, folder)
@@ -175,8 +175,8 @@ def _download(wheel: Wheel, target: Path) -> None:
                 reason = "this environment has no pip"
                 mend = "install pip here (python -m ensurepip, or uv pip install pip)"
             raise NotFetched(
-                f"{wheel.what} is not here yet and pip cannot download it ({reason}): with a "
-                f"network, {mend}; without, copy {wheel.name} to {target.parent}, or "
+                f"{wheel.what} is not in the cache yet, and pip cannot download it ({reason}): "
+                f"with a network, {mend}; without, copy {wheel.name} to {target.parent}, or "
                 f"{wheel.instead}"
             )
         if digest(downloaded) != wheel.sha256:
@@ -194,7 +194,7 @@ def _unpack(wheel: Path, target: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(new)
         if target.exists():
-            say(f"warning: {target} was changed or damaged: it is unpacked anew from the wheel")
+            say(f"warning: {target} was changed or damaged: it is unpacked from the wheel again")
             os.replace(target, old)
         os.replace(new, target)
 
