@@ -44,6 +44,7 @@ class _LossWatch:
 
     def around_epoch(self, train_epoch: Callable) -> Callable:
         """Wrap the function that trains an epoch: its last loss and the parameters count too."""
+        import paddle
 
         @functools.wraps(train_epoch)
         def train_epoch_watched(engine, epoch_id, *args, **kwargs):
@@ -52,7 +53,7 @@ class _LossWatch:
             self._check()
             self._loss = None
             for name, parameter in engine.model.named_parameters():
-                if not _is_finite(parameter):
+                if not paddle.isfinite(parameter.astype("float32")).all():
                     self._stop(f"after its last step {name} is not finite")
             return result
 
@@ -70,9 +71,3 @@ class _LossWatch:
             f"are kept (a lower learning rate or a warm-up usually helps; "
             f"--allow-non-finite-loss continues anyway)"
         )
-
-
-def _is_finite(parameter) -> bool:
-    import paddle
-
-    return bool(paddle.isfinite(parameter.astype("float32")).all())

@@ -47,16 +47,12 @@ def check_multi_label(config: Config, modes: Sequence[str]) -> None:
             raise OctConvError(
                 f"{key}: {name} mixes images with one label each: these have several"
             )
-    if "train" in modes and _first_metric(config) == _LESS_IS_BETTER:
+    first, *_ = config.at("Metric.Eval") or [None]
+    if "train" in modes and isinstance(first, dict) and _LESS_IS_BETTER in first:
         say(
             "warning: Metric.Eval.0: PaddleClas takes the epoch with the highest value for the "
             f"best, but a lower {_LESS_IS_BETTER} is better: put AccuracyScore first"
         )
-
-
-def _first_metric(config: Config) -> str | None:
-    metrics = config.at("Metric.Eval") or [None]
-    return next(iter(metrics[0]), None) if isinstance(metrics[0], dict) else None
 
 
 def _choices(config: Config, modes: Sequence[str]) -> Iterator[tuple[str, str]]:
