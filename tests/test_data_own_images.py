@@ -337,7 +337,7 @@ def test_preparing_again_follows_the_images_and_keeps_an_edited_config(pets, cap
     Path("my_pets.yaml").write_text(edited, "utf-8")
     capsys.readouterr()
     assert prepare("--source", pets) == 0
-    assert "my_pets.yaml: kept as it is" in capsys.readouterr().out
+    assert "my_pets.yaml: kept: it differs" in capsys.readouterr().out
     assert Path("my_pets.yaml").read_text("utf-8") == edited
     assert sorted(path.name for path in Path("dataset").iterdir()) == ["my_pets"]
 

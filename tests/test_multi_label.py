@@ -118,7 +118,7 @@ def config(tiny_config, tmp_path) -> dict:
             lambda c: c["DataLoader"]["Train"]["dataset"].update(
                 batch_transform_ops=[{"MixupOperator": {"alpha": 0.2}}]
             ),
-            "DataLoader.Train.dataset.batch_transform_ops.0: MixupOperator mixes images of one",
+            "DataLoader.Train.dataset.batch_transform_ops.0: MixupOperator mixes images with one",
         ),
         (
             "train",
