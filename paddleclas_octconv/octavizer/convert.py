@@ -20,7 +20,7 @@ from ..layers.folding import FoldedOctConv2D, foldable_unit
 from ..layers.octave import branches, plus, pool2, up2_to
 from .layout import Layout
 from .pair import Pair, at_least, convert, fit, make
-from .plan import Conv, Plan
+from .planned import Conv, Plan
 
 
 def carry_out(network: nn.Layer, plan: Plan) -> None:

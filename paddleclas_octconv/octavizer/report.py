@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .options import Options
-from .plan import Conv, Join, Plan
+from .planned import Conv, Join, Plan
 
 
 @dataclass
