@@ -95,8 +95,12 @@ def register() -> None:
         # These have already taken over the names of `backbone`, each by `import *`.
         for name in (f"{copy}.arch", copy, copy.rpartition(".")[0]):
             importer = sys.modules.get(name)
-            if importer is not None and hasattr(importer, "ResNet50"):
-                _add(importer, module)
+            if importer is None or not hasattr(importer, "ResNet50"):
+                continue
+            for network in (*CATALOGUE, OCTAVE):
+                function = getattr(module, network)
+                if getattr(importer, network, None) is None and hasattr(function, "octconv"):
+                    setattr(importer, network, function)
 
 
 def register_into(backbone: ModuleType) -> None:
@@ -115,13 +119,6 @@ def register_into(backbone: ModuleType) -> None:
                 f"and the one of paddleclas_octconv is not registered",
                 stacklevel=2,
             )
-
-
-def _add(importer: ModuleType, backbone: ModuleType) -> None:
-    for name in (*CATALOGUE, OCTAVE):
-        function = getattr(backbone, name)
-        if getattr(importer, name, None) is None and hasattr(function, "octconv"):
-            setattr(importer, name, function)
 
 
 def _bind_all(backbone: ModuleType) -> dict[str, Callable[..., nn.Layer]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from paddleclas_octconv.checkpoints import whole as checkpoints
+from paddleclas_octconv.config import Config
 
 NAME = "OctMobileNetV1_x0_25"
 EPOCHS = 4
@@ -97,11 +98,12 @@ def newest_in(output: Path) -> checkpoints.Checkpoint | None:
     return checkpoints.newest(config_of(output))[0]
 
 
-def config_of(output: Path, epochs: int = EPOCHS, given: str | None = None) -> dict:
-    return {
+def config_of(output: Path, epochs: int = EPOCHS, given: str | None = None) -> Config:
+    sections = {
         "Global": {"output_dir": str(output), "epochs": epochs, "checkpoints": given},
         "Arch": {"name": NAME},
     }
+    return Config(sections, Path("config.yaml"))
 
 
 def damage(path: Path, how: str) -> None:

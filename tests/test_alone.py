@@ -51,7 +51,7 @@ def holder(tmp_path):
 
 def test_second_training_is_refused_until_the_first_has_ended(holder):
     process, folder = holder
-    with pytest.raises(OctConvError, match="another training is at work in"), alone_in(
+    with pytest.raises(OctConvError, match="another training is running in"), alone_in(
         str(folder), *OF_A_TRAINING
     ):
         raise AssertionError

@@ -67,7 +67,7 @@ def test_broken_image_is_named_with_its_line(images, capsys, spoil, kind, told):
     said = capsys.readouterr()
     assert f"  {kind}: 1\n    {images / 'train.txt'}:4: " in said.out
     assert told in said.out
-    assert said.err == "paddleclas: error: 1 lines have to be mended, see above\n"
+    assert said.err == "paddleclas: error: 1 lines have to be fixed, see above\n"
 
 
 @pytest.mark.parametrize("label", ["4", "-1", "cat", ""])

@@ -156,7 +156,7 @@ def test_the_best_of_two_layouts_counts(output):
 
 @pytest.mark.parametrize("suffix", [".pdema", ".ema.pdparams"])
 def test_with_a_moving_average_those_that_lack_it_are_not_whole(output, suffix):
-    config = {**config_of(output), "EMA": {"decay": 0.9}}
+    config = config_of(output).changed({"EMA.decay": 0.9})
     assert checkpoints.newest(config)[0].epoch == EPOCHS  # PaddleClas 2.4 writes none at all
     save_checkpoint(output / NAME / "epoch_3", 3, 0.5, suffix)
     found, passed_over = checkpoints.newest(config)
@@ -235,7 +235,7 @@ def test_layouts_of_all_versions(layout, trained, tmp_path):
     for path in source.glob("latest.*"):
         shutil.copy(path, tmp_path / folder)
     assert newest_in(tmp_path).prefix == tmp_path / folder / "latest"
-    with pytest.raises(OctConvError, match="holds another run"):
+    with pytest.raises(OctConvError, match="already holds another run"):
         resume.plan_training(config_of(tmp_path), resume=False)
 
 

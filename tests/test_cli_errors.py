@@ -48,7 +48,7 @@ def run(tmp_path, monkeypatch, capsys):
         ),
         (
             ["train", "-c", "C", "-o", "Global.pretrained_model=http://[x/a.pdparams"],
-            "Global.pretrained_model: http://[x/a.pdparams: is no address: ",
+            "Global.pretrained_model: http://[x/a.pdparams: is not a valid address: ",
         ),
         (["summary", "-c", "C", "-o", "Arch.scale=0"], "Arch.scale: 0 should be a number above 0"),
         (

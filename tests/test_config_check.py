@@ -97,7 +97,7 @@ OPS = "DataLoader.Train.dataset.transform_ops"
         ("Global.epochs", True, "True should be a whole number from 1"),
         ("Global.epochs", 2.5, "2.5 should be a whole number from 1"),
         ("Global.epochs", "²", "'²' should be a whole number from 1"),
-        ("Global.epochs", 10**30, "beyond 18 digits"),
+        ("Global.epochs", 10**30, "more than 18 digits"),
         (f"{OPS}.0", {"Cutout": {"n_holes": 10**12}}, "n_holes: 1000000000000 should be"),
         (f"{OPS}.0", {"RandAugment": {"num_layers": 65000}}, "num_layers: 65000 should be a whole"),
         (f"{OPS}.0", {"TimmAutoAugment": {"config_str": "rand-n99999"}}, "its numbers below 1000"),

@@ -199,4 +199,4 @@ def test_each_of_several_optimizers_needs_a_learning_rate(tiny):
 def test_a_number_of_18_digits_passes(tiny):
     for sign in (1, -1):
         assert refusal(tiny, "Global.unknown", sign * (10**18 - 1)) is None
-        assert "beyond 18 digits" in refusal(tiny, "Global.unknown", sign * 10**18)
+        assert "more than 18 digits" in refusal(tiny, "Global.unknown", sign * 10**18)

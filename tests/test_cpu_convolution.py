@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import paddle
@@ -170,7 +171,8 @@ def test_views_are_left_as_they_were(installed):
 
 
 def test_a_training_installs_it(monkeypatch):
-    from paddleclas_octconv.child import epochs, images, main, multi_label, results, setup
+    from paddleclas_octconv.child import epochs, images, main, results, setup
+    from paddleclas_octconv.config import Config
     from paddleclas_octconv.handover import Handover
     from paddleclas_octconv.patches import (
         paddle_save,
@@ -182,7 +184,6 @@ def test_a_training_installs_it(monkeypatch):
     installed = []
     monkeypatch.setattr(cpu_convolution, "install", lambda: installed.append(True))
     for module, name in [
-        (multi_label, "prepare_multi_label"),
         (paddle_workers, "tell_in_workers"),
         (epochs, "prepare_epochs"),
         (images, "count_unreadable_images"),
@@ -192,7 +193,7 @@ def test_a_training_installs_it(monkeypatch):
         (paddleclas_config, "hand_over"),
         (paddleclas_download, "refuse_archives"),
     ]:
-        monkeypatch.setattr(module, name, lambda *args: None)
+        monkeypatch.setattr(module, name, lambda *args, **kwargs: None)
     for name in ("ppcls", "ppcls.utils"):  # the trainer, which is not on the path here
         stand_in = types.ModuleType(name)
         stand_in.save_load = None
@@ -200,5 +201,5 @@ def test_a_training_installs_it(monkeypatch):
     monkeypatch.setattr(main.logging, "raiseExceptions", True)
     for mode, wanted in (("eval", []), ("train", [True])):
         handed = Handover(mode, "", {}, "", allow_non_finite_loss=True, verbose=True)
-        main._prepare_engine(handed, None, None)
+        main._prepare_engine(handed, Config({}, Path()), None, None)
         assert installed == wanted

@@ -155,7 +155,7 @@ def test_what_cannot_be_trained_on_is_named_and_left_out(pets):
     assert told["小猫 cat/empty.jpg"] == "empty"
     assert told["小猫 cat/pipe.png"] == "is a pipe, not a file"
     assert "tab" in told["小猫 cat/tab\t.png"]
-    assert told["小猫 cat/caf\udce9.png"] == "its name is no UTF-8"
+    assert told["小猫 cat/caf\udce9.png"] == "its name is not UTF-8"
     assert told["nothing"] == "a folder without images"
     assert told["loose.png"] == "in no class folder"
     assert {"小猫 cat/cut.png", "小猫 cat/text.png"} < set(told)
@@ -192,7 +192,10 @@ def test_images_of_every_kind_are_taken(pets):
         (lambda path: path.write_bytes(b"\xff\xfe\x00"), "UTF-8"),
         (lambda path: (fill(path / "train/a", 3, 0), fill(path / "val/b", 3, 9)), "class b has"),
         (lambda path: fill(path / "val/a", 3, 0), "has val, but no train"),
-        (lambda path: [fill(path / s / "a", 3, 0) for s in ("train", "val", "Valid")], "one split"),
+        (
+            lambda path: [fill(path / s / "a", 3, 0) for s in ("train", "val", "Valid")],
+            "the same split",
+        ),
     ],
 )
 def test_a_source_that_is_none_says_what_is_expected(tmp_path, make, told):
@@ -243,7 +246,7 @@ def test_alpha_and_what_it_starts_from_stand_in_the_config(pets, capsys):
         assert f"--pretrained {nothing!r}: " in capsys.readouterr().err
         assert not Path("my_pets.yaml").exists()
     assert prepare("--source", pets, "--arch", "ResNet50", "--alpha", "0.5") == 2
-    assert "--alpha: ResNet50 is no octave network" in capsys.readouterr().err
+    assert "--alpha: ResNet50 is not an octave network" in capsys.readouterr().err
     assert prepare("--source", pets, "--alpha", "1.5") == 2
 
 
@@ -334,7 +337,7 @@ def test_preparing_again_follows_the_images_and_keeps_an_edited_config(pets, cap
     Path("my_pets.yaml").write_text(edited, "utf-8")
     capsys.readouterr()
     assert prepare("--source", pets) == 0
-    assert "my_pets.yaml: kept as it is" in capsys.readouterr().out
+    assert "my_pets.yaml: kept: it differs" in capsys.readouterr().out
     assert Path("my_pets.yaml").read_text("utf-8") == edited
     assert sorted(path.name for path in Path("dataset").iterdir()) == ["my_pets"]
 

@@ -320,7 +320,7 @@ def test_a_networks_name_comes_before_a_folder_of_that_name(tmp_path, monkeypatc
     "arguments, said",
     [
         (["OctMobilenet"], "OctMobilenet: no such network; did you mean OctMobileNetV"),
-        (["./nowhere"], "./nowhere: neither a network's name nor a folder"),
+        (["./nowhere"], "./nowhere: is neither the name of a network nor a folder"),
         (["ResNet50:alpha"], "'alpha' should be KEY=VALUE"),
         (["MobileNetV1:alpha=0.5"], "MobileNetV1 takes no 'alpha'"),
         (["OctResNet50:alpha=2"], "alpha must be a number in"),
@@ -331,7 +331,7 @@ def test_a_networks_name_comes_before_a_folder_of_that_name(tmp_path, monkeypatc
         (["ResNet18", "--precision", "fp16", *SMALL], "'fp16' on a CPU"),
         (["ResNet18", "--precision", "int4"], "precision 'int4' should be one of"),
         (["ResNet18", "--engine", "openvin"], "did you mean openvino?"),
-        (["ResNet18", "--image-size", "32,0"], "'0' should be a whole number, 1 to"),
+        (["ResNet18", "--image-size", "32,0"], "'0' should be a whole number from 1 to"),
         (["ResNet18", "--batch-size", "1,"], "'' should be a whole number from 1"),
         (["ResNet18", "--fail-below", "x"], "'x' should be a ratio"),
         (["MobileNetV1_x0_25", "--fail-below", "1.2", *SMALL], "no network here has a twin"),

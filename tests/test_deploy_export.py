@@ -73,7 +73,7 @@ def test_folder_holds_both_formats_over_one_parameter_file(config):
 def test_one_export_at_a_time(config):
     class Second(Exporter):
         def __call__(self, env, changes):
-            with pytest.raises(OctConvError, match="another export is at work in inference/net"):
+            with pytest.raises(OctConvError, match="another export is running in inference/net"):
                 export.export(Exporter(), config)
             return super().__call__(env, changes)
 

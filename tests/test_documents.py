@@ -49,8 +49,8 @@ def test_what_is_no_file(tmp_path, make):
     [
         ("[" * 100_000, "nested too deeply"),
         ('{"a": 1, "b": {"c": 1, "c": 2}}', "'c' is given twice"),
-        ("{", "is no JSON"),
-        ("9" * 5000, "is no JSON"),
+        ("{", "is not JSON"),
+        ("9" * 5000, "is not JSON"),
     ],
 )
 def test_json(tmp_path, content, told):

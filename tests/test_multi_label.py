@@ -118,17 +118,17 @@ def config(tiny_config, tmp_path) -> dict:
             lambda c: c["DataLoader"]["Train"]["dataset"].update(
                 batch_transform_ops=[{"MixupOperator": {"alpha": 0.2}}]
             ),
-            "DataLoader.Train.dataset.batch_transform_ops.0: MixupOperator mixes images of one",
+            "DataLoader.Train.dataset.batch_transform_ops.0: MixupOperator mixes images with one",
         ),
         (
             "train",
             lambda c: c["Loss"].update(Train=[{"CELoss": {"weight": 1.0}}]),
-            "Loss.Train.0: CELoss is for one label an image: MultiLabelLoss",
+            "Loss.Train.0: CELoss is for one label per image: MultiLabelLoss",
         ),
         (
             "eval",
             lambda c: c["Metric"].update(Eval=[{"TopkAcc": {"topk": 1}}]),
-            "Metric.Eval.0: TopkAcc is for one label an image: AccuracyScore",
+            "Metric.Eval.0: TopkAcc is for one label per image: AccuracyScore",
         ),
         (
             "export",

@@ -484,7 +484,7 @@ def test_an_argument_has_the_name_that_it_had():
         ({"backbone": "ResNet18", "input_size": 1}, "becomes octave at alpha=0.5 and input_size=1"),
         ({"backbone": "ResNet18", "input_size": 0}, "input_size must be a whole number from 1"),
         ({"backbone": "VGG11", "input_size": 32}, "does not run on images of 32x32"),
-        ({"backbone": "ResNet18", "plain": "no*"}, r"plain: 'no\*' is no convolution of ResNet"),
+        ({"backbone": "ResNet18", "plain": "no*"}, r"plain: 'no\*' is not a convolution of ResNet"),
     ],
     ids=str,
 )

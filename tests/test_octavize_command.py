@@ -227,7 +227,7 @@ def test_a_transformer():
         (("--alpha", "0.5", "--max-drop", "1"), "--alpha: --max-drop finds it by measuring"),
         (("--max-drop", "-1"), "'-1' should be a number from 0 to 100"),
         (("--images", "0"), "'0' should be a whole number from 1"),
-        (("--seed", "-1"), "'-1' should be a whole number, 0 to"),
+        (("--seed", "-1"), "'-1' should be a whole number from 0 to"),
         (("--engine", "tensorrt"), "the engine 'tensorrt' should be one of"),
         (("-o", "Arch.name=OctResNet50"), "Arch.name: OctResNet50 is an octave network already"),
         (("-o", "Arch.name=Octave"), "Arch.name: Octave is an octave network already"),

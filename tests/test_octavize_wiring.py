@@ -384,7 +384,7 @@ def test_why_a_layer_takes_tensors_is_told_of_its_convolutions():
     network = nn.Sequential(nn.Conv2D(3, 8, 1), nn.Conv2D(8, 8, 1), Block())
     octavize(network, input_size=SIZE)
     reasons = " ".join(network.octave_report.plain)
-    assert "inside 2, which takes plain tensors alone: RuntimeError: two of a kind" in reasons
+    assert "inside 2, which takes plain tensors only: RuntimeError: two of a kind" in reasons
 
 
 def test_flops_are_those_of_the_convolutions_and_layers():

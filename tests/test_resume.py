@@ -144,7 +144,7 @@ def test_without_resume_another_run_is_not_overwritten(config, uninterrupted, tm
     result = run_cli(*command(config), cwd=tmp_path)
     assert result.returncode == 2
     line = error_line(result.stderr)
-    assert "./output holds another run already" in line
+    assert "./output already holds another run" in line
     assert "--resume" in line and "Global.output_dir" in line
     assert times_of(tmp_path) == before
 
@@ -157,7 +157,7 @@ def test_run_without_a_whole_checkpoint_is_not_overwritten(config, uninterrupted
     result = run_cli(*command(config, "--resume"), cwd=tmp_path)
     assert result.returncode == 2
     line = error_line(result.stderr)
-    assert "--resume: no checkpoint in ./output is whole" in line
+    assert "--resume: no checkpoint in ./output is complete" in line
     assert "best_model.pdparams is damaged" in line and "(and 3 more)" in line
     assert times_of(tmp_path) == before
 
@@ -190,7 +190,7 @@ def test_another_plan_goes_on_along_its_own_schedule(config, uninterrupted, tmp_
     # PaddleClas asks the scheduler for the rate after the last one that it gave.
     twelfth, after = (0.01 * (1 + math.cos(math.pi * step / 18)) for step in (12, 13))
     assert float(rate) == pytest.approx(after * after / twelfth, abs=1e-7)
-    assert "the learning rate goes on at 0.005, by this config; it was 0" in done.stderr
+    assert "the learning rate continues at 0.005, by this config; it was 0" in done.stderr
 
 
 FULL_DISK = """

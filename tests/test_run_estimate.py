@@ -62,6 +62,22 @@ def test_a_recipe_for_gpus_is_answered_with_the_command_that_fits(config, capsys
     assert fitting.seconds <= estimate.PATIENCE and fitting.memory <= 4 << 30
 
 
+def test_the_command_keeps_the_epochs_and_the_largest_images_that_fit(config):
+    seconds = estimate.estimate(config).seconds  # at 224x224
+    fitting = next(s for s in (128, 96, 64, 32) if seconds * (s / 224) ** 2 <= estimate.PATIENCE)
+    with pytest.raises(OctConvError, match=f"--device cpu --image-size {fitting} ") as refused:
+        estimate.check_cpu(config, "c.yaml", is_asked_for=False)
+    assert "--epochs" not in str(refused.value)
+
+
+def test_of_a_config_without_image_shape_the_images_stay(config):
+    general = {key: value for key, value in config["Global"].items() if key != "image_shape"}
+    config = Config({**config.sections, "Global": general}, config.file)
+    with pytest.raises(OctConvError, match="--epochs 2'") as refused:
+        estimate.check_cpu(config, "c.yaml", is_asked_for=False)
+    assert "--image-size" not in str(refused.value)
+
+
 def test_who_asks_for_the_cpu_is_only_warned(config):
     warning = estimate.check_cpu(config, "c.yaml", is_asked_for=True)
     assert "would take about" in warning

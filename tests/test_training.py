@@ -87,7 +87,7 @@ def test_without_an_evaluation_none_is_made_up(end):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_it_says_how_to_go_on(number, end):
     (line,) = end(code=128 + number)
-    assert line == "interrupted before the first checkpoint: there is nothing to go on from"
+    assert line == "interrupted before the first checkpoint: there is nothing to resume from"
     (line,) = end(("latest", 3, 0.5), code=128 + number)
     assert line == (
         "interrupted; 3 of 12 epochs are kept, "
@@ -173,7 +173,7 @@ def test_checkpoints_that_are_trusted_count(config, tmp_path, monkeypatch):
     ran = []
     monkeypatch.setattr(jobs.Job, "run", lambda self, **options: ran.append(options) or 2)
     task = jobs.Job("train", None, config)
-    with pytest.raises(OctConvError, match="no checkpoint in .* is whole"):
+    with pytest.raises(OctConvError, match="no checkpoint in .* is complete"):
         training.train(task, goes_on=True)
     task.trust_weights = True
     training.train(task, goes_on=True)

@@ -88,7 +88,7 @@ def test_refuses_what_makes_no_sense(refuses, tmp_path):
     refuses("own.pdparams exists already", "wide.pdparams", out="own.pdparams")
     refuses("missing.pdparams: no such file", "missing.pdparams")
     (tmp_path / "text.pdparams").write_text("text")
-    refuses("text.pdparams is damaged, or no file of weights", "text.pdparams")
+    refuses("text.pdparams is damaged, or not a file of weights", "text.pdparams")
     refuses("nothing to convert", "own.pdparams")
     refuses("conv.conv.weight is [16, 3, 3, 3], should be [8, 3, 3, 3]", "wide.pdparams")
     refuses("'half' should be a number", "wide.pdparams", "--alpha", "half")

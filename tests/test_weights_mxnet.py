@@ -79,8 +79,8 @@ def patched(position, form, *values):
         (patched(36, "q", 0), "has the shape [0, "),
         (patched(76, "i", 99), "is of type 99"),
         (patched(24, "I", 2**32 - 1), "dimensions"),
-        (params({"a\nb": ARRAYS["steps"]}), r"'a\nb' is no name"),
-        (params({"": ARRAYS["steps"]}), "'' is no name"),
+        (params({"a\nb": ARRAYS["steps"]}), r"'a\nb' is not the name"),
+        (params({"": ARRAYS["steps"]}), "'' is not the name"),
         (params({"a" * 2000: ARRAYS["steps"]}), "a name in it has 2000 bytes"),
         (
             params({"aa": ARRAYS["steps"], "ab": ARRAYS["steps"]})[:-1] + b"a",

@@ -141,7 +141,7 @@ def test_planted_code_does_not_run(saved, tmp_path, protocol):
 def test_a_user_can_trust(saved, tmp_path, monkeypatch):
     payload = Calls(os.system, f"touch {tmp_path / 'ran'}")
     path = saved({"fc.weight": np.zeros(2, np.float32), "fc.bias": payload})
-    with pytest.raises(OctConvError, match="holds no weights: 'fc.bias' is a int"):
+    with pytest.raises(OctConvError, match="expected arrays of numbers, but 'fc.bias' is a int"):
         load_weights(path, trust=True)
     assert (tmp_path / "ran").exists()
     monkeypatch.setenv(TRUST_VARIABLE, "1")

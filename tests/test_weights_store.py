@@ -150,7 +150,7 @@ def test_a_changed_file_in_the_cache_is_refused(server, tmp_path):
     get()  # converted anew
     file.with_name(f"{file.name}.pdparams").unlink()
     file.write_bytes(file.read_bytes()[:-1] + b"x")
-    refused("was changed since it was fetched .*: delete it to have it fetched anew")
+    refused("was changed since it was fetched .*: delete it to have it fetched again")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_a_server_that_falls_silent_ends_in_one_line(server, monkeypatch):
 @pytest.mark.parametrize(
     "wrong, message",
     [
-        (b"<html>please log in</html>", "is damaged, or no file of weights: .*; it is not used"),
+        (b"<html>please log in</html>", "is damaged, or not a file of weights: .*; it is not used"),
         (params({"x": np.zeros(1, np.float32)})[:-3], "it is cut.*; it is not used"),
         (bytes(20_000_000), "has more than the 14,6.* bytes that it should have at most"),
     ],

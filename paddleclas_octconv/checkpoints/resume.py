@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Mapping, NamedTuple
+from typing import Callable, NamedTuple
 
 from ..common.errors import OctConvError
+from ..config import Config
 from . import manifest
 from . import whole as checkpoints
 
@@ -31,7 +32,7 @@ class TrainingPlan(NamedTuple):
     done: bool = False
 
 
-def start_of(config: Mapping[str, Any], say: Callable[[str], None]) -> Start:
+def start_of(config: Config, say: Callable[[str], None]) -> Start:
     """Where a training process starts that goes on with what its output folder holds.
 
     Raises:
@@ -42,11 +43,11 @@ def start_of(config: Mapping[str, Any], say: Callable[[str], None]) -> Start:
         say(f"warning: {message}")
     if found is None:
         return Start()
-    say(f"resuming from {found.prefix} (epoch {found.epoch} of {config['Global']['epochs']} done)")
+    say(f"resuming from {found.prefix} (epoch {found.epoch} of {config.epochs} done)")
     return Start(found.epoch, checkpoints.best_metric(config), str(found.prefix))
 
 
-def plan_training(config: Mapping[str, Any], resume: bool) -> TrainingPlan:
+def plan_training(config: Config, resume: bool) -> TrainingPlan:
     """Make an output folder ready for a training, before its processes start.
 
     Args:
@@ -57,24 +58,24 @@ def plan_training(config: Mapping[str, Any], resume: bool) -> TrainingPlan:
         OctConvError: it is not to go on, and the folder holds another run; or it is, and none of
             the checkpoints is whole.
     """
-    given = config["Global"]["checkpoints"]
+    given = config.at("Global.checkpoints")
     if resume:
         for folder in checkpoints.folders(config):
             manifest.recover(folder)
         found, _ = _newest(config)
-        return TrainingPlan(True, found is not None and found.epoch >= config["Global"]["epochs"])
+        return TrainingPlan(True, found is not None and found.epoch >= config.epochs)
     if given and Path(given).resolve() in [path.resolve() for path in checkpoints.prefixes(config)]:
         return TrainingPlan(False)  # PaddleClas's own way to go on
     checkpoints.refuse_another_run(config)
     return TrainingPlan(True)
 
 
-def _newest(config: Mapping[str, Any]) -> tuple[checkpoints.Checkpoint | None, list[str]]:
+def _newest(config: Config) -> tuple[checkpoints.Checkpoint | None, list[str]]:
     found, passed_over = checkpoints.newest(config)
     if found is None and passed_over:
         more = f" (and {len(passed_over) - 1} more)" if len(passed_over) > 1 else ""
         raise OctConvError(
-            f"--resume: no checkpoint in {config['Global']['output_dir']} is whole, and a run "
+            f"--resume: no checkpoint in {config.output_dir} is complete, and a run "
             f"from the start would overwrite them: {passed_over[0]}{more}; "
             f"-o Global.output_dir=<another folder> starts there"
         )

@@ -83,7 +83,7 @@ def _saying_what_failed(path: str) -> Iterator[None]:
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or error
         raise OctConvError(
             f"the checkpoint {path} cannot be saved: {reason}; the checkpoints before it are "
-            f"whole: with room for more, --resume goes on from there"
+            f"complete: with more room, --resume continues from there"
         ) from None
 
 

@@ -13,10 +13,10 @@ import pickletools
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping
 
 from ..common.errors import OctConvError
 from ..common.files import digest
+from ..config import Config
 from . import manifest
 
 _PARAMS = re.compile(r"(latest|best_model|epoch_\d+)\.pdparams")
@@ -44,21 +44,21 @@ class BrokenError(Exception):
     """A checkpoint is not whole; the message says why."""
 
 
-def folders(config: Mapping[str, Any]) -> list[Path]:
+def folders(config: Config) -> list[Path]:
     """The folders that can hold checkpoints of a config, in the layout of any version.
 
     PaddleClas 2.4 writes below ``<output_dir>/<Arch.name>``, later versions into ``<output_dir>``
     itself, or, with ``uniform_output_enabled``, into a folder for each checkpoint.
     """
-    output = Path(config["Global"]["output_dir"])
-    found = [output, output / str(config["Arch"]["name"])]
+    output = Path(config.output_dir)
+    found = [output, output / config.network]
     with contextlib.suppress(OSError):
         names = sorted(path.name for path in output.iterdir())
         found += [output / name for name in names if _PARAMS.fullmatch(f"{name}.pdparams")]
     return list(dict.fromkeys(found))
 
 
-def prefixes(config: Mapping[str, Any]) -> list[Path]:
+def prefixes(config: Config) -> list[Path]:
     """The checkpoints in a config's output folder, whole or not."""
     found = []
     for folder in folders(config):
@@ -68,7 +68,7 @@ def prefixes(config: Mapping[str, Any]) -> list[Path]:
     return found
 
 
-def newest(config: Mapping[str, Any]) -> tuple[Checkpoint | None, list[str]]:
+def newest(config: Config) -> tuple[Checkpoint | None, list[str]]:
     """The newest whole checkpoint in a config's output folder, and why others are passed over."""
     whole, passed_over = [], []
     held = prefixes(config)
@@ -86,7 +86,7 @@ def newest(config: Mapping[str, Any]) -> tuple[Checkpoint | None, list[str]]:
     return max(whole, key=order, default=None), passed_over
 
 
-def best(config: Mapping[str, Any]) -> Checkpoint | None:
+def best(config: Config) -> Checkpoint | None:
     """The best model in a config's output folder, as evaluations have chosen it; None: none has."""
     models = []
     for prefix in prefixes(config):
@@ -96,13 +96,13 @@ def best(config: Mapping[str, Any]) -> Checkpoint | None:
     return max(models, key=lambda model: model.metric, default=None)
 
 
-def best_metric(config: Mapping[str, Any]) -> float | None:
+def best_metric(config: Config) -> float | None:
     """The metric of the best model in a config's output folder; None where there is none."""
     model = best(config)
     return model.metric if model else None
 
 
-def refuse_another_run(config: Mapping[str, Any]) -> None:
+def refuse_another_run(config: Config) -> None:
     """Refuse an output folder that holds checkpoints.
 
     Raises:
@@ -111,8 +111,8 @@ def refuse_another_run(config: Mapping[str, Any]) -> None:
     held = prefixes(config)
     if held:
         raise OctConvError(
-            f"Global.output_dir: {config['Global']['output_dir']} holds another run already "
-            f"({held[-1].name}.pdparams): --resume goes on with it, "
+            f"Global.output_dir: {config.output_dir} already holds another run "
+            f"({held[-1].name}.pdparams): --resume continues it, "
             f"-o Global.output_dir=<another folder> keeps it"
         )
 

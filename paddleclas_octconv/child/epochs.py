@@ -32,7 +32,7 @@ def prepare_epochs(start: Start) -> None:
         paddleclas_engine.load_checkpoints_by(functools.partial(_load, engine, start.best_metric))
         yield
 
-    paddleclas_engine.train_within(prepared)
+    paddleclas_engine.within(paddleclas_engine.TRAIN, prepared)
 
 
 def _load(engine: Any, best_metric: float | None, original: Callable, optimizers: list) -> Any:
@@ -70,7 +70,7 @@ def _go_on(engine: Any, rate: Any, fresh: Any, epochs: int, is_first: bool) -> N
     before, now = float(rate.last_lr), float(fresh.last_lr)
     vars(rate).update(vars(fresh))
     if is_first and not math.isclose(before, now, rel_tol=1e-6, abs_tol=1e-12):
-        say(f"the learning rate goes on at {now:.3g}, by this config; it was {before:.3g}")
+        say(f"the learning rate continues at {now:.3g}, by this config; it was {before:.3g}")
 
 
 def _demand_steps(engine: Any) -> None:
@@ -139,5 +139,5 @@ def _agree_on(epoch: int) -> None:
     if len(set(epochs)) > 1:
         raise OctConvError(
             f"the processes would go on from different epochs ({epochs}, by rank): "
-            f"Global.output_dir has to be one folder that all machines share"
+            f"Global.output_dir must be a folder that all machines share"
         )

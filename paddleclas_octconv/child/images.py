@@ -15,7 +15,7 @@ from ..common.errors import OctConvError
 from ..common.images import SUFFIXES, images_in
 from ..common.say import one_line, say
 from ..patches.paddleclas_engine import list_images_by
-from ..patches.paddleclas_logger import hear_errors
+from ..patches.paddleclas_logger import ERROR, hear
 from . import telling
 from .setup import part_of_config
 
@@ -31,7 +31,7 @@ def count_unreadable_images() -> None:
     Raises (then, when an image is read):
         OctConvError: ``IN_A_ROW`` images one after the other could not be read.
     """
-    hear_errors(_count)
+    hear(ERROR, _count)
 
 
 def predict_all_images() -> None:
@@ -69,7 +69,7 @@ def _count(message: str) -> None:
             )
         raise OctConvError(
             f"{IN_A_ROW} images in a row cannot be read, at last {image}: {reason}: "
-            f"'paddleclas check-data' looks through them; else it is transform_ops"
+            f"'paddleclas check-data' checks all of them; if they are fine, look at transform_ops"
         )
 
 

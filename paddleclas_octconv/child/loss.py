@@ -8,7 +8,7 @@ import math
 from typing import Any, Callable, Iterator, NoReturn
 
 from ..common.errors import OctConvError
-from ..patches import paddleclas_engine
+from ..patches.paddleclas_engine import TRAIN, within
 
 
 def stop_at_non_finite() -> None:
@@ -17,7 +17,7 @@ def stop_at_non_finite() -> None:
     Raises (then, while training):
         OctConvError: naming the epoch.
     """
-    paddleclas_engine.train_within(_watched)
+    within(TRAIN, _watched)
 
 
 @contextlib.contextmanager
@@ -44,6 +44,7 @@ class _LossWatch:
 
     def around_epoch(self, train_epoch: Callable) -> Callable:
         """Wrap the function that trains an epoch: its last loss and the parameters count too."""
+        import paddle
 
         @functools.wraps(train_epoch)
         def train_epoch_watched(engine, epoch_id, *args, **kwargs):
@@ -52,7 +53,7 @@ class _LossWatch:
             self._check()
             self._loss = None
             for name, parameter in engine.model.named_parameters():
-                if not _is_finite(parameter):
+                if not paddle.isfinite(parameter.astype("float32")).all():
                     self._stop(f"after its last step {name} is not finite")
             return result
 
@@ -66,13 +67,7 @@ class _LossWatch:
 
     def _stop(self, what: str) -> NoReturn:
         raise OctConvError(
-            f"epoch {self._epoch}: {what}: training stops; the checkpoints of the epochs before "
-            f"are kept (a lower learning rate or a warm-up helps most often; "
-            f"--allow-non-finite-loss trains on)"
+            f"epoch {self._epoch}: {what}: training stops; the checkpoints of earlier epochs "
+            f"are kept (a lower learning rate or a warm-up usually helps; "
+            f"--allow-non-finite-loss continues anyway)"
         )
-
-
-def _is_finite(parameter) -> bool:
-    import paddle
-
-    return bool(paddle.isfinite(parameter.astype("float32")).all())

@@ -18,7 +18,7 @@ import time
 import traceback
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Iterator
 
 from .. import autoload
 from ..checkpoints import resume
@@ -27,6 +27,7 @@ from ..common.errors import OctConvError, explained
 from ..common.files import demand_room, writing
 from ..common.processes import keep_signals_from_paddle
 from ..common.say import one_line, say
+from ..config import Config
 from ..deploy.engines.paddle_files import check_params
 from ..handover import Handover
 from ..patches import paddle_scalars
@@ -90,7 +91,8 @@ def _message(error: object) -> str:
 def _run(handover: Handover, folder: Path) -> None:
     trainer = Trainer(Path(handover.trainer), "")
     _import_from(trainer.root)
-    if handover.config.get("Slim") and find_spec("paddleslim") is None:
+    config = Config(handover.config, Path(handover.config_file))
+    if config.get("Slim") and find_spec("paddleslim") is None:
         sys.path.append(str(fetch.unpacked(fetch.SLIM)))
     if handover.trust_weights:
         os.environ[TRUST_VARIABLE] = "1"
@@ -102,21 +104,21 @@ def _run(handover: Handover, folder: Path) -> None:
 
     from .model_check import check_model
 
-    config, first = handover.config, not handover.checked
-    _fit_to_machine(config, warn=first)
+    first = not handover.checked
+    config = _fit_to_machine(config, warn=first)
     start = resume.Start()
     if handover.resume:
         start = resume.start_of(config, say if first else lambda message: None)
         if start.checkpoint:
-            config["Global"]["checkpoints"] = start.checkpoint
+            config = config.changed({"Global.checkpoints": start.checkpoint})
     if first:
         check_model(config, handover.mode)
     if handover.check_only:
         return
-    _prepare_engine(handover, start, folder)
+    _prepare_engine(handover, config, start, folder)
     with contextlib.ExitStack() as stack:
         if handover.mode == "export":
-            stack.enter_context(_whole_export(config["Global"]["save_inference_dir"]))
+            stack.enter_context(_whole_export(config.demand("Global.save_inference_dir")))
         _give_way(trainer.root / "tools" / f"{TOOLS[handover.mode]}.py", handover)
 
 
@@ -162,25 +164,26 @@ def _patch(trainer: Trainer) -> None:
         paddle_scalars.give_scalars_one_dimension()
 
 
-def _fit_to_machine(config: dict[str, Any], warn: bool) -> None:
-    """Let a config for GPUs run on a machine without one."""
+def _fit_to_machine(config: Config, warn: bool) -> Config:
+    """A config for GPUs as one that runs on a machine without one."""
     import paddle
 
     unfit = machine.paddle_warning(paddle.__version__)
     if warn and unfit:
         say(f"warning: {unfit}")
     has_gpu = paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
-    if config["Global"]["device"] == "gpu" and not has_gpu:
+    if config.device == "gpu" and not has_gpu:
         if warn:
             say("warning: Global.device is gpu, but Paddle sees none here: running on the CPU")
-        config["Global"]["device"] = "cpu"
-    if config["Global"]["device"] != "gpu" and config["Arch"].get("use_sync_bn"):
+        config = config.changed({"Global.device": "cpu"})
+    if config.device != "gpu" and config.at("Arch.use_sync_bn"):
         if warn:
             say("warning: Arch.use_sync_bn: left out, synchronous batch norms need GPUs")
-        config["Arch"]["use_sync_bn"] = False
+        config = config.changed({"Arch.use_sync_bn": False})
+    return config
 
 
-def _prepare_engine(handover: Handover, start: resume.Start, folder: Path) -> None:
+def _prepare_engine(handover: Handover, config: Config, start: resume.Start, folder: Path) -> None:
     """Have the trainer take the config as it is, go on where it stands, and tell its faults."""
     from ppcls.utils import save_load
 
@@ -199,17 +202,18 @@ def _prepare_engine(handover: Handover, start: resume.Start, folder: Path) -> No
     from .results import tell_evaluations, tell_predictions
     from .setup import explain_setup
 
-    prepare_multi_label(handover.config, handover.mode)
+    config = prepare_multi_label(config, handover.mode)
+    if handover.mode == "infer":
+        config = number_label_map(config, folder)
     logging.raiseExceptions = False  # a full disk shall be told of once, not by every log line
-    paddleclas_config.hand_over(handover.config)
+    paddleclas_config.hand_over(config.sections, any_size=handover.dynamic_size)
     paddleclas_download.refuse_archives()
     if not handover.verbose:
-        quiet.log_in_the_file_alone(handover.mode, handover.config["Global"]["device"])
+        quiet.log_in_the_file_alone(handover.mode, config.device)
     count_unreadable_images()
     paddle_workers.tell_in_workers(transform_that_failed)
     explain_setup()
     if handover.mode == "infer":
-        number_label_map(handover.config, folder)
         predict_all_images()
         tell_predictions()
     elif handover.mode == "eval":

@@ -13,11 +13,12 @@ from ..backbones.catalogue import CATALOGUE
 from ..backbones.published_weights import implied_options
 from ..common.errors import OctConvError, explained, unexpected_argument
 from ..common.suggest import suggest
+from ..config import Config
 from ..octavizer.named import is_network
 from ..patches.paddleclas_logger import silenced
 
 
-def check_model(config: dict[str, Any], mode: str) -> None:
+def check_model(config: Config, mode: str) -> None:
     """Build a config's network in the trainer that is on ``sys.path``, and look at its weights.
 
     Leaves no trace: the random state and the names of parameters, which checkpoints of the
@@ -31,16 +32,14 @@ def check_model(config: dict[str, Any], mode: str) -> None:
     import paddle
     from ppcls import arch
 
-    _check_name(config["Arch"]["name"], arch)
+    _check_name(config.network, arch)
     state = paddle.get_rng_state()
     with paddle.utils.unique_name.guard(), silenced():
         model = _build(config, arch)
     paddle.set_rng_state(state)
-    weights = {"Global.pretrained_model": config["Global"]["pretrained_model"]}
-    if mode == "train":
-        weights["Global.checkpoints"] = config["Global"]["checkpoints"]
-    for key, path in weights.items():
-        if path:
+    for key in ("Global.pretrained_model", "Global.checkpoints"):
+        path = config.at(key)
+        if path and (mode == "train" or key != "Global.checkpoints"):
             _check_weights(key, path, model, config["Arch"], mode)
 
 
@@ -54,13 +53,12 @@ def _check_name(name: str, arch: ModuleType) -> None:
         )
 
 
-def _build(config: dict[str, Any], arch: ModuleType):
-    config = copy.deepcopy(config)
-    name = config["Arch"]["name"]
-    _without_pretrained(config["Arch"])
+def _build(config: Config, arch: ModuleType):
+    sections, name = copy.deepcopy(config.sections), config.network
+    _without_pretrained(sections["Arch"])
     try:
         with explained(f"Arch: PaddleClas cannot build {name}"):
-            return arch.build_model(config, mode="eval")
+            return arch.build_model(sections, mode="eval")
     except OctConvError as error:
         argument = unexpected_argument(error)
         if argument is None:

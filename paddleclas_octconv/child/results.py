@@ -10,8 +10,8 @@ import os
 import re
 from typing import Any, Iterator
 
-from ..patches.paddleclas_engine import make_within
-from ..patches.paddleclas_logger import hear_infos
+from ..patches.paddleclas_engine import MAKE, within
+from ..patches.paddleclas_logger import INFO, hear
 from . import telling
 
 # As every version logs it: [Eval][Epoch 3][Avg]CELoss: 1.09, loss: 1.09, top1: 0.36
@@ -22,12 +22,12 @@ _VALUE = re.compile(r"([\w@.-]+): (-?[0-9.]+(?:e[+-]?\d+)?|nan|inf)")
 def tell_evaluations() -> None:
     """Tell the averages of each evaluation, once for all ranks."""
     if (os.environ.get("PADDLE_TRAINER_ID") or "0") == "0":
-        hear_infos(_evaluated)
+        hear(INFO, _evaluated)
 
 
 def tell_predictions() -> None:
     """Tell what is predicted for each image."""
-    make_within(_with_predictions)
+    within(MAKE, _with_predictions)
 
 
 def _evaluated(message: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Iterator
 
 from ..common.errors import TRACEBACK, OctConvError, traceback_wanted
 from ..common.say import one_line
-from ..patches import paddleclas_engine
+from ..patches.paddleclas_engine import EVAL, INFER, MAKE, TRAIN, within
 
 _LENGTH = 400  # of what is told of an error of PaddleClas
 # The functions in which PaddleClas makes what a section asks for.
@@ -30,10 +30,9 @@ def explain_setup() -> None:
     Raises (then, when an engine is made, trains its first batch, evaluates, or predicts):
         OctConvError: PaddleClas failed, with the place where it did, or the image.
     """
-    paddleclas_engine.make_within(_explained)
-    paddleclas_engine.train_within(_explained)
-    paddleclas_engine.eval_within(_explained)
-    paddleclas_engine.infer_within(_naming_the_image)
+    for patch in (MAKE, TRAIN, EVAL):
+        within(patch, _explained)
+    within(INFER, _naming_the_image)
 
 
 def part_of_config(found: TracebackType | None) -> str:
@@ -62,10 +61,6 @@ def transform_that_failed(error: BaseException) -> OctConvError | None:
     frames = (frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__))
     key = "batch_transform_ops" if "mix_collate_fn" in frames else "transform_ops"
     return OctConvError(f"{key}: {part} fails: {type(error).__name__}: {error}")
-
-
-def _is_for_want_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or "ResourceExhaustedError" in str(error)
 
 
 @contextlib.contextmanager
@@ -111,10 +106,10 @@ def _explained(engine: Any) -> Iterator[None]:
     except Exception as error:
         if traceback_wanted():
             raise
-        if _is_for_want_of_memory(error):
+        if isinstance(error, MemoryError) or "ResourceExhaustedError" in str(error):
             part = "Train" if engine.mode == "train" else "Eval"
             raise OctConvError(
-                f"DataLoader.{part}.sampler.batch_size: out of memory: a smaller one takes less "
+                f"DataLoader.{part}.sampler.batch_size: out of memory: a smaller one needs less "
                 f"({one_line(error)[:_LENGTH]})"
             ) from None
         if getattr(engine, "global_step", 0) > 1:
@@ -124,5 +119,5 @@ def _explained(engine: Any) -> Iterator[None]:
         raise OctConvError(
             f"PaddleClas cannot run this config{part and f', its {part}'}: {type(error).__name__}: "
             f"{one_line(error)[:_LENGTH]} "
-            f"({place.filename}, line {place.lineno}; {TRACEBACK}=1 shows how it came there)"
+            f"({place.filename}, line {place.lineno}; {TRACEBACK}=1 shows the whole traceback)"
         ) from None

@@ -98,7 +98,9 @@ def _main(argv: list[str]) -> int:
         print(_help())
         return 0
     if argv[0] == "--version":
-        print(_version())
+        paddle = machine.paddle_version()
+        versions = [*([f"Paddle {paddle}"] if paddle else []), f"Python {sys.version.split()[0]}"]
+        print(f"paddleclas-octconv {__version__} ({', '.join(versions)})")
         return 0
     return _run(argv[0], argv[1:])
 
@@ -159,13 +161,6 @@ def _unknown(given: str, parser: argparse.ArgumentParser) -> str:
     if longer:
         return f"unknown option {given}; did you mean {' or '.join(longer[:3])}?"
     return f"unknown option {given}{suggest(plain, options, 1)}"
-
-
-def _version() -> str:
-    versions = [f"Python {sys.version.split()[0]}"]
-    if machine.paddle_version():
-        versions.insert(0, f"Paddle {machine.paddle_version()}")
-    return f"paddleclas-octconv {__version__} ({', '.join(versions)})"
 
 
 def _help() -> str:

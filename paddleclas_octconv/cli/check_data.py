@@ -24,9 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_config(parser)
     add_overrides(parser, "set a value of the config; any number of times")
-    parser.add_argument("--threads", type=threads, metavar="N", help="images read at once")
+    parser.add_argument("--threads", type=threads, metavar="N", help="images to read at once")
     add_json(parser)
-    parser.add_argument("--all", action="store_true", help=f"not only {SHOWN} lines of each kind")
+    parser.add_argument(
+        "--all", action="store_true", help=f"show all lines, not only {SHOWN} of each kind"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
             _print_shared(one, other, lines, shown)
     wrong = sum(map(_wrong_lines, checked))
     if wrong:
-        raise OctConvError(f"{wrong} lines have to be mended, see above")
+        raise OctConvError(f"{wrong} lines have to be fixed, see above")
     return 0
 
 

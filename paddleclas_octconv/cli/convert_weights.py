@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "by default that of octave weights in SOURCE, or 0.5",
     )
     parser.add_argument(
-        "--conv-bias", action="store_true", help="its convolutions have biases: they start at zero"
+        "--conv-bias", action="store_true", help="give its convolutions biases, which start at zero"
     )
     parser.add_argument(
         "--trust-weights", action="store_true", help="load SOURCE even if it can run code"

@@ -34,7 +34,10 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             print(json.dumps([_as_json(image) for image in found], indent=2, ensure_ascii=False))
         elif args.csv:
-            _print_csv(found)
+            writer = csv.writer(sys.stdout, lineterminator="\n")
+            writer.writerow(["image", "class_id", "class", "score"])
+            for image in found:
+                writer.writerows([image.get("file_name", ""), *row] for row in classes_of(image))
         elif found:
             print(classes_table(found))
     return code
@@ -47,10 +50,3 @@ def _as_json(image: dict) -> dict:
         if image.get("class_ids") != []
     ]
     return {"image": image.get("file_name", ""), "classes": classes}
-
-
-def _print_csv(found: list[dict]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["image", "class_id", "class", "score"])
-    for image in found:
-        writer.writerows([image.get("file_name", ""), *row] for row in classes_of(image))

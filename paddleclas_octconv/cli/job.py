@@ -50,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser, distributed: bool = True) -> 
     )
     if distributed:
         group = parser.add_argument_group(
-            "many processes", "options of python -m paddle.distributed.launch, which then runs"
+            "many processes",
+            "options of python -m paddle.distributed.launch, which then starts them",
         )
         for name, meaning in launch.OPTIONS:
             spellings = dict.fromkeys((f"--{name}", f"--{name.replace('-', '_')}"))

@@ -9,10 +9,9 @@ from typing import Any, Callable
 from ..backbones.catalogue import CATALOGUE, names
 from ..backbones.counts import COUNTS, IMAGE_SIZE
 from ..common.errors import OctConvError
-from ..common.numbers import is_whole, whole
 from ..common.suggest import suggest
 from ..octavizer.options import OCTAVE, vanilla_of
-from .options import MOST_PIXELS, alpha, named_network
+from .options import MOST_PIXELS, alpha, named_network, pixels
 
 HELP = "list the OctConv backbones with their parameters and multiply-adds"
 COLUMNS = "{:<22} {:>9} {:>9} {:>9} {:>5}  {}"  # 80 columns at most
@@ -21,7 +20,9 @@ COLUMNS = "{:<22} {:>9} {:>9} {:>9} {:>5}  {}"  # 80 columns at most
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
-        "name", nargs="*", help="only these, or what fits '*resnet*50*', or Octave:NETWORK"
+        "name",
+        nargs="*",
+        help="networks to list: names, patterns such as '*resnet*50*', or Octave:NETWORK",
     )
     parser.add_argument(
         "--alpha", type=alpha, help="share of low channels: one number, or one per stage: A,B,…"
@@ -116,15 +117,10 @@ def _short(multiply_adds: int) -> str:
 
 
 def _image_size(text: str) -> tuple[int, int]:
-    sizes = [whole(size) for size in text.split("x")]
-    height, width = sizes[0], sizes[-1]
-    if (
-        len(sizes) > 2
-        or not height
-        or not width
-        or not all(is_whole(size, 1, MOST_PIXELS) for size in sizes)
-    ):
+    try:
+        sizes = [pixels(size) for size in text.split("x", 1)]
+    except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
             f"{text!r} should be SIZE or HEIGHTxWIDTH, each from 1 to {MOST_PIXELS}"
-        )
-    return height, width
+        ) from None
+    return sizes[0], sizes[-1]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from ..common.errors import OctConvError
-from ..common.numbers import shown, whole
+from ..common.numbers import is_whole, shown, whole
 from ..config import Config, find_config
 from ..config.recipe import Recipe
 from ..octavizer.options import MODULES_VARIABLE, OCTAVE
@@ -65,39 +65,40 @@ def config_from(args: argparse.Namespace) -> Config:
     return Config.read(find_config(args.config), args.override)
 
 
-def positive(text: str) -> int:
-    """The value of an option that counts something."""
-    value = whole(text)
-    if value is None or value < 1:
-        raise argparse.ArgumentTypeError(f"{shown(text)} should be a whole number from 1")
-    return value
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """The type of an option that is a whole number of a range."""
+    limits = f"from {least}" if most is None else f"from {least} to {most}"
+
+    def convert(text: str) -> int:
+        value = whole(text)
+        if value is None or not is_whole(value, least, most):
+            raise argparse.ArgumentTypeError(f"{shown(text)} should be a whole number {limits}")
+        return value
+
+    return convert
 
 
-def seed(text: str) -> int:
-    """The value of an option that is a seed."""
-    value = whole(text)
-    if value is None or not 0 <= value <= MOST_SEED:
-        raise argparse.ArgumentTypeError(
-            f"{shown(text)} should be a whole number, 0 to {MOST_SEED}"
-        )
-    return value
+def number(is_right: Callable[[float], bool], right: str) -> Callable[[str], float]:
+    """The type of an option that is a number; ``right`` says in a message which ones."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not is_right(value):
+            raise argparse.ArgumentTypeError(f"{shown(text)} should be {right}")
+        return value
+
+    return convert
 
 
-def threads(text: str) -> int:
-    """The value of an option that counts threads."""
-    return _up_to(MOST_THREADS, text)
-
-
-def pixels(text: str) -> int:
-    """The value of an option that is the side of an image."""
-    return _up_to(MOST_PIXELS, text)
-
-
-def _up_to(most: int, text: str) -> int:
-    value = whole(text)
-    if value is None or not 1 <= value <= most:
-        raise argparse.ArgumentTypeError(f"{shown(text)} should be a whole number, 1 to {most}")
-    return value
+positive = whole_number(1)
+seed = whole_number(0, MOST_SEED)
+threads = whole_number(1, MOST_THREADS)
+pixels = whole_number(1, MOST_PIXELS)  # the side of an image
+rate = number(lambda value: 0 < value < math.inf, "a number above 0, such as 0.001")
+share = number(lambda value: 0 < value < 1, "a share between 0 and 1, such as 0.2")
 
 
 def path(text: str) -> str:
@@ -123,22 +124,15 @@ def alpha(text: str) -> float | list[float]:
     return values if len(values) > 1 else values[0]
 
 
-def rate(text: str) -> float:
-    """The value of an option that is a learning rate."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{shown(text)} should be a number above 0, such as 0.001")
-    return value
-
-
 # Options of a recipe: name to (type, metavariable, meaning). Their names are those of ``Recipe``.
 _RECIPE: dict[str, tuple[Callable[[str], Any], str, str]] = {
     "epochs": (positive, "N", "epochs to train"),
-    "batch_size": (positive, "N", "images a step, of all data"),
-    "image_size": (pixels, "PIXELS", "side of the input: in all transforms and image_shape"),
+    "batch_size": (positive, "N", "images per step, in training and evaluation"),
+    "image_size": (
+        pixels,
+        "PIXELS",
+        "side of the input, in all transforms and image_shape",
+    ),
     "lr": (rate, "RATE", "learning rate, the highest of the schedule"),
     "device": (str, "NAME", "cpu, gpu, …"),
     "output": (path, "DIR", "folder of the training: weights and logs (Global.output_dir)"),
@@ -161,7 +155,7 @@ def add_recipe(parser: argparse.ArgumentParser, *names: str, **spelled: str) -> 
         names: of ``Recipe``'s attributes; ``batch_size`` is the option ``--batch-size``.
         spelled: attributes whose option has another name.
     """
-    group = parser.add_argument_group("the recipe", "instead of -o, in every place it stands")
+    group = parser.add_argument_group("the recipe", "set everywhere in the config; -o sets one key")
     for name in (*names, *spelled):
         kind, metavar, meaning = _RECIPE[name]
         option = f"--{spelled.get(name, name).replace('_', '-')}"
@@ -198,7 +192,7 @@ def named_network(text: str) -> tuple[str, dict[str, Any]]:
                 f"{text}: {option!r} should be KEY=VALUE, such as alpha=0.25"
             ) from None
     if not name.isidentifier():
-        raise OctConvError(f"{text}: neither a network's name nor a folder")
+        raise OctConvError(f"{text}: is neither the name of a network nor a folder")
     return name, options
 
 

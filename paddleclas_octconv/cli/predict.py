@@ -36,26 +36,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine",
         choices=engines.CHOICES,
         default=engines.AUTO,
-        help="default: the fastest that is installed and has its file in DIR",
+        help="engine to run (default: the fastest one installed that has its file in DIR)",
     )
     parser.add_argument(
         "--precision",
         default="fp32",
         metavar="{" + ",".join(engines.PRECISIONS) + "}",
-        help="what to compute in (default: %(default)s)",
+        help="precision to compute in (default: %(default)s)",
     )
     parser.add_argument(
         "--threads", type=threads, help="CPU threads (default: as many as there are CPUs)"
     )
-    parser.add_argument("--topk", type=positive, help="classes an image (default: as DIR says)")
+    parser.add_argument("--topk", type=positive, help="classes per image (default: as DIR says)")
     parser.add_argument(
-        "--batch-size", type=positive, default=1, help="images at once (default: %(default)s)"
+        "--batch-size", type=positive, default=1, help="images per batch (default: %(default)s)"
     )
     parser.add_argument(
-        "--json", type=file_or_folder, metavar="FILE", help="write the predictions here"
+        "--json", type=file_or_folder, metavar="FILE", help="write the predictions here as JSON"
     )
     parser.add_argument(
-        "--csv", type=file_or_folder, metavar="FILE", help="write them here, a row a class"
+        "--csv", type=file_or_folder, metavar="FILE", help="write them here, one row per class"
     )
 
 

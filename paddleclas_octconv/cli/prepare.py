@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +25,11 @@ from ..data.subsets import write_subset
 from ..octavizer.options import OCTAVE
 from ..weights import VANILLA
 from ..weights.address import is_address
-from .options import alpha, file_or_folder, pixels, positive
+from .options import alpha, file_or_folder, pixels, positive, share, whole_number
 
 HELP = "make your own images ready to train on (folder), or write digits or cifar10"
 OWN = "folder"
 SHOWN = 10  # images that are left out and named, unless --all
-# Options of own images alone, by the names that argparse gives them.
-_OF_OWN = (
-    "images",
-    "columns",
-    "name",
-    "arch",
-    "alpha",
-    "pretrained",
-    "image_size",
-    "val",
-    "seed",
-    "copy",
-    "config",
-    "all",
-)
 _ARCH, _IMAGE_SIZE, _VAL = "OctResNet50", 224, 0.2
 
 
@@ -67,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder to write <dataset>/ into (default: ./%(default)s)",
     )
     parser.add_argument(
-        "--partial", action="store_true", help="cifar10: take a source that lacks images"
+        "--partial", action="store_true", help="cifar10: accept a source that lacks images"
     )
     parser.add_argument(
         "--subset",
@@ -87,17 +73,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         COLUMNS,
         type=_names,
         metavar="IMAGE,LABEL",
-        help="the columns of a CSV that have the image and its label; of several labels, each "
-        "column is a class (default: found by their names and content)",
+        help="the columns of a CSV with the image and its label; where images have several labels, "
+        "one column per class (default: found by their names and content)",
     )
-    own.add_argument("--name", help="of the data set (default: that of the source)")
+    own.add_argument("--name", help="name of the data set (default: that of the source)")
     own.add_argument(
         "--arch",
         metavar="NAME",
         help=f"the network of the config, or Octave:NETWORK (default: {_ARCH})",
     )
     own.add_argument(
-        "--alpha", type=alpha, help="its share of low-frequency channels (default: its own)"
+        "--alpha",
+        type=alpha,
+        help="the network's share of low-frequency channels (default: its usual one)",
     )
     own.add_argument(
         "--pretrained",
@@ -113,12 +101,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     own.add_argument(
         "--val",
-        type=_share,
+        type=share,
         metavar="SHARE",
         help=f"share of each class to evaluate on, unless the source has a val (default: {_VAL})",
     )
     own.add_argument(
-        "--seed", type=_seed, metavar="N", help="another draw of that share (default: 0)"
+        "--seed", type=whole_number(0), metavar="N", help="seed of that random draw (default: 0)"
     )
     own.add_argument(
         "--copy",
@@ -133,8 +121,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the config to write (default: <name>.yaml)",
     )
     own.add_argument(
-        "--all", action="store_true", default=None, help=f"name all that is left out, not {SHOWN}"
+        "--all",
+        action="store_true",
+        default=None,
+        help=f"list everything that is left out, not only {SHOWN}",
     )
+    parser.set_defaults(of_own=[action.dest for action in own._group_actions])
 
 
 def run(args: argparse.Namespace) -> int:
@@ -151,7 +143,7 @@ def run(args: argparse.Namespace) -> int:
             f"unknown data set {args.dataset!r}{suggest(args.dataset, known)} "
             f"(data sets: {', '.join(known)}; your own images: prepare {OWN} --source DIR)"
         )
-    for option in _OF_OWN:
+    for option in args.of_own:
         if getattr(args, option) is not None:
             raise OctConvError(f"--{option.replace('_', '-')}: goes with 'prepare {OWN}'")
     if args.source is not None and len(args.source) > 1:
@@ -187,7 +179,7 @@ def _prepare_own(args: argparse.Namespace) -> int:
     _check_pretrained(arch, args.pretrained)
     if args.alpha is not None:
         if arch not in CATALOGUE and arch != OCTAVE:
-            raise OctConvError(f"--alpha: {arch} is no octave network")
+            raise OctConvError(f"--alpha: {arch} is not an octave network")
         try:
             check_alpha(args.alpha, stages=None)
         except OctConvError as error:
@@ -201,7 +193,7 @@ def _prepare_own(args: argparse.Namespace) -> int:
     target = args.root / name
     for option, path in (("--source", args.source[0]), ("--root", target), ("--config", config)):
         if any("\ud800" <= letter <= "\udfff" for letter in str(path)):
-            raise OctConvError(f"{option} {os.fsencode(path)!r}: a name in it is no UTF-8")
+            raise OctConvError(f"{option} {os.fsencode(path)!r}: a name in it is not UTF-8")
 
     def progress(images, total):
         return tqdm(images, desc=name, total=total, unit=" images", disable=None)
@@ -257,15 +249,15 @@ def _write_config(path: Path, text: str, given: bool) -> None:
             before = path.read_text(encoding="utf-8", errors="replace")
         if before != text:
             print(
-                f"{path}: kept as it is, for it differs from the one that would be written "
-                "(--config names another file)"
+                f"{path}: kept: it differs from the one that would be written "
+                "(choose another file with --config)"
             )
     else:
         with writing("--config", path):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, text.encode("utf-8"))
         print(f"{path}: the config; edit it as you like")
-    print(f"next: paddleclas train -c {_quoted(path)}")
+    print(f"next: paddleclas train -c {shlex.quote(str(path))}")
 
 
 def _print_left_out(left_out: list[str], shown: int | None) -> None:
@@ -273,7 +265,7 @@ def _print_left_out(left_out: list[str], shown: int | None) -> None:
         print(f"left out: {len(left_out)}")
         print("\n".join(f"  {escaped(what)}" for what in left_out[:shown]))
         if shown is not None and len(left_out) > shown:
-            print(f"  … and {len(left_out) - shown} more (--all names them)")
+            print(f"  … and {len(left_out) - shown} more (--all lists them)")
 
 
 def _check_arch(arch: str, backbone: str) -> None:
@@ -343,12 +335,6 @@ def _posix(path: Path) -> str:
     return text if path.is_absolute() or text.startswith(".") else f"./{text}"
 
 
-def _quoted(path: Path) -> str:
-    import shlex
-
-    return shlex.quote(str(path))
-
-
 def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     if len(names) < 2 or not all(names):
@@ -356,22 +342,3 @@ def _names(text: str) -> list[str]:
             f"{text!r} should be two or more names, such as image,label"
         )
     return names
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = 0.0
-    if not 0 < share < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} should be a share between 0 and 1, such as 0.2")
-    return share
-
-
-def _seed(text: str) -> int:
-    from ..common.numbers import whole
-
-    value = whole(text)
-    if value is None or value < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number from 0")
-    return value

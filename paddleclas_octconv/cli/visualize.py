@@ -14,7 +14,6 @@ from .options import add_config, add_overrides, config_from, file_or_folder, pix
 
 if TYPE_CHECKING:
     import numpy as np
-    from matplotlib.figure import Figure
 
 HELP = "draw what the high and the low branch of a trained network hold of an image"
 
@@ -76,7 +75,9 @@ def run(args: argparse.Namespace) -> int:
     with writing("--output", folder):
         folder.mkdir(parents=True, exist_ok=True)
         for file_name, figure in figures.items():
-            write_atomically(folder / file_name, _png(figure))
+            content = io.BytesIO()
+            figure.savefig(content, format="png", dpi=120, metadata={"Software": None})
+            write_atomically(folder / file_name, content.getvalue())
             print(folder / file_name)
     for stage in found:
         high, low = map(branches.smoothness, (stage.high, branches.enlarged(stage)))
@@ -92,18 +93,7 @@ def _read(path: Path, height: int, width: int) -> np.ndarray:
 
     from ..deploy.images import decode
 
-    try:
-        return cv2.resize(decode(path), (width, height))
-    except OctConvError as error:
-        # Files that cannot be read are "image <path>: ..." already.
-        option = "--" if str(error).startswith("image ") else "--image "
-        raise OctConvError(f"{option}{error}") from None
-
-
-def _png(figure: Figure) -> bytes:
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=120, metadata={"Software": None})
-    return content.getvalue()
+    return cv2.resize(decode(path, "--image"), (width, height))
 
 
 def _normalized(config: Config, pixels: np.ndarray) -> np.ndarray:

@@ -19,19 +19,19 @@ COLUMNS = "{:<22} {:>6} {:>6}  {:<15} {:<13} {}"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("name", nargs="?", help="fetch those of this network now")
+    parser.add_argument("name", nargs="?", help="fetch the weights of this network now")
     parser.add_argument(
-        "--alpha", type=alpha, help="of that network: which, where several are published"
+        "--alpha", type=alpha, help="which of its weights, where several are published"
     )
     parser.add_argument(
         "--vanilla",
         action="store_true",
-        help="fetch those that PaddleClas publishes of its vanilla twin",
+        help="fetch the weights that PaddleClas publishes for its vanilla twin",
     )
     parser.add_argument(
-        "--ssld", action="store_true", help="with --vanilla: those that PaddleClas has distilled"
+        "--ssld", action="store_true", help="with --vanilla: PaddleClas's distilled weights"
     )
-    parser.add_argument("--json", action="store_true", help="list them as JSON, with whole hashes")
+    parser.add_argument("--json", action="store_true", help="list them as JSON, with full hashes")
 
 
 def run(args: argparse.Namespace) -> int:

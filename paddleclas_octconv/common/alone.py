@@ -44,7 +44,7 @@ def alone_in(name: str, key: str, work: str, guards: bool = True) -> Iterator[No
                 stack.enter_context(hold(folder / f".{work}.lock", timeout=0))
             except Timeout:
                 raise OctConvError(
-                    f"{key}: another {work} is at work in {name}: wait for its end, or give "
+                    f"{key}: another {work} is running in {name}: wait until it ends, or give "
                     f"another folder with -o {key}=<folder>"
                 ) from None
             except OSError as error:

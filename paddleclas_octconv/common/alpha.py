@@ -24,13 +24,13 @@ def check_alpha(alpha: Any, stages: int | None = 1) -> None:
     """
     is_list = isinstance(alpha, (list, tuple)) and stages != 1
     values = alpha if is_list else [alpha]
-    if all(map(_is_share, values)) and (not is_list or len(alpha) == (stages or len(alpha) or 1)):
+    are_shares = all(
+        isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < 1  # type: ignore[operator]
+        for value in values
+    )
+    if are_shares and (not is_list or len(alpha) == (stages or len(alpha) or 1)):
         return
     lists = {1: "", None: ", or a list of them, one per stage"}.get(
         stages, f", or a list of {stages} of them, one per stage"
     )
     raise OctConvError(f"alpha must be a number in [0, 1){lists}, got {shown(alpha, 100)}")
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < 1  # type: ignore[operator]

@@ -62,7 +62,7 @@ def read_json(path: Path, name: str, most: int = MOST_JSON) -> Any:
     except RecursionError:
         raise OctConvError(f"{name} {path}: nested too deeply") from None
     except ValueError as error:
-        raise OctConvError(f"{name} {path}: is no JSON: {error}") from None
+        raise OctConvError(f"{name} {path}: is not JSON: {error}") from None
 
 
 def _only_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _constructor(construct, what: str):
                 raise ValueError
             value = construct(loader, node)
         except _WRONG:
-            raise _error(node, f"{_shortened(node.value) or repr('')} is no {what}") from None
+            raise _error(node, f"{_shortened(node.value) or repr('')} is not {what}") from None
         if type(value) in (int, float) and _MISREAD.fullmatch(node.value):
             raise _error(
                 node, f"{node.value} means {value:g} in YAML: write that, or quotes around it"
@@ -140,10 +140,10 @@ def _shortened(text: str) -> str:
 
 
 for _tag, _constructs, _what in (
-    ("int", yaml.SafeLoader.construct_yaml_int, "number that a config can hold"),
-    ("float", yaml.SafeLoader.construct_yaml_float, "number that a config can hold"),
+    ("int", yaml.SafeLoader.construct_yaml_int, "a number that a config can hold"),
+    ("float", yaml.SafeLoader.construct_yaml_float, "a number that a config can hold"),
     ("bool", yaml.SafeLoader.construct_yaml_bool, "true or false"),
-    ("timestamp", yaml.SafeLoader.construct_yaml_timestamp, "date that exists"),
+    ("timestamp", yaml.SafeLoader.construct_yaml_timestamp, "a date that exists"),
 ):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _constructor(_constructs, _what))
 

@@ -88,7 +88,7 @@ def download(
             name = {"md5": "MD5", "sha256": "SHA-256"}.get(checksum.algorithm, checksum.algorithm)
             raise OctConvError(
                 f"{url} has {name} {found} instead of {checksum.value}: it is not used; run the "
-                "command again, or look where it comes from"
+                "command again, or check where it comes from"
             )
     os.replace(part, target)
 

@@ -40,31 +40,27 @@ def why_no_file(path: str | os.PathLike) -> str | None:
 
     Nothing is opened: a pipe would wait for its other end.
     """
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError:
-        return "no such file"
-    except (OSError, ValueError) as error:  # ValueError: a null character
-        return f"cannot be read: {reason(error)}"
-    if not stat.S_ISREG(mode):
-        kind = next((what for test, what in _KINDS if test(mode)), "is something else")
-        return f"{kind}, not a file"
-    if not os.access(path, os.R_OK):
-        return "cannot be read: Permission denied"
-    return None
+    return _why_not(path, "file")
 
 
 def why_no_folder(path: str | os.PathLike) -> str | None:
     """Why a path cannot be read as a folder; None if it can."""
+    return _why_not(path, "folder")
+
+
+def _why_not(path: str | os.PathLike, what: str) -> str | None:
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
-        return "no such folder"
-    except (OSError, ValueError) as error:
+        return f"no such {what}"
+    except (OSError, ValueError) as error:  # ValueError: a null character
         return f"cannot be read: {reason(error)}"
-    if not stat.S_ISDIR(mode):
+    if what == "folder" and not stat.S_ISDIR(mode):
         return "is not a folder"
-    if not os.access(path, os.R_OK | os.X_OK):
+    if what == "file" and not stat.S_ISREG(mode):
+        kind = next((kind for test, kind in _KINDS if test(mode)), "is something else")
+        return f"{kind}, not a file"
+    if not os.access(path, os.R_OK if what == "file" else os.R_OK | os.X_OK):
         return "cannot be read: Permission denied"
     return None
 

@@ -15,9 +15,10 @@ from typing import Any, Mapping
 
 _CPUINFO = Path("/proc/cpuinfo")
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
-_ENGINES = ("onnxruntime", "openvino", "nncf")
 IDLE = 0.2  # CPUs at work, up to which a machine can be measured on
 _PADDLES = ("paddlepaddle", "paddlepaddle-gpu")
+#: Whose versions ``describe`` tells too; the engines add their libraries (``deploy/engines``).
+LIBRARIES = ["paddleclas", "paddleclas-octconv"]
 # Versions of Paddle with which every mode of every trainer is tested (docs/compatibility.md).
 TESTED = ("2.6.2", "3.2.2")
 _BROKEN = {
@@ -131,7 +132,7 @@ def describe() -> dict[str, Any]:
         lines = _CPUINFO.read_text(encoding="utf-8").splitlines()
         processor = next(line for line in lines if line.startswith("model name")).partition(": ")[2]
     versions = {}
-    for name in (*_PADDLES, "paddleclas", "paddleclas-octconv", *_ENGINES):
+    for name in (*_PADDLES, *LIBRARIES):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     return {

@@ -39,13 +39,12 @@ def ended_by_signals() -> Iterator[None]:
     numbers = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
     for number in numbers:
         signal.signal(number, leave)
-    after_paddle: Any = _AfterPaddle()
-    sys.meta_path.insert(0, after_paddle)
+    finder = keep_signals_from_paddle()
     try:
         yield
     finally:
-        if after_paddle in sys.meta_path:
-            sys.meta_path.remove(after_paddle)
+        if finder in sys.meta_path:
+            sys.meta_path.remove(finder)
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
 
@@ -72,10 +71,15 @@ def _signals_wait() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def keep_signals_from_paddle() -> None:
-    """Have SIGTERM and SIGHUP do, while Paddle is imported and afterwards, what they do now."""
+def keep_signals_from_paddle() -> Any:
+    """Have SIGTERM and SIGHUP do, while Paddle is imported and afterwards, what they do now.
+
+    Returns:
+        What waits for that import in ``sys.meta_path``, until it has come.
+    """
     finder: Any = _AfterPaddle()
     sys.meta_path.insert(0, finder)
+    return finder
 
 
 class _AfterPaddle:

@@ -20,4 +20,4 @@ def split(address: str, name: str) -> SplitResult:
     try:
         return urlsplit(address)
     except ValueError as error:
-        raise OctConvError(f"{name}: {address}: is no address: {error}") from None
+        raise OctConvError(f"{name}: {address}: is not a valid address: {error}") from None

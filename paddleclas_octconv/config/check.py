@@ -289,7 +289,9 @@ def check_weights(config: Config, use: Use) -> None:
             raise OctConvError(f"{key}: {weights!r} should be the path of a .pdparams file")
         if is_address(weights):
             if key == "Global.checkpoints":
-                raise OctConvError(f"{key}: {weights}: should be a path; it has three files")
+                raise OctConvError(
+                    f"{key}: {weights}: should be a path: a checkpoint is three files"
+                )
             if not urls.split(weights, key).path.endswith(".pdparams"):
                 raise OctConvError(f"{key}: {weights}: should be the address of a .pdparams file")
             continue

@@ -22,7 +22,7 @@ def shipped_folder() -> Path:
     for folder in _FOLDERS:
         if folder.is_dir():
             return folder
-    raise OctConvError(f"{_FOLDERS[0]}: the shipped configs are not there: install again")
+    raise OctConvError(f"{_FOLDERS[0]}: the shipped configs are missing: reinstall the package")
 
 
 def shipped_configs() -> dict[str, Path]:

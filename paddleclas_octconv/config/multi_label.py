@@ -42,25 +42,21 @@ def check_multi_label(config: Config, modes: Sequence[str]) -> None:
         return
     for key, name in _choices(config, modes):
         if name in _INSTEAD:
-            raise OctConvError(f"{key}: {name} is for one label an image: {_INSTEAD[name]}")
+            raise OctConvError(f"{key}: {name} is for one label per image: {_INSTEAD[name]}")
         if name in _MIXES:
             raise OctConvError(
-                f"{key}: {name} mixes images of one label each: leave it out with several"
+                f"{key}: {name} mixes images with one label each: these have several"
             )
-    if "train" in modes and _first_metric(config) == _LESS_IS_BETTER:
+    first, *_ = config.at("Metric.Eval") or [None]
+    if "train" in modes and isinstance(first, dict) and _LESS_IS_BETTER in first:
         say(
-            "warning: Metric.Eval.0: PaddleClas takes the epoch with most of it for the best, but "
-            f"of {_LESS_IS_BETTER} less is better: put AccuracyScore first"
+            "warning: Metric.Eval.0: PaddleClas takes the epoch with the highest value for the "
+            f"best, but a lower {_LESS_IS_BETTER} is better: put AccuracyScore first"
         )
 
 
-def _first_metric(config: Config) -> str | None:
-    metrics = config.at("Metric.Eval") or [None]
-    return next(iter(metrics[0]), None) if isinstance(metrics[0], dict) else None
-
-
 def _choices(config: Config, modes: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What modes read of that which is for one label an image, or for several: (key, name)."""
+    """What modes read of that which is for one label per image, or for several: (key, name)."""
     parts = ("Train", "Eval") if "train" in modes else ("Eval",) if "eval" in modes else ()
     for part in parts:
         for key in (

@@ -345,11 +345,13 @@ def _check_leaves(node: Any, key: str) -> None:
                 raise OctConvError(f"{key or 'config'}: the key {shown(name)} should be text")
             _check_leaves(item, f"{key}.{name}" if key else name)
     elif isinstance(node, datetime.date):
-        raise OctConvError(f"{key}: {node} is a date; with quotes, and ./ before, it is a name")
+        raise OctConvError(
+            f"{key}: {node} is a date in YAML; in quotes, and with ./ before it, it is a name"
+        )
     elif isinstance(node, float) and not math.isfinite(node):
         raise OctConvError(f"{key}: {node} should be a finite number")
     elif isinstance(node, int) and abs(node) >= 10**18:
-        raise OctConvError(f"{key}: a number beyond 18 digits")
+        raise OctConvError(f"{key}: a number of more than 18 digits")
     elif isinstance(node, (bytes, set)):
         raise OctConvError(f"{key}: {shown(node)} should be text, a number or a list")
 

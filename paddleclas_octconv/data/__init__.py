@@ -55,7 +55,7 @@ def prepare(
         return cifar10.prepare(target, source, partial)
     if source is not None or partial:
         option = "--source" if source is not None else "--partial"
-        raise OctConvError(f"{option} does not go with digits: scikit-learn brings them")
+        raise OctConvError(f"{option} does not go with digits, which come with scikit-learn")
     from . import digits
 
     return digits.prepare(target)

@@ -66,7 +66,10 @@ def prepare(target: Path, source: Path | None = None, partial: bool = False) -> 
 
     def build(folder: Path) -> None:
         _check_space(folder)
-        _build(folder, source or _downloaded(target.parent), partial)
+        archive = source or target.parent / ARCHIVE
+        if source is None and not archive.exists():
+            download(URL, archive, Checksum("md5", MD5), instead="name a local copy with --source")
+        _build(folder, archive, partial)
 
     return publish(target, build, stamp=origin)
 
@@ -88,13 +91,6 @@ def _check_space(folder: Path) -> None:
             f"{folder.parent} has {free >> 20} MiB free, CIFAR-10 takes {_FREE_BYTES >> 20} MiB: "
             "make room or choose another folder with --root"
         )
-
-
-def _downloaded(root: Path) -> Path:
-    archive = root / ARCHIVE
-    if not archive.exists():
-        download(URL, archive, Checksum("md5", MD5), instead="name a local copy with --source")
-    return archive
 
 
 def _build(folder: Path, source: Path, partial: bool) -> None:

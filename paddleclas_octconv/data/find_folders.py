@@ -165,7 +165,9 @@ def _splits(
     if not splits or (not has_classes and len(splits) == 1 < len(tops)):  # train beside car, plane
         return [("", depth, files)]
     if len(set(splits.values())) < len(splits):
-        raise OctConvError(f"--source {source}: {', '.join(splits)}: two of them are one split")
+        raise OctConvError(
+            f"--source {source}: {', '.join(splits)}: two of them name the same split"
+        )
     left_out += [f"{name}: no split" for name in tops if name not in splits]
     return [
         (split, _inner(of_split[name], depth + 1, split), of_split[name])

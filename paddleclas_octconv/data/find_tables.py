@@ -95,7 +95,7 @@ def find(paths: Sequence[Path], images: Path | None = None, columns: Sequence[st
     if len(paths) > 1 and (not all(splits) or "train" not in splits or len({*splits}) < len(paths)):
         named = " ".join(str(path) for path in paths)
         raise OctConvError(
-            f"--source {named}: which is to train on? Names such as train.csv and val.csv tell"
+            f"--source {named}: which one is to train on? Name them as train.csv and val.csv"
         )
     finding = Finding(root, [])
     for path, split in zip(paths, splits):
@@ -150,11 +150,6 @@ def _read(path: Path, folder: Path) -> _Table:
             "these names"
         )
     return _Table(path, folder, None, rows)
-
-
-def _is_value(cell: str) -> bool:
-    """Whether a cell is no name of a column."""
-    return is_image(cell) or whole(cell) is not None or re.search(r"[/\\]", cell) is not None
 
 
 def _csv_rows(path: Path) -> Iterator[_Row]:
@@ -320,10 +315,6 @@ def _reader(table: _Table, columns: _Columns) -> _Reader:
     )
 
 
-def _of_one(text: str) -> tuple[str, ...] | str:
-    return (as_label(text),) if text else "no label"
-
-
 def _flags(text: str) -> list[str]:
     return re.split(r"[,;| \t]", text)
 
@@ -379,7 +370,7 @@ def _call_by_names(finding: Finding, folder: Path) -> None:
     beyond = next((n for n in numbers if not 0 <= int(n) < len(names)), None)
     if beyond is not None or len(set(names)) < len(names):
         what = f"has no name for label {beyond}" if beyond else "has a name twice"
-        raise OctConvError(f"--source {files[0]}: {what}: it should have one a line, from label 0")
+        raise OctConvError(f"--source {files[0]}: {what}: expected one name per line, from label 0")
     finding.classes = names
     finding.notes.append(f"the names of the classes are those in {files[0].name}")
     finding.images = [

@@ -40,7 +40,7 @@ def prepare(
         OctConvError: the source holds no images to train on, or the target is something else.
     """
     if target.is_dir() and any(target.iterdir()) and not (target / MARK).is_file():
-        raise OctConvError(f"{target} holds something else: --name names another folder")
+        raise OctConvError(f"{target} holds something else: choose another folder with --name")
     source = sources[0]
     _check_outside(source, source, target)
     own = collect(
@@ -52,7 +52,7 @@ def prepare(
             if copy and (Path(path).is_absolute() or ".." in Path(path).parts):
                 raise OctConvError(  # its copy would lie outside the folder of copies
                     f"--copy: {source}: {path} should be a path below {own.root}, without '..' "
-                    "(without --copy, any path does)"
+                    "(without --copy, any path works)"
                 )
 
     def build(folder: Path) -> None:

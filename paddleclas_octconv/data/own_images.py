@@ -117,7 +117,7 @@ def _in_folder(
     if columns or images is not None:
         if not tables:
             option = COLUMNS if columns else "--images"
-            raise OctConvError(f"{option}: goes with a CSV or list as --source, or one in it")
+            raise OctConvError(f"{option}: needs a CSV or list as --source, or in that folder")
         return find_tables.find(tables, images, columns)
     if len(tables) > 1:
         try:
@@ -146,7 +146,7 @@ def _unwritable(path: str) -> str | None:
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:
-        return "its name is no UTF-8"
+        return "its name is not UTF-8"
     if path != path.strip() or re.search(r"[\t\n\r]", path):
         return "its name has a tab, a line end, or a space at its edge"
     return None

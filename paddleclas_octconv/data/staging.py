@@ -118,7 +118,7 @@ def _lock(target: Path) -> Iterator[None]:
         try:
             stack.enter_context(hold(path, timeout=0))
         except Timeout:
-            say(f"waiting for another process that makes {target}")
+            say(f"waiting for another process that is making {target}")
             stack.enter_context(hold(path))
         yield
 

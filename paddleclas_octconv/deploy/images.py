@@ -184,13 +184,18 @@ def pixels_of(image: Image) -> np.ndarray:
     )
 
 
-def decode(path: Path) -> np.ndarray:
+def decode(path: Path, option: str = "") -> np.ndarray:
     """A file's image, (H, W, 3), RGB, uint8.
+
+    Args:
+        path: the file.
+        option: what names it, such as ``--image``, for messages.
 
     Raises:
         OctConvError: the file cannot be read as an image.
     """
-    return _decoded(read_bytes(path, "image", MOST_IMAGE), str(path))
+    content = read_bytes(path, option or "image", MOST_IMAGE)
+    return _decoded(content, f"{option} {path}".lstrip())
 
 
 def _decoded(content: bytes, name: str) -> np.ndarray:
@@ -198,7 +203,7 @@ def _decoded(content: bytes, name: str) -> np.ndarray:
 
     wrong = why_too_large(content)
     if wrong:
-        raise OctConvError(f"image {name}: {wrong}")
+        raise OctConvError(f"{name}: {wrong}")
     try:
         pixels = np.frombuffer(content, np.uint8)
         image = cv2.imdecode(pixels, cv2.IMREAD_COLOR) if content else None

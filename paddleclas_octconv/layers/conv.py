@@ -117,7 +117,10 @@ class OctConv2D(OctaveLayer):
             x_high = self._pool2(x_high)
         y_high = self.hh(x_high)
         if self.lh is not None:
-            y_high = y_high + self._up2(self.lh(x_low), y_high)
+            exchanged = self.lh(x_low)
+            if self.stride == 1:  # else the low input has the resolution of the high output
+                exchanged = up2_to(exchanged, y_high, self.data_format)
+            y_high = y_high + exchanged
         y_low = None
         if self.ll is not None:
             y_low = self.ll(self._pool2(x_low) if self.stride == 2 else x_low)
@@ -127,10 +130,6 @@ class OctConv2D(OctaveLayer):
 
     def _pool2(self, x):
         return pool2(x, self.data_format)
-
-    def _up2(self, x, like):
-        # At stride 2 the low input already has the resolution of the high output.
-        return x if self.stride == 2 else up2_to(x, like, self.data_format)
 
     def multiply_adds(self, height: int, width: int) -> tuple[int, int]:
         """What one image costs: a multiply-add for each weight that enters each output element.

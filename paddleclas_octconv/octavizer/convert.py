@@ -20,7 +20,7 @@ from ..layers.folding import FoldedOctConv2D, foldable_unit
 from ..layers.octave import branches, plus, pool2, up2_to
 from .layout import Layout
 from .pair import Pair, at_least, convert, fit, make
-from .plan import Conv, Plan
+from .planned import Conv, Plan
 
 
 def carry_out(network: nn.Layer, plan: Plan) -> None:
@@ -120,11 +120,12 @@ class OctavizedConv2D(OctConv2D, Reparameterizable):
             pieces = np.split(take(value, order.outputs), [self.outputs.high])
             return {f"{path}.{parameter}": piece for path, piece in zip(("hh", "ll"), pieces)}
         blocks = super().cut(parameter, value, order)
-        return {key: block for key, block in blocks.items() if self._has(key)}
-
-    def _has(self, key: str) -> bool:
-        path, _, parameter = key.partition(".")
-        return getattr(getattr(self, path), parameter) is not None
+        # Of two paths that are summed, one has the bias.
+        return {
+            key: block
+            for key, block in blocks.items()
+            if getattr(getattr(self, key.partition(".")[0]), parameter) is not None
+        }
 
     def fold(self) -> None:
         norm = self.norm

@@ -39,7 +39,7 @@ class Converted:
         return self.call_layer(*args, **kwargs)
 
     def call_layer(self, *args: Any, **kwargs: Any) -> Any:
-        """What calling the layer does; joins pairs first where it takes plain tensors alone."""
+        """What calling the layer does; joins pairs first where it takes plain tensors only."""
         if vars(self).get("takes_plain"):
             args, kwargs = without_pairs(args), without_pairs(kwargs)
         return super().__call__(*args, **kwargs)  # type: ignore[misc]

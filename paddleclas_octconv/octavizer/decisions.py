@@ -76,8 +76,8 @@ def _check_patterns(convs: Sequence[Conv], options: Options, network: str) -> No
     for pattern in options.patterns:
         if not any(Options(plain=pattern).stays_plain(conv.name) for conv in convs):
             raise OctConvError(
-                f"plain: {pattern!r} is no convolution of {network}; its convolutions are called "
-                f"like {convs[0].name!r} and {convs[-1].name!r}"
+                f"plain: {pattern!r} is not a convolution of {network}; its convolutions have "
+                f"names such as {convs[0].name!r} and {convs[-1].name!r}"
             )
 
 
@@ -224,8 +224,10 @@ def keeps_geometry(layer: nn.Layer) -> bool:
         return False
     if any(side % 2 == 0 for side in layer._kernel_size):
         return False
-    half = [d * (side - 1) // 2 for d, side in zip(_two(layer._dilation), layer._kernel_size)]
-    padding = layer._padding
+    dilation, padding = layer._dilation, layer._padding
+    if isinstance(dilation, int):
+        dilation = [dilation, dilation]
+    half = [d * (side - 1) // 2 for d, side in zip(dilation, layer._kernel_size)]
     if isinstance(padding, str):
         return padding.upper() == "SAME"
     if isinstance(padding, int):
@@ -236,7 +238,3 @@ def keeps_geometry(layer: nn.Layer) -> bool:
     if len(flat) == 2:
         return list(flat) == half
     return len(flat) == 4 and flat == [half[0], half[0], half[1], half[1]]
-
-
-def _two(value: Any) -> Sequence[int]:
-    return value if isinstance(value, (list, tuple)) else [value, value]

@@ -41,14 +41,9 @@ def network_named(networks: ModuleType, name: str) -> Callable[..., nn.Layer]:
     module, dot, attribute = name.rpartition(".")
     home = _imported(module, name) if dot else networks
     if not is_network(home, attribute):
-        raise OctConvError(
-            f"Octave: there is no backbone {name!r}{suggest(attribute, _networks_in(home))}"
-        )
+        known = [each for each in vars(home) if is_network(home, each)]
+        raise OctConvError(f"Octave: there is no backbone {name!r}{suggest(attribute, known)}")
     return getattr(home, attribute)
-
-
-def _networks_in(module: ModuleType) -> list[str]:
-    return [name for name in vars(module) if is_network(module, name)]
 
 
 def _imported(module: str, name: str) -> Any:

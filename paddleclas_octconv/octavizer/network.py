@@ -49,8 +49,8 @@ def octavize(
         input_size: side, or height and width, of the images on which it is decided which
             convolutions are large enough; the network takes images of any size afterwards.
         stem: how many convolutions, from the first one on, stay plain.
-        max_stride: where a pixel of a map stands for more pixels of the image along a side, maps
-            stay plain. The paper leaves the last stage plain, which is at 32.
+        max_stride: feature maps with a larger total stride stay plain. The paper leaves the last
+            stage plain, which has a total stride of 32.
         min_size: maps whose shorter side is less, at ``input_size``, stay plain.
         plain: names of convolutions whose output stays plain, such as "blocks.0.*".
         pool_stride: whether convolutions of stride 2 between plain maps, too, average and then
@@ -70,7 +70,7 @@ def octavize(
         raise OctConvError(f"octavize takes a paddle.nn.Layer, got {kind}")
     if not paddle.in_dynamic_mode():
         raise OctConvError(
-            f"octavize runs {kind} to see its maps, which static mode does not: call "
+            f"octavize runs {kind} to see its feature maps, which static mode cannot: call "
             f"paddle.disable_static() before, and paddle.jit.to_static afterwards"
         )
     if any(isinstance(layer, OctaveLayer) for layer in network.sublayers(include_self=True)):

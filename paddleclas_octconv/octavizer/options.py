@@ -37,9 +37,9 @@ class Options:
         input_size: side, or height and width, of the images on which this is decided, once; the
             network takes images of any size afterwards.
         stem: how many convolutions, from the first one on, stay plain.
-        max_stride: at more than so many pixels of the image a pixel of the map, maps stay plain,
-            unless ``alpha`` has a number for each resolution. "Drop an Octave", section 3.3,
-            leaves the last stage, at 32, plain.
+        max_stride: feature maps with a larger total stride stay plain, unless ``alpha`` has a
+            number for each resolution. "Drop an Octave", section 3.3, leaves the last stage, with
+            a total stride of 32, plain.
         min_size: maps whose shorter side is less, at ``input_size``, stay plain.
         plain: names of convolutions whose output stays plain, with ``*``, ``?`` and ``[]`` as in
             file names, such as "blocks.0.*".

@@ -6,11 +6,9 @@ from paddle import nn
 
 from .converted import rebind_layer, restore
 from .options import Options
-from .planned import Conv, Join, Plan
+from .planned import Plan
 from .standins import refresh
 from .trial import Trial
-
-__all__ = ["Conv", "Join", "Plan", "make_plan"]
 
 
 def make_plan(network: nn.Layer, options: Options) -> Plan:

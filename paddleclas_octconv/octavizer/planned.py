@@ -14,7 +14,7 @@ class Conv:
     """A convolution of the network, and what becomes of it.
 
     Attributes:
-        layer: it itself, yet vanilla.
+        layer: the layer itself, vanilla until the plan is carried out.
         inputs, outputs: layouts of the pairs that it takes and gives; None for a plain tensor.
         keeps_geometry: whether its kernel is odd and padded so that the map keeps its size, up to
             its stride of 1 or 2; what is not takes the stride and padding that it has in each path.

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .options import Options
-from .plan import Conv, Join, Plan
+from .planned import Conv, Join, Plan
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Report:
         saved_by_support: of these, what would be saved if they were octave, where the reason is
             none of the options but something that has no octave form yet.
         joins: where a pair becomes a tensor: (layer, function, reason), each with its number.
-        opaque: layers that take plain tensors alone, and why.
+        opaque: layers that take plain tensors only, and why.
     """
 
     network: str
@@ -72,7 +72,7 @@ class Report:
             times = f" ({count} times)" if count > 1 else ""
             lines.append(f"  joined in {join.layer}, {join.function}: {join.reason}{times}")
         for layer, why in self.opaque.items():
-            lines.append(f"  {layer} takes plain tensors alone: {why}")
+            lines.append(f"  {layer} takes plain tensors only: {why}")
         return "\n".join(lines)
 
 

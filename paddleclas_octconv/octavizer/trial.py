@@ -116,7 +116,9 @@ class Trial(Planner, Listener):
         for training in (False, True):
             self.counts = not training
             with self._as_it_was(training), paddle.no_grad():
-                self.readers.read(_whole(self.network(self._image())), "the output")
+                output = self.network(self._image())
+                # An iterator computes what it gives when it is asked.
+                self.readers.read(list(output) if is_iterator(output) else output, "the output")
                 self._note_kept()
 
     def _image(self) -> Tensor:
@@ -179,7 +181,7 @@ class Trial(Planner, Listener):
             try:
                 return self._layer(name, layer, args, kwargs)
             except Exception as error:
-                if not self._fails_by_pairs(name, holds_pair((args, kwargs))):
+                if not (holds_pair((args, kwargs)) or self._octave_inside(name)):
                     raise
                 self._make_opaque(name, error, convs, joins)
         self.readers.read((args, kwargs), name)
@@ -198,9 +200,6 @@ class Trial(Planner, Listener):
         if self.counts and isinstance(layer, nn.Linear) and is_tensor(result):
             self.found.linear += math.prod(result.shape) * layer.weight.shape[0]
         return result
-
-    def _fails_by_pairs(self, name: str, is_given_pairs: bool) -> bool:
-        return is_given_pairs or bool(self._octave_inside(name))
 
     def _octave_inside(self, name: str) -> set[str]:
         prefix = f"{name}." if name else ""
@@ -285,7 +284,7 @@ class Trial(Planner, Listener):
         if self.inside_opaque:
             layer = next(name for name in self.stack if name in self.opaque)
             where = layer or "the network"
-            return f"inside {where}, which takes plain tensors alone: {self.opaque[layer]}"
+            return f"inside {where}, which takes plain tensors only: {self.opaque[layer]}"
         return cannot_be_octave(conv, self.shared) or (
             "channels viewed as groups" if is_view else ""
         )
@@ -334,11 +333,6 @@ class Trial(Planner, Listener):
 
     def _is_outermost(self, name: str) -> bool:
         return not any(name.startswith(f"{other}.") for other in self.opaque if other != name)
-
-
-def _whole(value: Any) -> Any:
-    """What a network returns, with what an iterator gives, which it computes when it is asked."""
-    return list(value) if is_iterator(value) else value
 
 
 def _shared(layers: Sequence[nn.Layer]) -> set[int]:

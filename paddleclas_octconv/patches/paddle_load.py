@@ -53,5 +53,5 @@ def _load_batch(file: BinaryIO, encoding: str) -> dict[bytes, Any]:
         }
     except Exception as error:  # a damaged pickle can end in almost any exception
         raise OctConvError(
-            f"dataset.data_file: a batch in it is no CIFAR, or refers to more than arrays: {error}"
+            f"dataset.data_file: a batch is not CIFAR's, or refers to more than arrays: {error}"
         ) from None

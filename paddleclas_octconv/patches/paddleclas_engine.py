@@ -45,24 +45,20 @@ PATCHES = (MAKE, TRAIN, INIT_MODEL, EVAL, INFER, IMAGES)
 Around = Callable[[Any], ContextManager[None]]
 
 
-def make_within(context: Around) -> None:
-    """Make engines of the PaddleClas on ``sys.path`` within ``context(engine)``."""
-    _within(MAKE, context)
+def within(patch: Patch, context: Around) -> None:
+    """Have the ``Engine`` on ``sys.path`` do something within ``context(engine)``.
 
+    Args:
+        patch: ``MAKE``, ``TRAIN``, ``EVAL`` (in training too) or ``INFER``.
+        context: one that is given later is around those before.
+    """
+    from ppcls.engine.engine import Engine
 
-def train_within(context: Around) -> None:
-    """Train within ``context(engine)``; one that is given later is around those before."""
-    _within(TRAIN, context)
+    def call_within(original, engine, *args, **kwargs):
+        with context(engine):
+            return original(engine, *args, **kwargs)
 
-
-def eval_within(context: Around) -> None:
-    """Evaluate within ``context(engine)``, in training too."""
-    _within(EVAL, context)
-
-
-def infer_within(context: Around) -> None:
-    """Predict within ``context(engine)``."""
-    _within(INFER, context)
+    patch.wrap(Engine, call_within)
 
 
 def load_checkpoints_by(load: Callable[[Callable[[], Any], list], Any]) -> None:
@@ -85,13 +81,3 @@ def list_images_by(list_images: Callable[[str], list[str]]) -> None:
         return list_images(path)
 
     IMAGES.wrap(engine, get_image_list)
-
-
-def _within(patch: Patch, context: Around) -> None:
-    from ppcls.engine.engine import Engine
-
-    def call_within(original, engine, *args, **kwargs):
-        with context(engine):
-            return original(engine, *args, **kwargs)
-
-    patch.wrap(Engine, call_within)

@@ -38,26 +38,20 @@ PRINT = Patch(
 PATCHES = (ERROR, INFO, LOGGER, PRINT_CONFIG, PRINT)
 
 
-def hear_errors(listener: Callable[[str], None]) -> None:
-    """Have each message of ``logger.error`` passed on, on every rank, after it was logged."""
+def hear(patch: Patch, listener: Callable[[str], None]) -> None:
+    """Have each message of the logger passed on, on every rank, after it was logged.
+
+    Args:
+        patch: ``ERROR`` or ``INFO``.
+        listener: is given the message.
+    """
     from ppcls.utils import logger
 
-    ERROR.wrap(logger, _passing_on_to(listener))
-
-
-def hear_infos(listener: Callable[[str], None]) -> None:
-    """Have each message of ``logger.info`` passed on, on every rank, after it was logged."""
-    from ppcls.utils import logger
-
-    INFO.wrap(logger, _passing_on_to(listener))
-
-
-def _passing_on_to(listener: Callable[[str], None]) -> Callable:
     def log_and_pass_on(log, message, *args):
         log(message, *args)
         listener(str(message))
 
-    return log_and_pass_on
+    patch.wrap(logger, log_and_pass_on)
 
 
 def print_nothing() -> None:

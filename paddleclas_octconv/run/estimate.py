@@ -125,8 +125,8 @@ def _refusal(
     ]
     command = f"paddleclas train -c {shlex.quote(config_file)} --device cpu {' '.join(options)}"
     return OctConvError(
-        f"{what}. '{command.strip()}' takes about {told(expected.seconds)}; --device cpu without "
-        "these starts it unchanged"
+        f"{what}. '{command.strip()}' takes about {told(expected.seconds)}; --device cpu "
+        "alone starts it unchanged"
     )
 
 

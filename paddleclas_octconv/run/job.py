@@ -77,7 +77,7 @@ class Job:
         start = Handover(
             mode=self.mode,
             trainer=str(self.trainer.root),
-            config=self._of_any_size(config.sections) if self.dynamic_size else config.sections,
+            config=config.sections,
             config_file=str(config.file),
             profiler_options=self.profiler_options,
             resume=resume,
@@ -85,6 +85,7 @@ class Job:
             allow_non_finite_loss=self.allow_non_finite_loss,
             trust_weights=self.trust_weights,
             verbose=self.verbose,
+            dynamic_size=self.dynamic_size,
         )
         if self.options and not self._checked:
             # One process says once what is wrong, not each rank.
@@ -111,10 +112,6 @@ class Job:
         """Channels, height and width of the images that an exported model takes; -1: any."""
         shape = self.config.image_shape
         return [shape[0], -1, -1] if self.dynamic_size else shape
-
-    def _of_any_size(self, sections: dict[str, Any]) -> dict[str, Any]:
-        """Sections as PaddleClas's exporter wants them for images of any size."""
-        return {**sections, "Global": {**sections["Global"], "image_shape": self.image_shape}}
 
     def _start(
         self,

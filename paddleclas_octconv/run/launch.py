@@ -76,7 +76,8 @@ def check(options: Mapping[str, str]) -> None:
     if rank >= nodes:
         wanted = f"from 0 to {nodes - 1}" if nodes > 1 else "0 without --nnodes, one machine"
         raise OctConvError(f"--rank {rank}: should be {wanted}")
-    if nodes > 1 and not _meeting_point(options):
+    meets = {"master", "ips"} & options.keys() or os.environ.get("PADDLE_MASTER")
+    if nodes > 1 and not meets:
         raise OctConvError(
             f"--nnodes {options['nnodes']}: the machines find each other at --master "
             f"ADDRESS:PORT, the same on all"
@@ -134,10 +135,6 @@ def _nodes(value: str | None) -> int:
     if not ends or ends != sorted(ends):
         raise OctConvError(f"--nnodes {value}: should be a whole number from 1 to 9999, or FROM:TO")
     return ends[-1]
-
-
-def _meeting_point(options: Mapping[str, str]) -> bool:
-    return bool({"master", "ips"} & options.keys() or os.environ.get("PADDLE_MASTER"))
 
 
 def _check_master(master: str | None) -> None:

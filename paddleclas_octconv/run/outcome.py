@@ -6,7 +6,6 @@ watched while they live.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -77,7 +76,7 @@ class Watch:
         if launched:
             code, line = self._culprit(code)
             return Outcome(code, (*lines, f"error: {line}"))
-        name = _signal_name(code)
+        name = next((each.name for each in signal.Signals if each == code - 128), "")
         if name in _FATAL:
             hint = f" ({_OUT_OF_MEMORY})" if name == "SIGKILL" else ""
             return Outcome(code, (*lines, f"error: the trainer was ended by {name}{hint}"))
@@ -156,9 +155,3 @@ def _entries(path: Path) -> list[dict]:
     except OSError:
         return []
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
-
-
-def _signal_name(code: int) -> str:
-    with contextlib.suppress(ValueError):
-        return signal.Signals(code - 128).name
-    return ""

@@ -82,7 +82,7 @@ def conclusion(config: Config, code: int, seconds: float, words: Words | None) -
     if code in INTERRUPTED:
         newest, _ = whole.newest(config)
         if newest is None:
-            return ["interrupted before the first checkpoint: there is nothing to go on from"]
+            return ["interrupted before the first checkpoint: there is nothing to resume from"]
         again = shlex.join(words("train")) if words else "--resume"
         return [f"interrupted; {newest.epoch} of {epochs} epochs are kept, {again} goes on"]
     if code:

@@ -7,10 +7,6 @@ every use a wheel is checked against its hash below, and the unpacked files agai
 
 from __future__ import annotations
 
-import base64
-import csv
-import hashlib
-import io
 import os
 import shutil
 import subprocess
@@ -144,9 +140,9 @@ def unpacked(wheel: Wheel) -> Path:
             elif digest(file) != wheel.sha256:
                 raise OctConvError(
                     f"{file}: is not the pinned {wheel.release} (its SHA-256 is not "
-                    f"{wheel.sha256}); delete that file to have it fetched anew"
+                    f"{wheel.sha256}); delete that file to have it fetched again"
                 )
-            if not _is_whole(folder, file, wheel.release):
+            if not _is_whole(folder, file):
                 _unpack(file, folder)
     except OSError as error:
         raise OctConvError(f"{cache}: cannot hold {wheel.what}: {error}") from None
@@ -175,8 +171,8 @@ def _download(wheel: Wheel, target: Path) -> None:
                 reason = "this environment has no pip"
                 mend = "install pip here (python -m ensurepip, or uv pip install pip)"
             raise NotFetched(
-                f"{wheel.what} is not here yet and pip cannot download it ({reason}): with a "
-                f"network, {mend}; without, copy {wheel.name} to {target.parent}, or "
+                f"{wheel.what} is not in the cache yet, and pip cannot download it ({reason}): "
+                f"with a network, {mend}; without, copy {wheel.name} to {target.parent}, or "
                 f"{wheel.instead}"
             )
         if digest(downloaded) != wheel.sha256:
@@ -194,16 +190,17 @@ def _unpack(wheel: Path, target: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(new)
         if target.exists():
-            say(f"warning: {target} was changed or damaged: it is unpacked anew from the wheel")
+            say(f"warning: {target} was changed or damaged: it is unpacked from the wheel again")
             os.replace(target, old)
         os.replace(new, target)
 
 
-def _is_whole(unpacked: Path, wheel: Path, release: str) -> bool:
+def _is_whole(unpacked: Path, wheel: Path) -> bool:
     """Whether a folder holds exactly the files of a (verified) wheel."""
     if not unpacked.is_dir():
         return False
-    expected = _record(wheel, release)
+    with zipfile.ZipFile(wheel) as archive:
+        expected = {name: archive.read(name) for name in archive.namelist() if name[-1] != "/"}
     for folder, folders, files in os.walk(unpacked):
         if "__pycache__" in folders:  # could hold code that no hash vouches for
             folders.remove("__pycache__")
@@ -213,7 +210,7 @@ def _is_whole(unpacked: Path, wheel: Path, release: str) -> bool:
         for name in files:
             path = Path(folder) / name
             wanted = expected.pop(path.relative_to(unpacked).as_posix(), None)
-            if not path.is_file() or wanted != digest(path):
+            if not path.is_file() or wanted != path.read_bytes():
                 return False
     return not expected
 
@@ -226,15 +223,3 @@ def _remove(folder: Path) -> None:
             return
         time.sleep(0.1)
     shutil.rmtree(folder)
-
-
-def _record(wheel: Path, release: str) -> dict[str, str]:
-    """The wheel's files: name to SHA-256 (hexadecimal)."""
-    record = f"{release}.dist-info/RECORD"
-    with zipfile.ZipFile(wheel) as archive:
-        content = archive.read(record)
-    hashes = {record: hashlib.sha256(content).hexdigest()}
-    for name, encoded, _ in csv.reader(io.StringIO(content.decode("utf-8"))):
-        if encoded:  # sha256=<base64 without its padding>
-            hashes[name] = base64.urlsafe_b64decode(encoded.partition("=")[2] + "==").hex()
-    return hashes

@@ -88,9 +88,11 @@ class Source:
                 return ()
             return self._parameters(known[0], hops - 1) if len(known) == len(bases) else None
         own = _named(init)[1:]
-        if init.args.kwarg is None or not _uses(init, init.args.kwarg.arg):
+        rest = init.args.kwarg
+        uses, handed_on = _uses(init, rest.arg) if rest is not None else (0, 0)
+        if not uses:
             return own
-        if len(bases) == 1 and bases[0] is not None and _hands_on(init, init.args.kwarg.arg):
+        if len(bases) == 1 and bases[0] is not None and uses == handed_on:
             inherited = self._parameters(bases[0], hops - 1)
             return None if inherited is None else tuple(dict.fromkeys(own + inherited))
         return None
@@ -174,12 +176,8 @@ def _named(function: ast.FunctionDef) -> tuple[str, ...]:
     )
 
 
-def _uses(function: ast.FunctionDef, name: str) -> bool:
-    return any(isinstance(n, ast.Name) and n.id == name for s in function.body for n in ast.walk(s))
-
-
-def _hands_on(function: ast.FunctionDef, name: str) -> bool:
-    """Whether ``**name`` goes to ``super().__init__`` and nowhere else."""
+def _uses(function: ast.FunctionDef, name: str) -> tuple[int, int]:
+    """How often a function uses ``**name``, and how often it gives that to ``super().__init__``."""
     uses = given = 0
     for node in (n for s in function.body for n in ast.walk(s)):
         uses += isinstance(node, ast.Name) and node.id == name
@@ -188,4 +186,4 @@ def _hands_on(function: ast.FunctionDef, name: str) -> bool:
                 value = keyword.value
                 if keyword.arg is None and isinstance(value, ast.Name):
                     given += value.id == name
-    return bool(given) and uses == given
+    return uses, given

@@ -96,7 +96,8 @@ def draw_stages(found: Sequence[Stage], title: str) -> Figure:
             for axes in row[len(shown) :]:
                 axes.axis("off")
             count, height, width = maps.shape
-            row[0].set_ylabel(f"{_short(stage.name)}\n{count} x {height}x{width}", fontsize=8)
+            block = stage.name.rpartition(".")[0] or stage.name  # of "blocks.3.conv2"
+            row[0].set_ylabel(f"{block}\n{count} x {height}x{width}", fontsize=8)
     return figure
 
 
@@ -118,8 +119,3 @@ def draw_input(image: np.ndarray) -> Figure:
         axes.set_title(title, fontsize=10)
         axes.axis("off")
     return figure
-
-
-def _short(name: str) -> str:
-    """The block that a layer belongs to: "blocks.3.conv2" -> "blocks.3"."""
-    return name.rpartition(".")[0] or name

@@ -39,12 +39,28 @@ def fetched(address: str, key: str) -> Path:
         raise OctConvError(f"{key}: {address}: should be the address of a {SUFFIX} file")
     # Many trainings leave a best_model.pdparams.
     folder = cache_folder() / "weights" / hashlib.sha256(address.encode()).hexdigest()[:16]
+    return fetch_once(address, folder / name, key)
+
+
+def fetch_once(address: str, file: Path, key: str) -> Path:
+    """Make a file of weights that is not there the one at an address; returns the file.
+
+    Safe to call from several processes at once: one of them does the work.
+
+    Args:
+        address: of the weights.
+        file: where they are kept.
+        key: of the config that asks for them, for messages.
+
+    Raises:
+        OctConvError: they cannot be downloaded or kept, or are no weights.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with hold(folder / ".lock"):
-            if not (folder / name).is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with hold(file.with_name(f".{file.name}.lock")):
+            if not file.is_file():
                 say(f"fetching {address}, once")
-                new = folder / f"{name}.new"
+                new = file.with_name(f"{file.name}.new")
                 download(address, new, None)
                 try:
                     check_weights_file(new)  # else what is none would stay, and be taken again
@@ -52,9 +68,9 @@ def fetched(address: str, key: str) -> Path:
                     new.unlink()
                     message = str(error).replace(str(new), address)
                     raise OctConvError(f"{message}; it is not kept") from None
-                os.replace(new, folder / name)
+                os.replace(new, file)
     except OctConvError as error:
         raise OctConvError(f"{key}: {error}") from None
     except OSError as error:
-        raise OctConvError(f"{folder}: cannot hold weights: {reason(error)}") from None
-    return folder / name
+        raise OctConvError(f"{file.parent}: cannot hold weights: {reason(error)}") from None
+    return file

@@ -97,7 +97,7 @@ def _member(path: Path) -> tarfile.TarInfo | None:
     if len(found) != 1:
         raise ValueError(f"the archive holds {len(found)} {SUFFIX} files, not one")
     if not found[0].isreg() or found[0].issparse():
-        raise ValueError(f"{ascii(found[0].name)} in the archive is no plain file")
+        raise ValueError(f"{ascii(found[0].name)} in the archive is not a regular file")
     return found[0]
 
 
@@ -179,5 +179,5 @@ def _name(reader: _Reader) -> str:
         raise ValueError(f"a name in it has {length} bytes")
     name = reader.take(length).decode("utf-8")
     if not name.isprintable() or not name:
-        raise ValueError(f"{ascii(name)} is no name of an array")
+        raise ValueError(f"{ascii(name)} is not the name of an array")
     return name

@@ -82,7 +82,9 @@ def from_octconv_mxnet(
     symbol = any(key.endswith("moving_var") for key in weights)  # "running_var" in Gluon
     named = {_canonical(key): value for key, value in weights.items()}
     blocks = sorted({match[1] for match in map(_BLOCK.match, named) if match}, key=_place)
-    numbers = _densenet_numbers(blocks) if counts_layers else _numbers(blocks)
+    numbers = {block: str(number) for number, block in enumerate(blocks)}
+    if counts_layers:
+        numbers = _densenet_numbers(blocks)
     ours: dict[str, np.ndarray] = {}
     for key, value in named.items():
         if symbol and key.endswith("._variance"):
@@ -127,10 +129,6 @@ def _place(block: str) -> tuple[int, int]:
     """Sorts blocks in the order of the network; the transition comes before its stage."""
     stage, number = re.match(r"L(\d+)_(?:B(\d+)|Trans)", block).groups(default="-1")  # type: ignore[union-attr]
     return int(stage), int(number)
-
-
-def _numbers(blocks: list[str]) -> dict[str, str]:
-    return {block: str(number) for number, block in enumerate(blocks)}
 
 
 def _densenet_numbers(blocks: list[str]) -> dict[str, str]:

@@ -49,8 +49,11 @@ def load_torch(path: Path, trust: bool = False) -> dict[str, np.ndarray]:
     if isinstance(saved, dict) and isinstance(saved.get("state_dict"), dict):
         saved = saved["state_dict"]
     if not isinstance(saved, dict):
-        raise OctConvError(f"{path} holds no state dict but a {type(saved).__name__}")
-    weights = {_without_wrapper(key): _array(path, key, value) for key, value in saved.items()}
+        raise OctConvError(f"{path}: expected a state dict, got a {type(saved).__name__}")
+    # Where DataParallel wrapped the network, its names begin so.
+    weights = {
+        re.sub(r"^module\.", "", str(key)): _array(path, key, value) for key, value in saved.items()
+    }
     demand_finite(path, weights)
     return weights
 
@@ -96,18 +99,14 @@ _RULES = [
 ]
 
 
-def _without_wrapper(key: Any) -> str:
-    """The name in the network itself, where DataParallel wrapped it."""
-    return re.sub(r"^module\.", "", str(key))
-
-
 def _array(path: Path, key: str, value: Any) -> np.ndarray:
     try:
         array = value.detach().cpu()
         return (array.float() if array.is_floating_point() else array).numpy()
     except AttributeError:
         raise OctConvError(
-            f"{path} holds no state dict: {shown(repr(key))} is a {type(value).__name__}"
+            f"{path}: expected a state dict of tensors, but {shown(repr(key))} is a "
+            f"{type(value).__name__}"
         ) from None
     except Exception as error:  # a sparse tensor, a quantized one, one without memory
-        raise OctConvError(f"{path}: {shown(repr(key))} is no plain tensor: {error}") from None
+        raise OctConvError(f"{path}: {shown(repr(key))} is not a plain tensor: {error}") from None

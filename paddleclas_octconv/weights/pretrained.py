@@ -6,12 +6,8 @@ import importlib
 from pathlib import Path, PurePosixPath
 
 from ..common import urls
-from ..common.download import download
 from ..common.errors import OctConvError
-from ..common.files import reason
-from ..common.locks import hold
-from ..common.say import say
-from .address import SUFFIX, fetched, is_address
+from .address import SUFFIX, fetch_once, fetched, is_address
 from .match import load_into, log, match_weights
 from .safe_load import load_weights
 
@@ -60,21 +56,11 @@ def downloaded(url: str, copy: str) -> Path:
     """A file of weights from an address, in the cache of a PaddleClas.
 
     Raises:
-        OctConvError: it cannot be downloaded.
+        OctConvError: it cannot be downloaded, or is no file of weights.
     """
     home = Path(importlib.import_module(f"{copy}.utils.download").WEIGHTS_HOME)
-    file = home / PurePosixPath(urls.split(url, "pretrained").path).name
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        with hold(home / f".{file.name}.lock"):
-            if not file.is_file():
-                say(f"fetching {url}, once")
-                download(url, file, None)
-    except OctConvError as error:
-        raise OctConvError(f"pretrained: {error}") from None
-    except OSError as error:
-        raise OctConvError(f"{home}: cannot hold weights: {reason(error)}") from None
-    return file
+    name = PurePosixPath(urls.split(url, "pretrained").path).name
+    return fetch_once(url, home / name, "pretrained")
 
 
 def path_of(pretrained: str) -> Path:

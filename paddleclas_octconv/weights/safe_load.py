@@ -55,7 +55,7 @@ def load_weights(path: str | Path, trust: bool = False) -> dict[str, np.ndarray]
     """
     saved = _load_trusted(path) if trust or trusted() else _read(path)
     if not isinstance(saved, dict):
-        raise OctConvError(f"{path} holds no weights but a {type(saved).__name__}")
+        raise OctConvError(f"{path}: expected a dict of weights, got a {type(saved).__name__}")
     saved.pop("StructuredToParameterName@@", None)  # Paddle's names of the parameters
     weights = {key: _array(path, key, value) for key, value in saved.items()}
     demand_finite(path, weights)
@@ -72,7 +72,7 @@ def forbidden(path: str | Path, name: str) -> OctConvError:
 
 def damaged(path: str | Path, error: Exception) -> OctConvError:
     """The error for a file that cannot be read to its end."""
-    return OctConvError(f"{path} is damaged, or no file of weights: {shown(reason(error))}")
+    return OctConvError(f"{path} is damaged, or not a file of weights: {shown(reason(error))}")
 
 
 def demand_finite(path: str | Path, weights: Mapping[str, np.ndarray]) -> None:
@@ -83,7 +83,9 @@ def demand_finite(path: str | Path, weights: Mapping[str, np.ndarray]) -> None:
     """
     for key, value in weights.items():
         if value.dtype.kind in "fc" and not np.isfinite(value).all():
-            raise OctConvError(f"{path}: {shown(key)} holds NaN or infinity: these are no weights")
+            raise OctConvError(
+                f"{path}: {shown(key)} holds NaN or infinity: it cannot be used as weights"
+            )
 
 
 def _open(path: str | Path) -> BinaryIO:
@@ -134,11 +136,13 @@ def _array(path: str | Path, key: Any, value: Any) -> np.ndarray:
     value = _value(value)
     if not isinstance(key, str) or not isinstance(value, np.ndarray):
         raise OctConvError(
-            f"{path} holds no weights: {shown(repr(key))} is a {type(value).__name__}"
+            f"{path}: expected arrays of numbers, but {shown(repr(key))} is a "
+            f"{type(value).__name__}"
         )
     if value.dtype.kind not in "biuf":
         raise OctConvError(
-            f"{path} holds no weights: {shown(key)} is an array of {value.dtype.name}"
+            f"{path}: expected arrays of numbers, but {shown(key)} is an array of "
+            f"{value.dtype.name}"
         )
     if value.dtype == np.uint16:  # numpy has no bfloat16: Paddle saves its bits
         value = (value.astype(np.uint32) << 16).view(np.float32)

@@ -107,7 +107,7 @@ def _fetched(checkpoint: PublishedWeights, file: Path) -> Path:
         if found != recorded:
             raise OctConvError(
                 f"{file} was changed since it was fetched (SHA-256 {found}, not {recorded}): "
-                "delete it to have it fetched anew"
+                "delete it to have it fetched again"
             )
         return file
     is_theirs = file.is_file()  # a user has put it there

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...common import machine
 from ...common.errors import OctConvError
 from ...common.suggest import suggest
 from .base import PRECISIONS, ConvertedEngine, Engine, Predictor, precision_of
@@ -17,6 +18,9 @@ ENGINES: dict[str, Engine] = {
 CONVERTED = {
     name: engine for name, engine in ENGINES.items() if isinstance(engine, ConvertedEngine)
 }
+for _engine in (*ENGINES.values(), *CONVERTED.values()):  # what measured figures depend on
+    _libraries = (_engine.module, *getattr(_engine, "quantizers", ()))
+    machine.LIBRARIES.extend(name for name in _libraries if name not in machine.LIBRARIES)
 AUTO = "auto"
 CHOICES = (AUTO, *ENGINES)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Sequence
 
 import numpy as np
-from paddle import Tensor
 
 from ...layers.octave import up2_to
 from ..layout import Layout
@@ -38,7 +37,10 @@ def concat(call: Call) -> Pair:
             slots.append(np.arange(channels) + ends[0])
             high.append(x)
             ends[0] += channels
-    y_high, y_low = (_put_together(call, each, first.channel_axis) for each in (high, low))
+    y_high, y_low = (
+        each[0] if len(each) == 1 else call.function(each, first.channel_axis)
+        for each in (high, low)
+    )
     layout = Layout(np.concatenate(slots))
     return make(y_high, y_low, layout, first.data_format, first.origin.lost())
 
@@ -51,10 +53,6 @@ def _check_beside(x: Any, first: Pair) -> None:
             raise Unknown("of maps of different sizes")
     elif len(x.shape) != 4 or not same_space(x, first):
         raise Unknown("with a tensor of another size")
-
-
-def _put_together(call: Call, maps: list, axis: int) -> Tensor:
-    return maps[0] if len(maps) == 1 else call.function(maps, axis)
 
 
 @rule("split")

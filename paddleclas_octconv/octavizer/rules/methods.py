@@ -28,10 +28,11 @@ def _method(name: str) -> Function:
     return paddle.jit.not_to_static(method)
 
 
-def _is_method(name: str) -> bool:
-    return not name.startswith("_") and callable(getattr(Tensor, name, None))
-
-
-for _name in (*filter(_is_method, dir(Tensor)), *(f"__{name}__" for name in _SPECIAL)):
+_PUBLIC = [
+    name
+    for name in dir(Tensor)
+    if not name.startswith("_") and callable(getattr(Tensor, name, None))
+]
+for _name in (*_PUBLIC, *(f"__{name}__" for name in _SPECIAL)):
     if _name not in vars(Pair):
         setattr(Pair, _name, _method(_name))
