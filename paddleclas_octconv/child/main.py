@@ -204,7 +204,8 @@ def _prepare_engine(handover: Handover, start: resume.Start, folder: Path) -> No
     paddleclas_config.hand_over(handover.config)
     paddleclas_download.refuse_archives()
     if not handover.verbose:
-        quiet.log_in_the_file_alone(handover.mode, handover.config["Global"]["device"])
+        device = handover.config["Global"]["device"]
+        quiet.log_in_the_file_alone(handover.mode, device, handover.is_shown)
     count_unreadable_images()
     paddle_workers.tell_in_workers(transform_that_failed)
     explain_setup()
@@ -212,8 +213,8 @@ def _prepare_engine(handover: Handover, start: resume.Start, folder: Path) -> No
         number_label_map(handover.config, folder)
         predict_all_images()
         tell_predictions()
-    elif handover.mode == "eval":
-        tell_evaluations()
+    elif handover.mode in ("eval", "train"):
+        tell_evaluations(in_training=handover.mode == "train")
     if handover.mode == "train":
         cpu_convolution.install()
         paddle_save.save_whole_checkpoints(save_load)

@@ -10,12 +10,12 @@ from ..common.errors import OctConvError
 from ..common.files import refuse_links_out, writing
 from ..common.numbers import whole
 from ..compare import plan
-from ..compare.display import Display
-from ..compare.jobs import run_all
+from ..compare.jobs import run_all, watched
 from ..compare.presets import PRESETS
 from ..compare.runs import read_state
 from ..deploy.engines import CONVERTED, ENGINES
 from ..run import estimate, launch
+from ..run.display import Display
 from .options import add_overrides, alpha, asks_for_cpu, file_or_folder, pixels, positive
 
 HELP = "train, evaluate and export several networks, and report on them side by side"
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     refuse_links_out(planned.output, "--output")
     _check_cpu(args, planned)
     plan.write(planned)
-    with Display(planned.runs, args.jobs) as display:
+    with Display([watched(run) for run in planned.runs], args.jobs) as display:
         try:
             failures = run_all(planned.output, planned.runs, args.jobs, args.gpus, display.look)
         except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from ..config.check import check_config
 from ..handover import Handover
 from ..trainer.locate import Trainer
 from . import launch, process
+from .display import Display
 from .outcome import Watch
 from .start_weights import with_weights
 
@@ -36,6 +37,7 @@ class Job:
         verbose: whether the terminal has all that Paddle and PaddleClas have to say.
         dynamic_size: whether an exported model takes images of any height and width.
         output: the file that takes all that is said; None: standard output and error.
+        display: shows how far it is, in place of what PaddleClas says of that.
         results: what the last run has found, see ``outcome.Outcome``.
     """
 
@@ -49,6 +51,7 @@ class Job:
     verbose: bool = False
     dynamic_size: bool = False
     output: IO[str] | None = None
+    display: Display | None = None
     results: tuple[dict, ...] = ()
     _checked: bool = False
 
@@ -85,6 +88,7 @@ class Job:
             allow_non_finite_loss=self.allow_non_finite_loss,
             trust_weights=self.trust_weights,
             verbose=self.verbose,
+            is_shown=self.display is not None,
         )
         if self.options and not self._checked:
             # One process says once what is wrong, not each rank.
@@ -124,7 +128,10 @@ class Job:
         environ: Mapping[str, str],
     ) -> int:
         command = launch.command(handover.write(folder), options, self.verbose)
-        return process.run(command, environ, self.output)
+        if self.display is None or handover.check_only:
+            return process.run(command, environ, self.output)
+        with self.display, self.display.output() as output:
+            return process.run(command, environ, output, self.display.look)
 
 
 def create_job(

@@ -1,0 +1,59 @@
+"""What a network takes for what, counted while PaddleClas evaluates it."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Iterator
+
+import numpy as np
+
+from ..patches import paddleclas_engine
+from ..run.picture import MOST_CLASSES
+
+
+class Confusion:
+    """Counts the evaluation that is at work."""
+
+    def __init__(self) -> None:
+        self._counts: np.ndarray | None = None
+
+    def watch(self) -> None:
+        """Count each evaluation of the ``Engine`` on ``sys.path``."""
+        paddleclas_engine.eval_within(self._counting)
+
+    def taken(self) -> list[list[int]] | None:
+        """Images by true class (rows) and predicted class (columns) since the evaluation began;
+        None where an image has several labels, or the classes are too many."""
+        counts, self._counts = self._counts, None
+        return None if counts is None else counts.tolist()
+
+    @contextlib.contextmanager
+    def _counting(self, engine: Any) -> Iterator[None]:
+        self._counts = None
+        metrics = getattr(engine, "eval_metric_func", None)
+        if metrics is None or not hasattr(metrics, "register_forward_post_hook"):
+            yield
+            return
+        hook = metrics.register_forward_post_hook(self._count)
+        try:
+            yield
+        finally:
+            hook.remove()
+
+    def _count(self, layer: Any, inputs: Any, output: Any) -> None:
+        """A forward hook of the metrics, which get what all ranks have predicted."""
+        scores, labels = inputs[0], inputs[1]
+        if isinstance(scores, dict):
+            scores = scores.get("logits")
+        shapes = [getattr(each, "shape", ()) for each in (scores, labels)]
+        if len(shapes[0]) != 2 or list(shapes[1]) not in ([shapes[0][0]], [shapes[0][0], 1]):
+            return
+        images, classes = shapes[0]
+        if not 2 <= classes <= MOST_CLASSES:
+            return
+        true = labels.numpy().reshape(-1).astype(int)
+        if self._counts is None:
+            self._counts = np.zeros((classes, classes), int)
+        if images and true.min() >= 0 and true.max() < classes:
+            predicted = scores.argmax(axis=1).numpy().reshape(-1)
+            np.add.at(self._counts, (true, predicted), 1)
