@@ -158,8 +158,8 @@ def test_of_several_trainings_a_line_names_its_own(trainings, clock, capsys):
         view.look(NAMES[1:2])
         log(trainings[1], epoch(1), "[Eval][Epoch 1][Avg]loss: 1.2, top1: 0.4375")
         view.look(NAMES[1:2])
-        view.stage("latency", 0, 20)
-        view.stage("latency", 5, 20, 61.0)
+        view.stage("latency")
+        view.stage("latency", "round 5 of 20, 1:01 left")
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith(f"2/3 {NAMES[1]}: epoch 1/12, loss 2.0000")
     assert first.endswith(" left, all: 0:00") and second == "paddleclas: latency"
@@ -167,8 +167,8 @@ def test_of_several_trainings_a_line_names_its_own(trainings, clock, capsys):
 
 def test_a_stage_stands_below_the_table(trainings):
     view = Display(trainings)
-    view.stage("latency", 5, 20, 61.0)
-    assert shown(view)[-1] == "latency 5/20, 1:01 left"
+    view.stage("latency", "round 5 of 20, 1:01 left")
+    assert shown(view)[-1] == "latency: round 5 of 20, 1:01 left"
 
 
 CHILD = r"""

@@ -116,7 +116,13 @@ def run(args: argparse.Namespace) -> int:
             raise
         for failure in failures:
             display.say(f"paddleclas: error: {failure}")
-    _report(planned.output, args.engine)
+        display.stage("report")
+        from ..compare import report, tables  # which draws: matplotlib takes its time
+
+        with writing("--output", planned.output):
+            page = report.write(planned.output, args.engine, display.stage)
+    print(tables.in_terminal(report.read(planned.output)))
+    print(f"paddleclas: report: {page}")
     return 1 if failures else 0
 
 
@@ -141,16 +147,6 @@ def _check_cpu(args: argparse.Namespace, planned: plan.Comparison) -> None:
             "and a smaller --image-size shorten it, --preset small has them for CIFAR-10, and "
             "-o Global.device=cpu starts it as it is"
         )
-
-
-def _report(folder: Path, engine: str) -> None:
-    from ..compare import report, tables
-
-    with writing("--output", folder):
-        page = report.write(folder, engine)
-    collected = report.read(folder)
-    print(tables.in_terminal(collected))
-    print(f"paddleclas: report: {page}")
 
 
 def _seeds(text: str) -> list[int]:

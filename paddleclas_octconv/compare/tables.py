@@ -115,8 +115,10 @@ def in_terminal(results: dict[str, Any]) -> str:
     for line in [header, *lines]:
         first, *others = (cell[:width].rjust(width) for cell, width in zip(line, widths))
         text.append("  ".join([first.strip().ljust(widths[0]), *others]))
-    said = [textwrap.fill(verdict["text"], 79) for verdict in results["verdicts"]]
-    return "\n".join([*text, *(["", *said] if said else [])])
+    for verdict in results["verdicts"]:
+        said = [verdict["advice"], verdict["text"]]
+        text += ["", *(textwrap.fill(line, 79) for line in said)]
+    return "\n".join(text)
 
 
 def facts(results: dict[str, Any]) -> list[tuple[str, str]]:

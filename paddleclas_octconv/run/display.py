@@ -100,18 +100,16 @@ class Display:
         self._say_epochs(at_work)
         self._draw()
 
-    def stage(self, name: str, done: int = 0, total: int = 0, seconds: float | None = None) -> None:
+    def stage(self, name: str, detail: str = "") -> None:
         """Show what is done after the trainings.
 
         Args:
             name: of it, such as "latency".
-            done, total: how much of it; 0: not known.
-            seconds: that are left; None: not known.
+            detail: how far it is, in words.
         """
-        if self._live is None and not self._stage.startswith(name):
+        if self._live is None and self._stage.partition(":")[0] != name:
             self.say(f"paddleclas: {name}")
-        share = f" {done}/{total}" if total else ""
-        self._stage = f"{name}{share}, {duration(seconds)} left"
+        self._stage = f"{name}: {detail}" if detail else name
         self._draw()
 
     def render(self, width: int = 80) -> Group:

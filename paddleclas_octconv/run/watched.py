@@ -118,6 +118,14 @@ class Watched:
         return f"{speed:.0f}" if speed >= 100 else f"{speed:.1f}"
 
 
+def time_left(began: float, done: int, total: int) -> str:
+    """The time that is left for what was begun at a time of the clock, such as ", 0:12 left";
+    empty as long as nothing is done."""
+    if not done:
+        return ""
+    return f", {duration((time.monotonic() - began) / done * (total - done))} left"
+
+
 def duration(seconds: float | None) -> str:
     """Seconds as a clock shows them, "?" where they are not known."""
     if seconds is None:
