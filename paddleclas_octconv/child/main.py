@@ -27,6 +27,7 @@ from ..common.errors import OctConvError, explained
 from ..common.files import demand_room, writing
 from ..common.processes import keep_signals_from_paddle
 from ..common.say import one_line, say
+from ..common.spelling import Spelling
 from ..deploy.engines.paddle_files import check_params
 from ..handover import Handover
 from ..patches import paddle_scalars
@@ -36,6 +37,7 @@ from ..weights import TRUST_VARIABLE
 from . import endings, quiet, telling
 from .setup import transform_that_failed
 
+_spelling = Spelling()  # of what is told when this process ends
 _ending = threading.RLock()  # held by the thread that ends this process
 _QUEUE = "Blocking queue is killed"  # what waits for a data loader is told when that has failed
 _PATIENCE = 5.0  # seconds
@@ -51,8 +53,11 @@ def main(argv: list[str]) -> int:
     telling.begun()
     endings.end_with_parent()
     endings.end_with_data_loader(_end)
+    global _spelling
     try:
-        _run(Handover.read(Path(file)), Path(file).parent)
+        handover = Handover.read(Path(file))
+        _spelling = Spelling(given=handover.options)
+        _run(handover, Path(file).parent)
     except (Exception, KeyboardInterrupt) as error:
         return _end(error)
     telling.ended(0)
@@ -71,7 +76,7 @@ def _end(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt: " in str(error):
         code = 130
     elif isinstance(error, OctConvError):
-        code, message = 2, _message(error)
+        code, message = 2, _spelling.of(_message(error))
         say(f"error: {message}")
     else:
         traceback.print_exception(type(error), error, error.__traceback__)

@@ -16,7 +16,7 @@ _THREADS = ("WARNING: OMP_NUM_THREADS set to", "PLEASE USE OMP_NUM_THREADS WISEL
 _GPUS = "gpus. But the number of gpu is"
 _TRAIN_WITH = "train with paddle"  # whatever the mode
 # Of a training, where the command shows how far it is.
-_ON_THE_WAY = ("[Train]", "[Eval]", "Already save model", _TRAIN_WITH)
+_ON_THE_WAY = ("[Train]", "[Eval]", "Already save model", "Finish load checkpoints", _TRAIN_WITH)
 # Of a folder that is gone when the command names the one that it has become.
 _EXPORTED = "Export succeeded!"
 _FOUND = "[{'"  # what it finds in images, as Python writes it; the command prints a table

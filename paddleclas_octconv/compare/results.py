@@ -254,11 +254,3 @@ def _pair(entries: list[dict]) -> None:
 
 def _without_alpha(arch: dict) -> str:
     return json.dumps({key: arch[key] for key in sorted(arch) if key != "alpha"}, sort_keys=True)
-
-
-def significant(value: float, digits: int = 3) -> str:
-    """A number with so many significant digits, such as 0.123, 12.3 or 123."""
-    if value == 0:
-        return "0"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{decimals}f}"

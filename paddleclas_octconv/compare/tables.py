@@ -6,8 +6,8 @@ import textwrap
 from typing import Any, Callable, NamedTuple, Sequence
 
 from ..common import machine
+from ..common.numbers import significant
 from ..run.display import short
-from .results import significant
 
 
 class Table(NamedTuple):

@@ -10,6 +10,7 @@ from typing import IO, Any, Iterator, Mapping
 
 from ..common.errors import OctConvError
 from ..common.say import say
+from ..common.spelling import Spelling
 from ..config import Config
 from ..config.check import check_config
 from ..handover import Handover
@@ -38,6 +39,7 @@ class Job:
         dynamic_size: whether an exported model takes images of any height and width.
         output: the file that takes all that is said; None: standard output and error.
         display: shows how far it is, in place of what PaddleClas says of that.
+        spelling: how the command line has said what is in the config, for what is told.
         results: what the last run has found, see ``outcome.Outcome``.
     """
 
@@ -52,6 +54,7 @@ class Job:
     dynamic_size: bool = False
     output: IO[str] | None = None
     display: Display | None = None
+    spelling: Spelling = field(default_factory=Spelling)
     results: tuple[dict, ...] = ()
     _checked: bool = False
 
@@ -89,6 +92,7 @@ class Job:
             trust_weights=self.trust_weights,
             verbose=self.verbose,
             is_shown=self.display is not None,
+            options=dict(self.spelling.given),
         )
         if self.options and not self._checked:
             # One process says once what is wrong, not each rank.
@@ -106,7 +110,7 @@ class Job:
             code = self._start(start, self.options, folder, environ)
             outcome = watch.conclude(code, launched=bool(self.options))
         for line in outcome.lines:
-            say(line, self.output)
+            say(self.spelling.of(line), self.output)
         self.results = outcome.results
         return outcome.code
 

@@ -51,7 +51,8 @@ def train(job: Job, goes_on: bool, words: Words | None = None) -> int:
             plan = resume.plan_training(job.config, goes_on)
         if plan.done:
             where = f"{job.config.output_dir}: all {job.config.epochs} epochs are done"
-            say(f"{where}; Global.epochs sets their number", job.output)
+            how = "--epochs" if words else "Global.epochs"
+            say(f"{where}; {how} sets their number", job.output)
             return 0
         is_for_people = guards and job.output is None
         if is_for_people and not job.verbose:
