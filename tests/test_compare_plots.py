@@ -96,6 +96,17 @@ def test_letters_can_be_read_on_a_telephone(tmp_path):
         assert min(text.get_fontsize() for text in letters) * 370 / width > 9.5
 
 
+def test_a_matrix_of_many_classes_is_as_wide_as_it_must_be(tmp_path):
+    models = results(tmp_path)["models"]
+    many = {**models[0], "classes": [f"class {i}" for i in range(30)]}
+    many["confusion"] = [[i == j for i in range(30)] for j in range(30)]
+    widths = []
+    for model in (models[0], many):
+        plots.confusion(model).savefig(tmp_path / "matrix.png", dpi=plots.DPI)
+        widths.append(plots.least_width(tmp_path / "matrix.png"))
+    assert widths[0] < 370 < widths[1]
+
+
 def test_plots_of_what_was_compared_before_are_not_kept(tmp_path):
     folder = tmp_path / "plots"
     folder.mkdir()

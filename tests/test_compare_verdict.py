@@ -63,18 +63,18 @@ def test_a_gain_that_seeds_turn_round_is_within_it():
 
 
 def test_a_very_small_p_is_told_as_one():
-    gains = [0.1 + i * 1e-5 for i in range(4)]
+    gains = [0.1 + i * 1e-4 for i in range(4)]
     found = verdict(tuple(0.5 + gain for gain in gains), (0.5,) * 4)
     assert "(paired t-test, p < 0.001)" in found["text"]
 
 
 @pytest.mark.filterwarnings("error")
 def test_gains_that_are_all_alike_leave_nothing_to_test():
-    # As VisualDL's float32 reads them back.
-    ours, theirs = (0.62, 0.55), (0.60000002384, 0.53)
+    # As PaddleClas logs them: shares of 360 images, to five decimals.
+    ours, theirs = (0.62222, 0.55556), (0.60278, 0.53611)
     found = verdict(ours, theirs)
     assert found["p"] is None and not found["beyond_seeds"]
-    assert "0.0200 above Net" in found["text"]
+    assert "0.0194 above Net" in found["text"]
     assert "with each of 2 seeds alike, which leaves nothing to test." in found["text"]
     assert "OctNet and Net reach the same" in verdict((0.5, 0.6), (0.5, 0.6))["text"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Mapping, NamedTuple
 
-ALIKE = 1e-6  # differences of accuracies that deviate by less are the same but for rounding
+# Differences of accuracies that deviate by less are the same but for PaddleClas's five decimals.
+ALIKE = 2e-5
 SMALL = 0.01  # of accuracy, that a faster network may lie below the other as far as seeds tell
 _FEW = 3  # seeds, below which their spread is hardly known
 

@@ -101,6 +101,14 @@ def _drawable(models: Sequence[dict]) -> list[dict]:
     return found
 
 
+def least_width(file: Path) -> int:
+    """The pixels of a page on which the letters of a plot can be read, 80 for an inch of it."""
+    from PIL import Image
+
+    with Image.open(file) as image:
+        return round(80 * image.width / DPI)
+
+
 def by_epoch(plot: Callable[..., None], models: Sequence[dict], epochs: int) -> Figure:
     """One of the plots by epochs, in a figure of its own."""
     figure, axes = _panel()

@@ -67,7 +67,8 @@ def html(collected: dict[str, Any], captions: dict[str, str], folder: Path) -> s
     images = {
         name: base64.b64encode((folder / PLOTS / name).read_bytes()).decode() for name in captions
     }
-    return _render("report.html", collected, captions, folder, images=images)
+    widths = {name: plots.least_width(folder / PLOTS / name) for name in captions}
+    return _render("report.html", collected, captions, folder, images=images, widths=widths)
 
 
 def _render(template: str, collected: dict, captions: dict, folder: Path, **more: Any) -> str:
