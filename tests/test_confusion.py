@@ -57,3 +57,9 @@ def test_several_labels_and_many_classes_have_none(evaluate):
     assert evaluate((scores, paddle.ones([8, 5]))) is None
     assert evaluate(batch(4, 101, 0)) is None
     assert evaluate((scores, paddle.full([8, 1], 7, "int64"))) == np.zeros((5, 5), int).tolist()
+
+
+def test_what_cannot_be_counted_is_left_out(evaluate):
+    scores, labels = batch(8, 5, 0)
+    for odd in (([scores, scores], labels), (scores, "labels"), ({}, labels), (None, None)):
+        assert evaluate(odd) is None

@@ -153,6 +153,21 @@ def test_without_a_terminal_each_epoch_is_a_line(trainings, clock, capsys):
     assert capsys.readouterr().err.startswith("epoch 4/12, loss 2.0000")
 
 
+def test_what_is_trained_again_is_told_and_timed_again(trainings, clock, capsys):
+    only = trainings[:1]
+    log(only[0], epoch(7))  # of a run that was killed before its first checkpoint
+    with Display(only) as view:
+        view.look()
+        clock[0] = 100.0
+        log(only[0], step(1, 0, 0.5))
+        view.look()
+        clock[0] = 110.0
+        log(only[0], epoch(1), "[Eval][Epoch 1][Avg]loss: 1.2, top1: 0.4375")
+        view.look()
+    said = capsys.readouterr().err
+    assert said.startswith("epoch 1/12, loss 2.0000") and said.endswith("1:50 left\n")
+
+
 def test_of_several_trainings_a_line_names_its_own(trainings, clock, capsys):
     with Display(trainings) as view:
         view.look(NAMES[1:2])

@@ -51,8 +51,10 @@ class Watched:
     def look(self) -> None:
         """See how far it is now, while it is at work."""
         seen = _Seen(time.monotonic(), self.log.look().epochs)
-        self._first = self._first or seen
-        if self._last is None or seen.epochs > self._last.epochs:
+        if self._first is None or self._last is None or seen.epochs < self._last.epochs:
+            self._first = self._last = seen  # what was trained before is trained again
+            self._told = min(self._told, int(seen.epochs))
+        elif seen.epochs > self._last.epochs:
             self._last = seen
 
     @property
