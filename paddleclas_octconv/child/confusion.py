@@ -48,10 +48,9 @@ class Confusion:
     def _add(self, scores: Any, labels: Any) -> None:
         if isinstance(scores, dict):
             scores = scores.get("logits")
-        shapes = [getattr(each, "shape", ()) for each in (scores, labels)]
-        if len(shapes[0]) != 2 or list(shapes[1]) not in ([shapes[0][0]], [shapes[0][0], 1]):
+        images, classes = scores.shape
+        if list(labels.shape) not in ([images], [images, 1]):
             return
-        images, classes = shapes[0]
         if not 2 <= classes <= MOST_CLASSES:
             return
         true = labels.numpy().reshape(-1).astype(int)

@@ -111,7 +111,7 @@ def least_width(file: Path) -> int:
 
 def by_epoch(plot: Callable[..., None], models: Sequence[dict], epochs: int) -> Figure:
     """One of the plots by epochs, in a figure of its own."""
-    figure, axes = _panel()
+    figure, axes = _panel(2 * len(models))
     plot(axes, models, epochs)
     return figure
 
@@ -133,7 +133,7 @@ def cost(
         of: the cost of a network; None where it is not known.
         spread: what it is uncertain by.
     """
-    figure, axes = _panel()
+    figure, axes = _panel(len(models))
     points = {
         model["model"]: (of(model), model["eval_accuracy"]["mean"])
         for model in models
@@ -210,7 +210,8 @@ def mistakes(model: dict, image_root: Path) -> Figure:
     return figure
 
 
-def _panel() -> tuple[Figure, Any]:
-    """A figure of one plot, whose letters can still be read on a telephone."""
-    figure = Figure(figsize=(4.2, 3.2), layout="constrained")
+def _panel(lines: int) -> tuple[Figure, Any]:
+    """A figure of one plot with so many lines of legend above it, whose letters can still be read
+    on a telephone."""
+    figure = Figure(figsize=(4.2, 2.6 + 0.17 * lines), layout="constrained")
     return figure, figure.subplots()

@@ -74,8 +74,10 @@ def verdicts(models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     by_name = {model["model"]: model for model in models}
     twins = {name: by_name.get(model.get("twin_model")) for name, model in by_name.items()}
     pairs = [(by_name[name], twin) for name, twin in twins.items() if twin]
+    if not pairs and len(models) == 2:
+        pairs = [(models[0], models[1])]
     found = []
-    for model, twin in pairs or ([tuple(models)] if len(models) == 2 else []):
+    for model, twin in pairs:
         compared = paired(model["runs"], twin["runs"])
         if not compared:
             continue

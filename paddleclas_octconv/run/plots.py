@@ -73,7 +73,11 @@ def finish(axes: Any, x: str, y: str, epochs: int | None = None) -> None:
     if epochs is not None:
         axes.set_xlim(0, epochs * 1.03)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if axes.get_legend_handles_labels()[0]:
+    count = len(axes.get_legend_handles_labels()[0])
+    if count > 2:  # which would lie on the curves
+        above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "frameon": False}
+        axes.legend(fontsize=FONT, **above)
+    elif count:
         axes.legend(fontsize=FONT)
 
 
