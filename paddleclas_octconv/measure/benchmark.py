@@ -13,7 +13,7 @@ import math
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, List, Mapping, NamedTuple, Sequence
 
 from ..common.worker import Worker
 from ..data.list_files import Label
@@ -28,6 +28,8 @@ from .rows import STEADY, Measured, Row, rows_of, spread_of
 TURN = 0.25  # seconds of steps in a turn, at least
 SHORT = 0.1  # seconds; the first of a turn of steps below this is not counted
 PAUSE = 0.25  # seconds; OpenMP threads keep a core busy for 0.2 s after their work is done
+
+Rounds = List[List[List[float]]]
 
 
 class Labelled(NamedTuple):
@@ -100,10 +102,7 @@ def _measure_group(
             else:
                 worker.begin("load", **_prediction(case, folders, settings))
         file_sizes = [worker.result(operation) for worker in workers]
-        rounds = _rounds(workers, settings, say)
-        if _spread(rounds) > STEADY:
-            say("other programs keep this machine busy: measuring again")
-            rounds = min(rounds, _rounds(workers, settings, say), key=_spread)
+        rounds = steadier(lambda: _rounds(workers, settings, say), say)
         found = {}
         for index, (case, worker, size) in enumerate(zip(group, workers, file_sizes)):
             memory = worker.call("memory", gpu=settings.gpu)
@@ -116,8 +115,22 @@ def _measure_group(
     return found
 
 
-def _spread(rounds: Sequence[Sequence[Sequence[float]]]) -> float:
-    """The largest of all cases, by which of two measurements the steadier is known."""
+def steadier(measured: Callable[[], Rounds], say: Say) -> Rounds:
+    """What was measured; where it varies more than on an idle machine, the steadier of two.
+
+    Args:
+        measured: measures; gives for each round the durations of each case's turn.
+        say: is told that all is measured again.
+    """
+    rounds = measured()
+    if _spread(rounds) <= STEADY:
+        return rounds
+    say("other programs keep this machine busy: measuring again")
+    return min(rounds, measured(), key=_spread)
+
+
+def _spread(rounds: Rounds) -> float:
+    """The largest of all cases."""
     return max(map(spread_of, zip(*rounds)))
 
 
@@ -146,12 +159,12 @@ def _prediction(
     }
 
 
-def _rounds(workers: Sequence[Worker], settings: Settings, say: Say) -> list[list[list[float]]]:
+def _rounds(workers: Sequence[Worker], settings: Settings, say: Say) -> Rounds:
     plans = []
     for worker in workers:
         step = min(worker.call("time", skipped=settings.warmup, counted=3))
         plans.append({"skipped": int(step < SHORT), "counted": max(1, math.ceil(TURN / step))})
-    rounds: list[list[list[float]]] = []
+    rounds: Rounds = []
     began = time.monotonic()
     for number in range(1, settings.repeats + 1):
         left = time_left(began, len(rounds), settings.repeats)
