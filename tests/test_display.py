@@ -197,6 +197,7 @@ time.sleep(1.2)
 PARENT = f"""
 import sys
 from pathlib import Path
+from paddleclas_octconv.common.say import say
 from paddleclas_octconv.run import process
 from paddleclas_octconv.run.display import Display
 from paddleclas_octconv.run.training_log import TrainingLog
@@ -204,6 +205,7 @@ from paddleclas_octconv.run.watched import Watched
 
 training = Watched("OctNet", "OctNet", 2, TrainingLog([Path(sys.argv[1])]))
 with Display([training]) as display, display.output() as output:
+    say("of this process")
     command = [sys.executable, "-c", {CHILD!r}, sys.argv[1]]
     code = process.run(command, {{}}, output, display.look)
 print("ended with", code, flush=True)
@@ -230,6 +232,7 @@ def test_on_a_terminal(tmp_path, terminal):
     os.close(leader)
     text = said.decode()
     assert process.wait() == 0 and "ended with 0" in text
+    assert "paddleclas: of this process\r\n" in text
     assert "a warning, " + "x" * 100 in text  # in one piece, to be copied
     if terminal == "dumb":
         assert "\x1b" not in text and "epoch 1/2, loss 2.0000, train acc 0.3750" in text

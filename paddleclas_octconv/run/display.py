@@ -51,13 +51,9 @@ class Display:
         if done:
             self.say(f"paddleclas: finished before: {', '.join(done)}")
         if self._may_be_live and sys.stderr.isatty() and not self._console.is_dumb_terminal:
-            # What is printed meanwhile goes through ``say`` and ``output``.
+            # What this process prints on standard error meanwhile stands above the table, too.
             self._live = Live(
-                console=self._console,
-                auto_refresh=False,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
+                console=self._console, auto_refresh=False, transient=True, redirect_stdout=False
             )
             self._live.__enter__()
         return self
