@@ -135,6 +135,19 @@ def test_the_pace_of_what_is_trained_does_not_change_afterwards(trainings, clock
     assert first.split()[1] == "done" and second.split()[-1] == "2:00"
 
 
+def test_what_comes_after_the_training_is_not_told_to_be_done(trainings, clock):
+    only = trainings[0]
+    only.stage = lambda: "export"
+    view = Display([only])
+    view.look()
+    clock[0] = 10.0
+    log(only, epoch(12))
+    view.look()
+    _, row, last = shown(view)
+    assert row.split()[1:3] == ["export", "12.0/12"] and ":" not in row
+    assert last == "all are trained"
+
+
 def test_without_a_terminal_each_epoch_is_a_line(trainings, clock, capsys):
     only = trainings[:1]
     log(only[0], epoch(1))

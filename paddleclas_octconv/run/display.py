@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .watched import DONE, HEADER, Watched, duration
+from .watched import DONE, HEADER, TRAIN, Watched, duration
 
 _WAITING = "waiting"
 _FEWEST = 5  # columns beside the time, however narrow the terminal is
@@ -126,7 +126,9 @@ class Display:
             table.add_column(name, justify="right", no_wrap=True)
         for row in list(zip(*columns, left))[1:]:
             table.add_row(*row)
-        return Group(table, Text(self._stage or f"all: {duration(self.left())} left"))
+        left_for_all = self.left()
+        below = "all are trained" if left_for_all == 0 else f"all: {duration(left_for_all)} left"
+        return Group(table, Text(self._stage or below))
 
     def left(self) -> float | None:
         """Seconds until all are trained, as far as that is known."""
@@ -149,7 +151,8 @@ class Display:
         return [name, _WAITING if is_waiting else stage, *others]
 
     def _shown_left(self, each: Watched) -> str:
-        return "" if each.stage() == DONE else duration(self._left(each))
+        """The time until it is trained; what comes then takes a time of its own."""
+        return duration(self._left(each)) if each.stage() == TRAIN else ""
 
     def _left(self, each: Watched) -> float | None:
         """Seconds until it is trained; of one that waits, by others, best of its model."""
