@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Callable, Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from ..common import fonts
 from ..run import plots
@@ -16,6 +16,7 @@ from ..run.plots import COLORS, FONT
 # Of octave and of other networks, the first for so many networks as there are colours.
 _MARKERS = (("o", "s"), ("^", "D"), ("v", "P"), ("<", "X"))
 DPI = 160
+_DECADE = 8  # an axis of costs that spans less has no tick of 1, 2, 5, 10, … to either end
 _NAMES = ("label", "predicted")  # of classes, in a mistake
 
 
@@ -157,7 +158,9 @@ def cost(
         line = sorted((points[model["model"]] for model in forms), reverse=True)
         axes.plot(*zip(*line), color="0.7", zorder=1)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    costs = [point[0] for point in points.values()] or [1]
+    is_narrow = max(costs) < _DECADE * min(costs)
+    axes.xaxis.set_major_locator(MaxNLocator(4) if is_narrow else LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
     axes.margins(x=0.15, y=0.15)
