@@ -177,7 +177,8 @@ def _fit_to_machine(config: dict[str, Any], warn: bool) -> None:
     has_gpu = paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
     if config["Global"]["device"] == "gpu" and not has_gpu:
         if warn:
-            say("warning: Global.device is gpu, but Paddle sees none here: running on the CPU")
+            unseen = "Global.device is gpu, but Paddle sees none here: running on the CPU"
+            say(f"warning: {_spelling.of(unseen)}")
         config["Global"]["device"] = "cpu"
     if config["Global"]["device"] != "gpu" and config["Arch"].get("use_sync_bn"):
         if warn:
