@@ -9,7 +9,7 @@ from paddleclas_octconv.common import progress
 
 def test_without_a_terminal_there_are_lines_now_and_then(monkeypatch, capsys):
     monkeypatch.setattr(progress, "_EVERY", 0.0)
-    with progress.bar(3, "CIFAR-10", miniters=1) as bar:
+    with progress.bar(3, "CIFAR-10") as bar:
         for _ in range(3):
             bar.update()
     said = capsys.readouterr().err

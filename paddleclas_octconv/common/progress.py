@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any, Iterable, TextIO, cast
 
@@ -27,8 +28,8 @@ def bar(
     from tqdm import tqdm
 
     if not sys.stderr.isatty():
-        lines = cast(TextIO, _Lines())
-        options = {"file": lines, "mininterval": _EVERY, "delay": _EVERY, "ncols": 79, **options}
+        pace = {"mininterval": _EVERY, "delay": _EVERY, "miniters": 1, "maxinterval": math.inf}
+        options = {"file": cast(TextIO, _Lines()), "ncols": 79, **pace, **options}
     return tqdm(items, desc=about or None, total=total, unit=unit, **options)
 
 
