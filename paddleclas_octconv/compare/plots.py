@@ -158,7 +158,7 @@ def cost(
         line = sorted((points[model["model"]] for model in forms), reverse=True)
         axes.plot(*zip(*line), color="0.7", zorder=1)
     axes.set_xscale("log")
-    costs = [point[0] for point in points.values()] or [1]
+    costs = [cost for cost, _ in points.values() if cost is not None] or [1]
     is_narrow = max(costs) < _DECADE * min(costs)
     axes.xaxis.set_major_locator(MaxNLocator(4) if is_narrow else LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_minor_locator(NullLocator())
