@@ -35,7 +35,8 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 demo: $(VENV)/bin/python
-	pip install '.[cpu]'
+	@echo 'installing into $(VENV): what is not in the cache of pip is downloaded first'
+	@pip install -q '.[cpu]'
 	paddleclas train -c $(CONFIG) --resume
 	paddleclas eval -c $(CONFIG)
 	paddleclas export -c $(CONFIG)

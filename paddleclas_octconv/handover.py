@@ -6,7 +6,7 @@ text that somebody evaluates. The folder of the file is where the process tells 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ class Handover:
         trust_weights: load weights even from a file that can run code.
         verbose: let the terminal have all that Paddle and PaddleClas have to say.
         dynamic_size: export a model for images of any height and width.
+        is_shown: the command shows how far a training is, so PaddleClas need not.
+        options: of the command line, by the keys of the config that they have set.
     """
 
     mode: str
@@ -47,6 +49,8 @@ class Handover:
     trust_weights: bool = False
     verbose: bool = False
     dynamic_size: bool = False
+    is_shown: bool = False
+    options: dict[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> Path:
         """Write it into a folder of the run; returns the file."""

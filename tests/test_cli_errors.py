@@ -7,10 +7,10 @@ import signal
 import time
 
 import pytest
-from conftest import CLASS_NUM, run_cli, run_python
+from conftest import CLASS_NUM, error_line, run_cli, run_python
 
 from paddleclas_octconv import __version__, cli
-from paddleclas_octconv.cli import COMMANDS, main
+from paddleclas_octconv.cli import COMMANDS, main, options, parser_of
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def run(tmp_path, monkeypatch, capsys):
             "cannot take images of 4x32x32: ",
         ),
         (["train", "-c", "C", "-o", f"Arch.class_num={CLASS_NUM - 1}"], "train.txt:4: label 3"),
-        (["eval", "-c", "C"], "holds no trained weights: train first, or give some with -o"),
+        (["eval", "-c", "C"], "holds no trained weights: train first, or give some with --weights"),
         (["export", "-c", "C"], "holds no trained weights"),
         (["infer", "-c", "C"], "holds no trained weights"),
         (["export", "-c", "C", "--format", "tflite"], "invalid choice: 'tflite'"),
@@ -211,3 +211,42 @@ def test_a_signal_that_comes_while_paddle_sets_itself_up_ends_it_as_later():
     result = run_python("-c", code)
     assert (result.returncode, result.stdout) == (128 + signal.SIGTERM, ""), result.stderr
     assert "Termination signal" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "message, given, told",
+    [
+        (
+            "Global.output_dir: x is another run's: -o Global.output_dir=<a folder> keeps it",
+            ["--output", "x"],
+            "--output: x is another run's: --output <a folder> keeps it",
+        ),
+        ("Global.output_dir: x: -o Global.output_dir=<folder>", [], None),
+        ("Global.epochs: 0", ["--epochs", "3"], "--epochs: 0"),
+        ("Global.epochs_more: 0, Global.epochs=1", ["--epochs", "3"], "unchanged"),
+        (
+            "a smaller DataLoader.Train.sampler.batch_size, or Eval's, takes less",
+            ["--batch-size", "3"],
+            "a smaller --batch-size, or Eval's, takes less",
+        ),
+        ("DataLoader.Train.dataset.image_root: x", ["--batch-size", "3"], "unchanged"),
+    ],
+)
+def test_what_was_said_by_an_option_is_told_by_it(message, given, told):
+    parser = parser_of("train")
+    spelling = options.spelling(parser, parser.parse_args(["-c", "a.yaml", *given]))
+    if told is None:  # the option is what helps, but not what was given
+        told = "Global.output_dir: x: --output <folder>"
+    assert spelling.of(message) == (message if told == "unchanged" else told)
+
+
+def test_a_refused_folder_is_named_by_its_option(call_cli, tmp_path, tiny_config):
+    (tmp_path / "file").touch()
+    result = call_cli("train", "-c", tiny_config, "--output", tmp_path / "file" / "x")
+    assert error_line(result.stderr).startswith(f"paddleclas: error: --output: {tmp_path}/file/x")
+    result = call_cli("train", "-c", tiny_config, "-o", f"Global.output_dir={tmp_path}/file/x")
+    assert error_line(result.stderr).startswith("paddleclas: error: Global.output_dir: ")
+    result = call_cli("eval", "-c", tiny_config, "--device", "toaster")
+    assert error_line(result.stderr).startswith("paddleclas: error: --device: 'toaster'")
+    result = call_cli("export", "-c", tiny_config, "-o", f"Global.output_dir={tmp_path}")
+    assert "--weights <path>" in error_line(result.stderr)

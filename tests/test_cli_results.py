@@ -11,7 +11,7 @@ import pytest
 from conftest import run_cli
 
 from paddleclas_octconv.cli import eval as evaluation
-from paddleclas_octconv.cli import tables
+from paddleclas_octconv.cli import tables, weights
 
 
 @pytest.fixture(scope="module")
@@ -71,5 +71,14 @@ def test_summary_as_json_and_in_a_narrow_terminal(tiny_config, call_cli, monkeyp
     larger = json.loads(call_cli("summary", "-c", tiny_config, "--json", "--image-size", 64).stdout)
     assert larger["multiply_adds"] > 3.9 * found["multiply_adds"]
     monkeypatch.setenv("COLUMNS", "80")
-    table = call_cli("summary", "-c", tiny_config).stdout
-    assert max(map(len, table.splitlines())) <= 80
+    lines = call_cli("summary", "-c", tiny_config).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    for layer in found["layers"]:  # its name in one piece
+        assert any(line.startswith(f"{layer['name']} ") for line in lines)
+    assert f"Total params: {found['total_parameters']:,}" in lines
+
+
+def test_the_list_of_weights_fits_80_columns(call_cli, monkeypatch):
+    monkeypatch.setattr(weights.store, "is_fetched", lambda checkpoint: True)
+    lines = call_cli("weights").stdout.splitlines()
+    assert max(map(len, lines)) <= 80 and lines[2].endswith(" fetched")

@@ -1,12 +1,9 @@
-"""Curves from VisualDL's logs, also of a run that was interrupted."""
+"""The curves of a run, also of one that was interrupted, and VisualDL's overlay of all."""
 
 from __future__ import annotations
 
-import json
-import os
-
 import pytest
-from visualdl import LogReader, LogWriter
+from visualdl import LogReader
 
 from paddleclas_octconv.compare import curves
 from paddleclas_octconv.compare.plan import Run
@@ -22,53 +19,18 @@ def run(tmp_path) -> Run:
     return Run("OctNet", "OctNet", 0, config, tmp_path, STEPS, 8, 4)
 
 
-def log(run: Run, began: int, train: dict, evaluated: dict) -> None:
-    """Write what PaddleClas writes: train accuracy by step from 1, eval accuracy by epoch."""
-    folder = run.folder / "output" / "vdl"
-    before = set(folder.glob("*"))
-    with LogWriter(logdir=str(folder)) as writer:
-        for step, value in train.items():
-            writer.add_scalar("train_top1", step=step, value=value)
-            writer.add_scalar("lr(Constant)", step=step, value=0.1)
-        for epoch, value in evaluated.items():
-            writer.add_scalar("eval_acc", step=epoch, value=value)
-    (new,) = set(folder.glob("*")) - before
-    os.rename(new, folder / f"vdlrecords.{began}.log")
-
-
-def segments(run: Run, *pairs: tuple) -> None:
-    state = {"segments": [{"first_epoch": first, "began": began} for first, began in pairs]}
-    (run.folder / "state.json").write_text(json.dumps({"done": [], "seconds": {}, **state}))
-
-
-def test_the_mean_of_an_epoch_is_that_at_its_last_step(run):
-    segments(run, (1, 100.5))
-    log(run, 101, {1: 0.0, 4: 0.25, 5: 0.9, 8: 0.5}, {1: 0.125, 2: 0.375})
+def test_the_curves_are_those_of_all_times_it_was_started(run):
+    epoch = "[Train][Epoch {0}/3][Avg]top1: {1}, loss: 2.0\n[Eval][Epoch {0}][Avg]top1: {2}\n"
+    (run.folder / "train.log").write_text(
+        epoch.format(1, 0.25, 0.125)
+        + "[Train][Epoch 2/3][Iter: 2/4]lr(Constant): 0.1, top1: 0.9, loss: 1.0\n"
+        + "[Train][Epoch 2/3][Iter: 0/4]lr(Constant): 0.1, top1: 0.1, loss: 1.0\n"
+        + epoch.format(2, 0.5, 0.375)
+    )
     read = curves.read(run)
     assert read.train_accuracy == [(1, 0.25), (2, 0.5)]
     assert read.eval_accuracy == [(1, 0.125), (2, 0.375)]
-    epochs, rates = zip(*read.learning_rate)
-    assert epochs == (0, 0.75, 1, 1.75)
-    assert rates == pytest.approx([0.1] * 4)
-
-
-def test_an_interrupted_run_goes_on_at_its_epoch(run):
-    segments(run, (1, 100), (2, 200), (3, 300))
-    log(run, 102, {4: 0.25, 8: 0.375}, {1: 0.125, 2: 0.25})
-    # The second start left no log; the third trains epoch 3. Steps count from 1 again.
-    log(run, 301, {4: 0.75}, {3: 0.625})
-    read = curves.read(run)
-    assert read.train_accuracy == [(1, 0.25), (2, 0.375), (3, 0.75)]
-    assert read.eval_accuracy == [(1, 0.125), (2, 0.25), (3, 0.625)]
-
-
-def test_what_is_trained_again_counts_as_trained_last(run):
-    segments(run, (1, 100), (2, 200))
-    log(run, 102, {4: 0.25, 8: 0.375}, {1: 0.125, 2: 0.25})
-    log(run, 201, {4: 0.5}, {2: 0.75})
-    read = curves.read(run)
-    assert read.train_accuracy == [(1, 0.25), (2, 0.5)]
-    assert read.eval_accuracy == [(1, 0.125), (2, 0.75)]
+    assert read.learning_rate == [(1.0, 0.1)]
 
 
 def test_the_overlay_has_one_run_by_epochs_under_the_model_s_name(run, tmp_path):

@@ -308,7 +308,7 @@ def test_networks_of_paddleclas_are_trained_beside(tmp_path, configs, fetched_tr
         (["--alphas", "x"], ["--alphas", "'x'"]),
         (["--beside", "MobileNetV1_x0_25"], ["--beside MobileNetV1_x0_25", "compared already"]),
         (["--beside", "PPLCNet_x1"], ["--beside PPLCNet_x1", "PPLCNet_x1_0"]),
-        (["--epochs", "2000000"], ["Global.epochs: 2000000", "1,000,000"]),
+        (["--epochs", "2000000"], ["--epochs: 2000000", "1,000,000"]),
         (["--jobs", "0"], ["--jobs", "'0'"]),
         (["--engine", "openvin"], ["--engine", "openvin"]),
     ],

@@ -6,9 +6,12 @@ import warnings
 
 import pytest
 from matplotlib import font_manager
+from matplotlib.text import Text
 from PIL import Image
 
-from paddleclas_octconv.compare import fonts, plots
+from paddleclas_octconv.common import fonts
+from paddleclas_octconv.compare import plots
+from paddleclas_octconv.run import plots as shared
 
 LATENCY = {"median_ms": 2.0, "engine": "paddle", "spread": 0.1}
 CLASSES = ["小 猫", "big dog", "飞机"]
@@ -28,6 +31,7 @@ def results(folder) -> dict:
     def model(name: str, twin: str | None) -> dict:
         return {
             **{"model": name, "group": "网", "twin_model": twin, "multiply_adds": 10**6},
+            **{"epochs": 3},
             **{"runs": [{"curves": curves}], "latency": LATENCY},
             **{"eval_accuracy": {"mean": 0.5, "spread": 0.0}, "classes": CLASSES},
             **{"confusion": [[1, 0, 0], [0, 2, 0], [1, 0, 0]], "mistakes": [mistake]},
@@ -66,6 +70,41 @@ def test_each_image_is_one_plot(tmp_path):
         assert name in captions
     for name in ("accuracy-multiply-adds.png", "accuracy-latency.png"):
         assert name in captions
+
+
+def test_plots_by_epochs_have_one_x_axis_whatever_they_show(tmp_path):
+    models = results(tmp_path)["models"]
+    limits = set()
+    for plot in (shared.accuracy, shared.loss, shared.learning_rate):
+        (axes,) = plots.by_epoch(plot, models, 12).axes
+        limits.add(axes.get_xlim())
+    ((first, last),) = limits
+    assert first == 0 and 12 <= last < 13
+
+
+def test_letters_can_be_read_on_a_telephone(tmp_path):
+    """At 370 pixels, the width that a page of 400 leaves, the smallest have at least ten."""
+    models = results(tmp_path)["models"]
+    many = {**models[0], "classes": [f"class {i}" for i in range(10)]}
+    many["confusion"] = [[i == j for i in range(10)] for j in range(10)]
+    figures = [plots.by_epoch(shared.accuracy, models, 3), plots.confusion(many)]
+    figures.append(plots.cost(models, "ms", plots._milliseconds, plots._milliseconds_spread))
+    figures.append(plots.mistakes({**models[0], "mistakes": models[0]["mistakes"] * 8}, tmp_path))
+    for figure in figures:
+        width = figure.get_figwidth() * 72  # points
+        letters = figure.findobj(lambda artist: isinstance(artist, Text) and artist.get_text())
+        assert min(text.get_fontsize() for text in letters) * 370 / width > 9.5
+
+
+def test_a_matrix_of_many_classes_is_as_wide_as_it_must_be(tmp_path):
+    models = results(tmp_path)["models"]
+    many = {**models[0], "classes": [f"class {i}" for i in range(30)]}
+    many["confusion"] = [[i == j for i in range(30)] for j in range(30)]
+    widths = []
+    for model in (models[0], many):
+        plots.confusion(model).savefig(tmp_path / "matrix.png", dpi=plots.DPI)
+        widths.append(plots.least_width(tmp_path / "matrix.png"))
+    assert widths[0] < 370 < widths[1]
 
 
 def test_plots_of_what_was_compared_before_are_not_kept(tmp_path):

@@ -12,11 +12,12 @@ import yaml
 from conftest import error_line
 
 from paddleclas_octconv import cli, registry
-from paddleclas_octconv.cli.benchmark import parse, render
+from paddleclas_octconv.cli.benchmark import _judge, parse, render
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.deploy import inference_form, metadata
 from paddleclas_octconv.deploy.engines import ENGINES
 from paddleclas_octconv.measure import complexity, kernels, program
+from paddleclas_octconv.measure.benchmark import steadier
 from paddleclas_octconv.measure.cases import (
     Case,
     Contender,
@@ -414,3 +415,38 @@ def test_profile_shows_the_kernels_of_the_deploy_form(tmp_path, capsys):
 def test_profile_needs_onednn(capsys):
     assert cli.main(["benchmark", "OctMobileNetV1", "--profile", "--no-onednn"]) == 2
     assert "--profile: shows predictions of Paddle on the CPU" in capsys.readouterr().err
+
+
+BUSY = [[0.010], [0.011], [0.012], [0.200], [0.400]]  # as other programs leave the times
+
+
+def test_times_that_vary_too_much_tell_no_ratio(capsys):
+    contenders = [Contender("octave", "o", twin="twin"), Contender("twin", "t")]
+    planned = cases_of(contenders, [("paddle", "fp32")], [224], [1])
+    counted = {(name, 224): {"multiply_adds": 10**9} for name in ("octave", "twin")}
+    steady = [[0.010], [0.0101], [0.0102]]
+    for unsteady in ("octave", "twin"):
+        found = {
+            case: measured(*(BUSY if case.contender == unsteady else steady)) for case in planned
+        }
+        octave, twin = rows_of(contenders, counted, found)
+        assert octave.vs == "twin" and octave.promised == 1
+        assert octave.speed_up is octave.speed_up_by_round is octave.share_of_promised is None
+        table = [octave, twin]
+        assert "?: times with a spread above 25% tell no ratio" in render(table, Settings())
+        assert _judge(table, 0.1) == 1
+        assert "octave cannot be told to be as fast as twin" in capsys.readouterr().err
+    table = rows_of(contenders, counted, {case: measured(*steady) for case in planned})
+    assert table[0].speed_up == 1 and "?" not in render(table, Settings())
+
+
+def test_what_was_disturbed_is_measured_again():
+    """The steadier one of two measurements counts."""
+    steady = [[[0.010]], [[0.0101]], [[0.0102]]]
+    busy, busier = [[turn] for turn in BUSY], [[[0.010]], [[0.020]], [[4.000]]]
+    for first, second, expected in ((busy, steady, steady), (busy, busier, busy)):
+        said: list[str] = []
+        assert steadier(iter([first, second]).__next__, said.append) is expected
+        assert said == ["other programs keep this machine busy: measuring again"]
+    said = []
+    assert steadier(iter([steady]).__next__, said.append) is steady and said == []

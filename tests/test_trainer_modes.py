@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 from conftest import CLASS_NUM, error_line, run_cli, run_python
+from PIL import Image
 
 from paddleclas_octconv.common import machine
 
@@ -47,18 +48,28 @@ def trained(request, tmp_path_factory, tiny_config):
 
 
 def test_a_whole_training(tiny_run, tiny_config):
-    said = (tiny_run / "stdout").read_text()
-    assert "Paddle" not in said and "DataLoader" not in said
-    trainer, done, following = (tiny_run / "stderr").read_text().splitlines()
+    assert (tiny_run / "stdout").read_text() == ""
+    trainer, epoch, done, drawn, following = (tiny_run / "stderr").read_text().splitlines()
     assert trainer.startswith("paddleclas: trainer: ")
+    assert re.fullmatch(
+        r"epoch 1/1, loss \d\.\d{4}, train acc [01]\.\d{4}, eval acc [01]\.\d{4}, lr 0\.001, "
+        r"[\d.]+ img/s, 0:00 left",
+        epoch,
+    )
     assert re.fullmatch(
         r"paddleclas: trained for [^;]+; best accuracy \d\.\d{4}, of epoch 1 of 1: "
         r"output/OctMobileNetV1_x0_25/best_model\.pdparams",
         done,
     )
+    weights = tiny_run / "output" / "OctMobileNetV1_x0_25"
+    picture = weights.relative_to(tiny_run) / "results.png"
+    assert drawn == f"paddleclas: its curves, and what it takes for what: {picture}"
+    with Image.open(tiny_run / picture) as image:
+        assert image.width > 1000
     assert following == f"paddleclas: next: paddleclas export -c {tiny_config}"
-    log = (tiny_run / "output" / "OctMobileNetV1_x0_25" / "train.log").read_text()
+    log = (weights / "train.log").read_text()
     assert "PaddleClas is powered by PaddlePaddle" in log and "DataLoader" in log
+    assert "[Train][Epoch 1/1][Iter: 2/3]" in log and "[Eval][Epoch 1][Avg]" in log
 
 
 def test_training_writes_where_that_trainer_does(trained):
@@ -168,8 +179,9 @@ def test_two_processes_train_one_network(trained, tiny_config, tmp_path):
         "workerlog.1",
     }
     # 24 images in batches of 8 on two processes: each has two steps, not three.
-    assert "[Train][Epoch 1/1][Iter: 0/2]" in result.stdout
     folder = tmp_path / LAYOUT[name].replace("output", output)
+    assert "[Train][Epoch 1/1][Iter: 0/2]" in (folder / "train.log").read_text()
+    assert "[Train]" not in result.stdout and "epoch 1/1, loss " in result.stderr
     assert (folder / "best_model.pdparams").is_file()
 
 

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import run_python
+from matplotlib.figure import Figure
 
 from paddleclas_octconv.child import quiet, setup
 from paddleclas_octconv.common.errors import OctConvError
@@ -84,6 +85,17 @@ def test_without_an_evaluation_none_is_made_up(end):
     assert second == "next: paddleclas eval -c 'a b.yaml' -o Global.epochs=12"
 
 
+def test_no_training_fails_for_want_of_a_picture(end, tmp_path, monkeypatch):
+    (tmp_path / "train.log").write_text("[Train][Epoch 12/12][Avg]top1: 0.375, loss: 2.0\n")
+    found = ("best_model", 9, 0.5)
+    done, drawn, _ = end(found)
+    assert done.startswith("trained for ") and drawn.endswith(f"{tmp_path}/results.png")
+    monkeypatch.setattr(Figure, "savefig", lambda *args, **kwargs: 1 / 0)
+    done, drawn, following = end(found)
+    assert done.startswith("trained for ") and following.startswith("next: ")
+    assert drawn == ("warning: results.png cannot be drawn: ZeroDivisionError: division by zero")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_it_says_how_to_go_on(number, end):
     (line,) = end(code=128 + number)
@@ -102,7 +114,7 @@ def test_what_has_failed_has_said_why(end):
 def test_what_is_trained_is_not_trained_again(end, tmp_path):
     checkpoint(tmp_path, "latest", 12, 0.5)
     (line,) = end(("latest", 13, 0.5))
-    assert line == f"{tmp_path}: all 12 epochs are done; Global.epochs sets their number"
+    assert line == f"{tmp_path}: all 12 epochs are done; --epochs sets their number"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@
 ``endings``      how it ends: with its parent, and with the thread that reads its data
 ``model_check``  before the trainer: the network and its weights
 ``results``      tells what an evaluation or an inference finds
+``confusion``    counts what is taken for what, for the picture of a training
 ``quiet``        what of all that it says is for the terminal
 ``setup``        an engine that cannot be made is told of in one line
 ``epochs``       where training starts, and what chance an epoch has

@@ -27,6 +27,7 @@ from ..common.errors import OctConvError, explained
 from ..common.files import demand_room, writing
 from ..common.processes import keep_signals_from_paddle
 from ..common.say import one_line, say
+from ..common.spelling import Spelling
 from ..config import Config
 from ..deploy.engines.paddle_files import check_params
 from ..handover import Handover
@@ -37,6 +38,7 @@ from ..weights import TRUST_VARIABLE
 from . import endings, quiet, telling
 from .setup import transform_that_failed
 
+_spelling = Spelling()  # of what is told when this process ends
 _ending = threading.RLock()  # held by the thread that ends this process
 _QUEUE = "Blocking queue is killed"  # what waits for a data loader is told when that has failed
 _PATIENCE = 5.0  # seconds
@@ -52,8 +54,11 @@ def main(argv: list[str]) -> int:
     telling.begun()
     endings.end_with_parent()
     endings.end_with_data_loader(_end)
+    global _spelling
     try:
-        _run(Handover.read(Path(file)), Path(file).parent)
+        handover = Handover.read(Path(file))
+        _spelling = Spelling(given=handover.options)
+        _run(handover, Path(file).parent)
     except (Exception, KeyboardInterrupt) as error:
         return _end(error)
     telling.ended(0)
@@ -72,7 +77,7 @@ def _end(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt: " in str(error):
         code = 130
     elif isinstance(error, OctConvError):
-        code, message = 2, _message(error)
+        code, message = 2, _spelling.of(_message(error))
         say(f"error: {message}")
     else:
         traceback.print_exception(type(error), error, error.__traceback__)
@@ -174,7 +179,8 @@ def _fit_to_machine(config: Config, warn: bool) -> Config:
     has_gpu = paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
     if config.device == "gpu" and not has_gpu:
         if warn:
-            say("warning: Global.device is gpu, but Paddle sees none here: running on the CPU")
+            unseen = "Global.device is gpu, but Paddle sees none here: running on the CPU"
+            say(f"warning: {_spelling.of(unseen)}")
         config = config.changed({"Global.device": "cpu"})
     if config.device != "gpu" and config.at("Arch.use_sync_bn"):
         if warn:
@@ -209,15 +215,15 @@ def _prepare_engine(handover: Handover, config: Config, start: resume.Start, fol
     paddleclas_config.hand_over(config.sections, any_size=handover.dynamic_size)
     paddleclas_download.refuse_archives()
     if not handover.verbose:
-        quiet.log_in_the_file_alone(handover.mode, config.device)
+        quiet.log_in_the_file_alone(handover.mode, config.device, handover.is_shown)
     count_unreadable_images()
     paddle_workers.tell_in_workers(transform_that_failed)
     explain_setup()
     if handover.mode == "infer":
         predict_all_images()
         tell_predictions()
-    elif handover.mode == "eval":
-        tell_evaluations()
+    elif handover.mode in ("eval", "train"):
+        tell_evaluations(in_training=handover.mode == "train")
     if handover.mode == "train":
         cpu_convolution.install()
         paddle_save.save_whole_checkpoints(save_load)

@@ -15,6 +15,8 @@ _THREADS = ("WARNING: OMP_NUM_THREADS set to", "PLEASE USE OMP_NUM_THREADS WISEL
 # PaddleClas's advice on the learning rate, which on a CPU speaks of GPUs that are not there.
 _GPUS = "gpus. But the number of gpu is"
 _TRAIN_WITH = "train with paddle"  # whatever the mode
+# Of a training, where the command shows how far it is.
+_ON_THE_WAY = ("[Train]", "[Eval]", "Already save model", "Finish load checkpoints", _TRAIN_WITH)
 # Of a folder that is gone when the command names the one that it has become.
 _EXPORTED = "Export succeeded!"
 _FOUND = "[{'"  # what it finds in images, as Python writes it; the command prints a table
@@ -36,12 +38,13 @@ def import_paddle(verbose: bool) -> None:
         sys.stderr.write("".join(line for line in lines if not line.startswith(_THREADS)))
 
 
-def log_in_the_file_alone(mode: str, device: str) -> None:
+def log_in_the_file_alone(mode: str, device: str, is_shown: bool = False) -> None:
     """Keep banner, config and misleading advice of PaddleClas's log out of the terminal.
 
     Args:
         mode: "train", "eval", "infer" or "export".
         device: ``Global.device``.
+        is_shown: whether the command shows how far it is.
     """
 
     def is_told(record: logging.LogRecord) -> bool:
@@ -49,6 +52,8 @@ def log_in_the_file_alone(mode: str, device: str) -> None:
         if message.startswith((_FOUND, _EXPORTED)):
             return False
         if device != "gpu" and _GPUS in message:
+            return False
+        if is_shown and message.startswith(_ON_THE_WAY):
             return False
         return mode == "train" or not message.startswith(_TRAIN_WITH)
 

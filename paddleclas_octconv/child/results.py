@@ -13,28 +13,38 @@ from typing import Any, Iterator
 from ..patches.paddleclas_engine import MAKE, within
 from ..patches.paddleclas_logger import INFO, hear
 from . import telling
+from .confusion import Confusion
 
 # As every version logs it: [Eval][Epoch 3][Avg]CELoss: 1.09, loss: 1.09, top1: 0.36
 _EVALUATED = re.compile(r"\[Eval\]\[Epoch (\d+)\]\[Avg\](.*)")
 _VALUE = re.compile(r"([\w@.-]+): (-?[0-9.]+(?:e[+-]?\d+)?|nan|inf)")
 
 
-def tell_evaluations() -> None:
-    """Tell the averages of each evaluation, once for all ranks."""
-    if (os.environ.get("PADDLE_TRAINER_ID") or "0") == "0":
-        hear(INFO, _evaluated)
+def tell_evaluations(in_training: bool = False) -> None:
+    """Tell the averages of each evaluation, once for all ranks.
+
+    Args:
+        in_training: whether what is taken for what is told, too, for the picture of a training.
+    """
+    if (os.environ.get("PADDLE_TRAINER_ID") or "0") != "0":
+        return
+    confusion = Confusion()
+    if in_training:
+        confusion.watch()
+
+    def evaluated(message: str) -> None:
+        found = _EVALUATED.search(message)
+        if found:
+            values = {name: float(value) for name, value in _VALUE.findall(found[2])}
+            result = {"epoch": int(found[1]), "values": values}
+            telling.found({**result, "confusion": confusion.taken()} if in_training else result)
+
+    hear(INFO, evaluated)
 
 
 def tell_predictions() -> None:
     """Tell what is predicted for each image."""
     within(MAKE, _with_predictions)
-
-
-def _evaluated(message: str) -> None:
-    found = _EVALUATED.search(message)
-    if found:
-        values = {name: float(value) for name, value in _VALUE.findall(found[2])}
-        telling.found({"epoch": int(found[1]), "values": values})
 
 
 @contextlib.contextmanager

@@ -121,7 +121,12 @@ def _run(command: str, argv: list[str]) -> int:
         raise OctConvError("the current folder is no longer there: change to another") from None
     warnings.filterwarnings("ignore", message="No ccache found")  # of Paddle; no concern here
     evaluate_names_and_numbers()  # some commands build networks of a config in this process
-    return importlib.import_module(COMMANDS[command]).run(args)
+    from .options import spelling
+
+    try:
+        return importlib.import_module(COMMANDS[command]).run(args)
+    except OctConvError as error:
+        raise OctConvError(spelling(parser, args).of(str(error))) from error
 
 
 def parser_of(command: str) -> argparse.ArgumentParser:

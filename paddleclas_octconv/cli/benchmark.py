@@ -23,7 +23,7 @@ from ..common.say import say
 from ..deploy.engines import CONVERTED, ENGINES, PRECISIONS
 from ..measure import cases
 from ..measure.cases import FORMS, Contender, Settings, label_of
-from ..measure.rows import Row
+from ..measure.rows import TELLING, Row
 from ..trainer.fetch import LIBRARY
 from .options import file_or_folder, named_network, pixels, positive, threads
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 HELP = "measure networks in one inference engine or several, in turns"
 IMAGE_SIZE = 224
+UNTOLD = "?"  # in place of a ratio
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -204,7 +205,7 @@ def render(table: Sequence[Row], settings: Settings) -> str:
     speed: dict[str, Callable[[Row], str]] = {
         "ms": lambda row: f"{row.median_ms:.2f}",
         "spread": lambda row: f"{row.spread:.1%}",
-        "x twin": lambda row: _number(row.speed_up, "{:.2f}"),
+        "x twin": lambda row: UNTOLD if _is_withheld(row) else _number(row.speed_up, "{:.2f}"),
         "share": lambda row: _number(row.share_of_promised, "{:.0%}"),
         "x Paddle": lambda row: _number(row.speed_up_over_paddle, "{:.2f}"),
         "top-1": lambda row: _number(row.top1, "{:.4f}"),
@@ -222,6 +223,11 @@ def render(table: Sequence[Row], settings: Settings) -> str:
         del more["images/s"]
         halves = ({**columns, **speed}, {**columns, **more})
         text[1:] = [_text(table, half, narrow=True) for half in halves]
+    if any(map(_is_withheld, table)):
+        text.append(
+            f"{UNTOLD}: times with a spread above {TELLING:.0%} tell no ratio; other programs keep "
+            "this machine busy:\nmeasure later, or with more --repeats"
+        )
     return "\n".join(text)
 
 
@@ -379,13 +385,21 @@ def _demand_converters(formats: Sequence[tuple[str, str]]) -> None:
 
 def _judge(table: Sequence[Row], least: float | None) -> int:
     slow = [row for row in table if least and row.speed_up and row.speed_up < least]
-    for row in slow:
+    untold = [row for row in table if least and _is_withheld(row)]
+    for row in (*slow, *untold):
+        ratio = "cannot be told to be" if row in untold else f"is {row.speed_up:.2f} times"
         say(
-            f"--fail-below {least:g}: {row.label} is {row.speed_up:.2f} times as fast as {row.vs} "
-            f"in {row.engine} {row.precision}, {row.image_size}x{row.image_size}, "
-            f"batch {row.batch_size}"
+            f"--fail-below {least:g}: {row.label} {ratio} as fast as {row.vs} in {row.engine} "
+            f"{row.precision}, {row.image_size}x{row.image_size}, batch {row.batch_size}"
+            + f": its times have a spread of {row.spread:.0%}"
+            * (row in untold)
         )
-    return 1 if slow else 0
+    return 1 if slow or untold else 0
+
+
+def _is_withheld(row: Row) -> bool:
+    """Whether the times of a row or its twin vary too much for a ratio."""
+    return row.vs is not None and row.speed_up is None
 
 
 def _title(table: Sequence[Row], settings: Settings) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import data
 from ..common.errors import OctConvError
+from ..common.progress import bar
 from ..common.say import escaped, say
 from ..config import Config
 from ..config.check import check_sections
@@ -37,8 +38,6 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         OctConvError: an image is missing or cannot be decoded, or a label is wrong.
     """
-    from tqdm import tqdm
-
     from ..data import survey
 
     threads = args.threads or survey.default_threads()
@@ -50,8 +49,7 @@ def run(args: argparse.Namespace) -> int:
     for split in _splits(config):
 
         def progress(lines, total, name=split.name):
-            # Without a terminal (None) there is no bar.
-            return tqdm(lines, desc=name, total=total, unit=" images", disable=None)
+            return bar(total, name, items=lines)
 
         findings = survey.survey(split, threads, progress)
         if not args.json:

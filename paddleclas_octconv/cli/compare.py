@@ -10,12 +10,12 @@ from ..common.errors import OctConvError
 from ..common.files import refuse_links_out, writing
 from ..common.numbers import whole
 from ..compare import plan
-from ..compare.display import Display
-from ..compare.jobs import run_all
+from ..compare.jobs import run_all, watched
 from ..compare.presets import PRESETS
 from ..compare.runs import read_state
 from ..deploy.engines import CONVERTED, ENGINES
 from ..run import estimate, launch
+from ..run.display import Display
 from .options import add_overrides, alpha, asks_for_cpu, file_or_folder, pixels, positive
 
 HELP = "train, evaluate and export several networks, and report on them side by side"
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     refuse_links_out(planned.output, "--output")
     _check_cpu(args, planned)
     plan.write(planned)
-    with Display(planned.runs, args.jobs) as display:
+    with Display([watched(run) for run in planned.runs], args.jobs) as display:
         try:
             failures = run_all(planned.output, planned.runs, args.jobs, args.gpus, display.look)
         except KeyboardInterrupt:
@@ -116,7 +116,13 @@ def run(args: argparse.Namespace) -> int:
             raise
         for failure in failures:
             display.say(f"paddleclas: error: {failure}")
-    _report(planned.output, args.engine)
+        display.stage("report")
+        from ..compare import report, tables  # which draws: matplotlib takes its time
+
+        with writing("--output", planned.output):
+            page = report.write(planned.output, args.engine, display.stage)
+    print(tables.in_terminal(report.read(planned.output)))
+    print(f"paddleclas: report: {page}")
     return 1 if failures else 0
 
 
@@ -141,16 +147,6 @@ def _check_cpu(args: argparse.Namespace, planned: plan.Comparison) -> None:
             "and a smaller --image-size shorten it, --preset small has them for CIFAR-10, and "
             "-o Global.device=cpu starts it as it is"
         )
-
-
-def _report(folder: Path, engine: str) -> None:
-    from ..compare import report, tables
-
-    with writing("--output", folder):
-        page = report.write(folder, engine)
-    collected = report.read(folder)
-    print(tables.in_terminal(collected))
-    print(f"paddleclas: report: {page}")
 
 
 def _seeds(text: str) -> list[int]:

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 from ..common.errors import OctConvError
+from ..common.progress import bar
 from ..deploy import export, int8, metadata
 from ..deploy.engines import CONVERTED
 from . import job
@@ -139,10 +140,7 @@ def percentage_points(text: str) -> float:
 
 
 def _progress(items, about: str, count: int):
-    from tqdm import tqdm
-
-    # Without a terminal (None) there is no bar.
-    return tqdm(items, desc=about, total=count, unit=" images", disable=None)
+    return bar(count, about, items=items)
 
 
 def _rounded(result) -> dict:

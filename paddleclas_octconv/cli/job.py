@@ -16,7 +16,7 @@ from ..run import launch
 from ..run.job import Job, create_job
 from ..weights import TRUST_VARIABLE
 from . import parser_of
-from .options import add_config, add_overrides, config_from, recipe_of
+from .options import add_config, add_overrides, config_from, recipe_of, spelling
 
 
 def add_arguments(parser: argparse.ArgumentParser, distributed: bool = True) -> None:
@@ -81,6 +81,7 @@ def job_from(mode: str, args: argparse.Namespace) -> Job:
         profiler_options=args.profiler_options,
         trust_weights=args.trust_weights,
         verbose=args.verbose,
+        spelling=spelling(parser_of(mode), args),
     )
 
 

@@ -12,8 +12,9 @@ from typing import Any, Callable
 
 from ..common.errors import OctConvError
 from ..common.numbers import is_whole, shown, whole
+from ..common.spelling import Spelling
 from ..config import Config, find_config
-from ..config.recipe import Recipe
+from ..config.recipe import KEYS, Recipe
 from ..octavizer.options import MODULES_VARIABLE, OCTAVE
 
 MOST_PIXELS = 16384
@@ -147,6 +148,10 @@ _RECIPE: dict[str, tuple[Callable[[str], Any], str, str]] = {
 }
 
 
+# Those that mean the same in commands that set them otherwise, such as ``compare``.
+_ANYWHERE = ("epochs", "image_size")
+
+
 def add_recipe(parser: argparse.ArgumentParser, *names: str, **spelled: str) -> None:
     """Add options that set values of the config everywhere they stand.
 
@@ -165,6 +170,18 @@ def add_recipe(parser: argparse.ArgumentParser, *names: str, **spelled: str) -> 
 def recipe_of(args: argparse.Namespace) -> Recipe:
     """What the options of ``add_recipe`` say."""
     return Recipe(**{name: getattr(args, f"recipe_{name}", None) for name in _RECIPE})
+
+
+def spelling(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Spelling:
+    """How a command line spells the keys of a config that its options set."""
+    offered, given = {}, {}
+    for action in parser._actions:
+        _, is_of_recipe, name = action.dest.rpartition("recipe_")
+        for key in KEYS.get(name, ()) if is_of_recipe or name in _ANYWHERE else ():
+            offered[key] = action.option_strings[0]
+            if getattr(args, action.dest, None) is not None:
+                given[key] = offered[key]
+    return Spelling(offered, given)
 
 
 def named_network(text: str) -> tuple[str, dict[str, Any]]:

@@ -12,6 +12,7 @@ from typing import Sequence
 from ..common import machine
 from ..common.errors import OctConvError
 from ..common.files import write_atomically
+from ..common.progress import bar
 from ..common.say import say
 from ..deploy import engines
 from .options import file_or_folder, positive, threads
@@ -65,8 +66,6 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         OctConvError: some image cannot be read; the others are predicted all the same.
     """
-    from tqdm import tqdm
-
     from ..deploy import classify
     from ..deploy.predictor import create_predictor
 
@@ -88,11 +87,9 @@ def run(args: argparse.Namespace) -> int:
     classifier = classify.Classifier(args.folder, predictor)
     predictions = []
     to_files = args.json or args.csv
-    # Without a terminal (None) there is no bar.
-    bar = tqdm(total=len(paths), unit=" images", disable=True if len(paths) == 1 else None)
-    with bar:
+    with bar(len(paths), disable=len(paths) == 1) as shown:
         for prediction in classifier(paths, args.topk, args.batch_size):
-            bar.update()
+            shown.update()
             predictions.append(prediction)
     if not to_files and any(not prediction.error for prediction in predictions):
         print(classes_table([each._asdict() for each in predictions if not each.error]))

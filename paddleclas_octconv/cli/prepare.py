@@ -15,6 +15,7 @@ from ..common import machine
 from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
 from ..common.files import why_no_file, write_atomically, writing
+from ..common.progress import bar
 from ..common.say import escaped
 from ..common.suggest import suggest
 from ..config.template import OwnData, own_config
@@ -165,8 +166,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _prepare_own(args: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from ..data import folder as own
 
     if args.source is None:
@@ -196,7 +195,7 @@ def _prepare_own(args: argparse.Namespace) -> int:
             raise OctConvError(f"{option} {os.fsencode(path)!r}: a name in it is not UTF-8")
 
     def progress(images, total):
-        return tqdm(images, desc=name, total=total, unit=" images", disable=None)
+        return bar(total, name, items=images)
 
     images = own.prepare(
         target,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from typing import Any, Callable
 
+from ..common.numbers import significant
 from .options import add_config, add_json, add_overrides, add_recipe, config_from, recipe_of
-from .tables import fitted
+from .tables import fits, fitted
 
 HELP = "print a config's network layer by layer"
 
@@ -63,16 +64,9 @@ def as_json(steps: list, shape: list[int], trainable: int) -> dict[str, Any]:
 
 def render(steps: list, shape: list[int], trainable: int) -> str:
     """The table and the totals; those of the parameters are what ``paddle.summary`` counts."""
-    from prettytable import PrettyTable
-
-    table = PrettyTable(["layer", "type", "output, high", "output, low", "params", "mult-adds"])
-    table.align = "r"
-    table.align["layer"] = table.align["type"] = "l"
-    for step in steps:
-        low = "" if step.low is None else _shape(step.low)
-        cost = sum(step.multiply_adds)
-        row = [step.name, step.kind, _shape(step.high), low]
-        table.add_row([*row, f"{step.parameters:,}", f"{cost:,}" if cost else ""])
+    table = _table(steps, "output, ", "{:,}".format)
+    if not fits(table):  # names are wrapped only where short numbers do not make room for them
+        table = _table(steps, "", _short)
     total = sum(step.parameters for step in steps)
     costs = [sum(step.multiply_adds) for step in steps]
     low_share = sum(step.multiply_adds[1] for step in steps) / max(1, sum(costs))
@@ -85,6 +79,28 @@ def render(steps: list, shape: list[int], trainable: int) -> str:
         f"Multiply-adds: {sum(costs):,} ({low_share:.1%} of them make low-frequency maps)",
     ]
     return "\n".join(lines)
+
+
+def _table(steps: list, prefix: str, number: Callable[[int], str]) -> Any:
+    from prettytable import PrettyTable
+
+    table = PrettyTable(["layer", "type", f"{prefix}high", f"{prefix}low", "params", "mult-adds"])
+    table.align = "r"
+    table.align["layer"] = table.align["type"] = "l"
+    for step in steps:
+        low = "" if step.low is None else _shape(step.low)
+        cost = sum(step.multiply_adds)
+        row = [step.name, step.kind, _shape(step.high), low]
+        table.add_row([*row, number(step.parameters), number(cost) if cost else ""])
+    return table
+
+
+def _short(count: int) -> str:
+    """A number with three digits and its unit."""
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if count >= size:
+            return f"{significant(count / size)} {unit}"
+    return str(count)
 
 
 def _shape(shape) -> str:

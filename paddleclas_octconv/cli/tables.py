@@ -19,13 +19,18 @@ def width() -> int | None:
     return None
 
 
+def fits(table: Any) -> bool:
+    """Whether a ``PrettyTable`` fits the terminal as it is."""
+    columns = width()
+    return columns is None or _widest(str(table)) <= columns
+
+
 def fitted(table: Any) -> str:
     """The text of a ``PrettyTable``; where that is too wide for the terminal, without its frame,
     and then with its first column, the names, wrapped."""
     columns = width()
-    text = str(table)
-    if columns is None or _widest(text) <= columns:
-        return text
+    if columns is None or fits(table):
+        return str(table)
     table.border, table.left_padding_width, table.right_padding_width = False, 0, 1
     text = str(table)
     excess = _widest(text) - columns

@@ -103,7 +103,7 @@ def _rows() -> list[dict[str, Any]]:
 def _table() -> str:
     lines = [
         f"pretrained: True, from {published.SOURCE} ({published.LICENCE}):",
-        COLUMNS.format("network", "alpha", "top-1", "size", "SHA-256", ""),
+        COLUMNS.format("network", "alpha", "top-1", "size", "SHA-256", "").rstrip(),
     ]
     for checkpoint in PUBLISHED:
         line = COLUMNS.format(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from .errors import OctConvError
 from .files import digest, reason
 from .numbers import whole
+from .progress import bar
 from .say import escaped
 
 _CHUNK = 1 << 16
@@ -158,7 +159,6 @@ class _Transfer:
     def go_on(self) -> None:
         """Append what is still missing, with a progress bar."""
         import requests
-        from tqdm import tqdm
 
         have = self.part.stat().st_size if self.part.exists() else 0
         headers = {"Accept-Encoding": "identity"}
@@ -178,8 +178,8 @@ class _Transfer:
             total = have + length if length is not None and length >= 0 else None
             self._bound(total or 0)
             name = escaped(self.part.stem)
-            bar = tqdm(desc=name, total=total, initial=have, unit="B", unit_scale=True)
-            with bar, open(self.part, "ab" if have else "wb") as file:
+            shown = bar(total, name, "B", initial=have, unit_scale=True)
+            with shown, open(self.part, "ab" if have else "wb") as file:
                 # read1 gives what has come; read, all that is asked for, however slowly it comes.
                 read = getattr(response.raw, "read1", response.raw.read)
                 for chunk in iter(lambda: read(_CHUNK), b""):
@@ -187,7 +187,7 @@ class _Transfer:
                         if self._is_abandoned:
                             return
                         file.write(chunk)
-                    bar.update(len(chunk))
+                    shown.update(len(chunk))
                     self.received += len(chunk)
                     self._bound(have + self.received)
             if total is not None and have + self.received < total:

@@ -38,3 +38,11 @@ def is_whole(value: Any, least: int | None = None, most: int | None = None) -> b
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number; True and False are none."""
     return type(value) in (int, float) and math.isfinite(value)
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A number with so many significant digits, such as 0.123, 12.3 or 123."""
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}"

@@ -12,8 +12,10 @@ from typing import Callable, Sequence
 from ..common import machine, start
 from ..common.processes import death_with_parent
 from ..run import process
+from ..run.training_log import TrainingLog
+from ..run.watched import Watched
 from .plan import Run
-from .runs import Failed, failure_of
+from .runs import LOG, Failed, failure_of, stage_of
 
 _EVERY = 0.5  # seconds
 
@@ -23,7 +25,7 @@ def run_all(
     runs: Sequence[Run],
     jobs: int,
     gpus: str | None,
-    look: Callable[[Sequence[Run]], None],
+    look: Callable[[Sequence[str]], None],
 ) -> list[Failed]:
     """Do what is left to do of all runs, in their order.
 
@@ -32,7 +34,7 @@ def run_all(
         runs: of it.
         jobs: how many may be at work at once.
         gpus: as of ``runs.execute``.
-        look: is called now and then with those that are at work.
+        look: is called now and then with the names of those that are at work.
 
     Returns:
         The failures; the other runs have been finished.
@@ -49,7 +51,7 @@ def run_all(
                 while waiting and len(working) < jobs:
                     run = waiting.pop(0)
                     working[run] = _begin(output, run, jobs, gpus)
-                look(list(working))
+                look([run.name for run in working])
                 time.sleep(_EVERY)
                 for run, child in list(working.items()):
                     code = child.poll()
@@ -69,6 +71,12 @@ def run_all(
     finally:
         look([])
     return failures
+
+
+def watched(run: Run) -> Watched:
+    """A run as a display shows it: what it says stands in its folder."""
+    log = TrainingLog([run.folder / LOG])
+    return Watched(run.name, run.model, run.config.epochs, log, lambda: stage_of(run), run.world)
 
 
 def threads_of(jobs: int) -> int:

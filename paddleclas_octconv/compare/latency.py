@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -10,20 +11,22 @@ from ..common import machine
 from ..common.documents import read_json
 from ..common.errors import OctConvError
 from ..common.files import write_atomically
-from ..common.say import say
 from ..deploy import conversion
 from ..deploy.engines import CONVERTED
 from ..deploy.engines.paddle_files import model_files
 from ..measure.benchmark import measure
 from ..measure.cases import Case, Contender, Settings
-from ..measure.rows import Row
+from ..measure.prepare import Say
+from ..measure.rows import STEADY, Row
+from ..run.watched import time_left
 from .plan import Run
 
 FILE = "latency.json"
-STEADY = 0.1  # a spread above this is not that of an idle machine
 
 
-def of_exports(folder: Path, runs: Sequence[Run], engine: str) -> dict[str, dict[str, Any]]:
+def of_exports(
+    folder: Path, runs: Sequence[Run], engine: str, say: Say = lambda message: None
+) -> dict[str, dict[str, Any]]:
     """The latency of each run's export, one image at a time; kept, since it takes a while.
 
     What was measured while others kept the machine busy, or on another machine or with other
@@ -33,6 +36,7 @@ def of_exports(folder: Path, runs: Sequence[Run], engine: str) -> dict[str, dict
         folder: of the comparison.
         runs: one of each model.
         engine: what runs the networks; they are converted for it where they have not been.
+        say: is told what is going on.
 
     Returns:
         By model: engine, median_ms, minimum_ms, spread, and whether the machine was busy.
@@ -50,17 +54,20 @@ def of_exports(folder: Path, runs: Sequence[Run], engine: str) -> dict[str, dict
     if kept.get("of") == written and kept.get("machine") == where and is_steady:
         return kept["latencies"]
     sizes = {run.model: run.config.image_shape[-1] for run in runs}
-    for name, path in exports.items():
-        if engine in CONVERTED and CONVERTED[engine].find(path, "fp32") is None:
-            conversion.add(CONVERTED[engine], path, [3, sizes[name], sizes[name]])
+    missing = [
+        name
+        for name, path in exports.items()
+        if engine in CONVERTED and CONVERTED[engine].find(path, "fp32") is None
+    ]
+    began = time.monotonic()
+    for done, name in enumerate(missing):
+        left = time_left(began, done, len(missing))
+        say(f"converting {name} for {engine}{left}")
+        conversion.add(CONVERTED[engine], exports[name], [3, sizes[name], sizes[name]])
     contenders = [Contender(name, folder=str(path)) for name, path in exports.items()]
     cases = [Case(name, engine, image_size=sizes[name]) for name in exports]
     busy = machine.load() > machine.IDLE
-    table = _measure(contenders, cases)
-    if busy or _is_unsteady(table):
-        say("other programs keep this machine busy: the latencies are measured again")
-        again = _measure(contenders, cases)
-        table = min(table, again, key=lambda rows: max((row.spread for row in rows), default=0))
+    table = _measure(contenders, cases, say)
     latencies = {
         row.label: {
             "engine": engine,
@@ -76,11 +83,11 @@ def of_exports(folder: Path, runs: Sequence[Run], engine: str) -> dict[str, dict
     return latencies
 
 
-def _measure(contenders: Sequence[Contender], cases: Sequence[Case]) -> list[Row]:
+def _measure(contenders: Sequence[Contender], cases: Sequence[Case], say: Say) -> list[Row]:
     # Octave and vanilla networks of one size in turns with each other, whatever their pairs.
     for contender in contenders:
         contender.twin = contenders[0].label
-    return measure(contenders, cases, Settings(gpu=machine.has_gpu()))
+    return measure(contenders, cases, Settings(gpu=machine.has_gpu()), say)
 
 
 def _is_unsteady(table: Sequence[Row]) -> bool:

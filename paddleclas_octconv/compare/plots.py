@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from . import fonts
+from ..common import fonts
+from ..run import plots
+from ..run.picture import MOST_CLASSES
+from ..run.plots import COLORS, FONT
 
-# Of the networks of a group, the octave ones first; legible to the colour-blind.
-_COLORS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c564b")
 # Of octave and of other networks, the first for so many networks as there are colours.
 _MARKERS = (("o", "s"), ("^", "D"), ("v", "P"), ("<", "X"))
-_DPI = 160
+DPI = 160
+_DECADE = 8  # an axis of costs that spans less has no tick of 1, 2, 5, 10, … to either end
 _NAMES = ("label", "predicted")  # of classes, in a mistake
 
 
@@ -33,18 +34,22 @@ def _draw_all(results: dict[str, Any], folder: Path) -> dict[str, str]:
 
     def draw(name: str, caption: str, plot: Callable[..., Figure], *arguments: Any) -> None:
         figure = plot(*arguments)
-        figure.savefig(folder / name, dpi=_DPI, metadata={"Software": None})
+        figure.savefig(folder / name, dpi=DPI, metadata={"Software": None})
         captions[name] = caption
 
     models = results["models"]
+    epochs = max(model["epochs"] for model in models)  # all plots by epochs have one x axis
     drawn = dict(zip((model["model"] for model in models), _drawable(models)))
     for group in dict.fromkeys(model["group"] for model in models):
         members = [model["model"] for model in models if model["group"] == group]
         names = " and ".join(members)
         shown = [drawn[name] for name in members]
-        draw(f"accuracy-{group}.png", f"Accuracy of {names}", accuracy, shown)
-        draw(f"loss-{group}.png", f"Losses of {names}", loss, shown)
-        draw(f"learning-rate-{group}.png", f"Learning rate of {names}", learning_rate, shown)
+        for file, caption, plot in (
+            ("accuracy", "Accuracy", plots.accuracy),
+            ("loss", "Losses", plots.loss),
+            ("learning-rate", "Learning rate", plots.learning_rate),
+        ):
+            draw(f"{file}-{group}.png", f"{caption} of {names}", by_epoch, plot, shown, epochs)
     points = list(drawn.values())
     if len(points) > 1 and any(model["multiply_adds"] for model in models):
         label = "multiply-adds of one image, in millions"
@@ -57,7 +62,7 @@ def _draw_all(results: dict[str, Any], folder: Path) -> dict[str, str]:
         ways = (_milliseconds, _milliseconds_spread)
         draw("accuracy-latency.png", caption, cost, points, label, *ways)
     for (name, model), original in zip(drawn.items(), models):
-        if len(model["classes"]) <= 30:
+        if len(model["classes"]) <= MOST_CLASSES:
             caption = f"Confusion matrix of {name}{_numbered(original['classes'])}"
             draw(f"confusion-{name}.png", caption, confusion, model)
         if model["mistakes"]:
@@ -97,43 +102,18 @@ def _drawable(models: Sequence[dict]) -> list[dict]:
     return found
 
 
-def accuracy(models: Sequence[dict]) -> Figure:
-    """Training and evaluation accuracy against the epoch, of several networks in one plot."""
-    figure, axes = _panel()
-    for model, color in zip(models, _cycle()):
-        for key, style, what in (
-            ("eval_accuracy", "o-", "evaluation"),
-            ("train_accuracy", ":", "training"),
-        ):
-            _line(axes, model, key, style, color, f"{model['model']}, {what}")
-    _finish(axes, "epoch", "accuracy")
-    axes.legend(fontsize=9)
-    return figure
+def least_width(file: Path) -> int:
+    """The pixels of a page on which the letters of a plot can be read, 80 for an inch of it."""
+    from PIL import Image
+
+    with Image.open(file) as image:
+        return round(80 * image.width / DPI)
 
 
-def loss(models: Sequence[dict]) -> Figure:
-    """Training and evaluation loss against the epoch."""
-    figure, axes = _panel()
-    for model, color in zip(models, _cycle()):
-        _line(axes, model, "eval_loss", "o-", color, f"{model['model']}, evaluation")
-        _line(axes, model, "train_loss", ":", color, f"{model['model']}, training")
-    _finish(axes, "epoch", "loss")
-    axes.legend(fontsize=9)
-    return figure
-
-
-def learning_rate(models: Sequence[dict]) -> Figure:
-    """The learning rate against the epoch."""
-    figure, axes = _panel()
-    for number, (model, color) in enumerate(zip(models, _cycle())):
-        points = np.array(model["runs"][0]["curves"]["learning_rate"])
-        if len(points):
-            # The same schedule lies on the other one: dashes let both be seen.
-            style = "-" if number == 0 else "--"
-            axes.plot(points[:, 0], points[:, 1], style, color=color, label=model["model"])
-    _finish(axes, "epoch", "learning rate")
-    axes.set_ylim(bottom=0)
-    axes.legend(fontsize=9)
+def by_epoch(plot: Callable[..., None], models: Sequence[dict], epochs: int) -> Figure:
+    """One of the plots by epochs, in a figure of its own."""
+    figure, axes = _panel(2 * len(models))
+    plot(axes, models, epochs)
     return figure
 
 
@@ -154,15 +134,15 @@ def cost(
         of: the cost of a network; None where it is not known.
         spread: what it is uncertain by.
     """
-    figure, axes = _panel()
+    figure, axes = _panel(len(models))
     points = {
         model["model"]: (of(model), model["eval_accuracy"]["mean"])
         for model in models
         if of(model) is not None and model["eval_accuracy"]
     }
     known = [model for model in models if model["model"] in points]
-    for number, (model, color) in enumerate(zip(known, _cycle())):
-        octave, other = _MARKERS[number // len(_COLORS) % len(_MARKERS)]
+    for number, (model, color) in enumerate(zip(known, plots.colors())):
+        octave, other = _MARKERS[number // len(COLORS) % len(_MARKERS)]
         axes.errorbar(
             *points[model["model"]],
             xerr=spread and spread(model),
@@ -178,12 +158,13 @@ def cost(
         line = sorted((points[model["model"]] for model in forms), reverse=True)
         axes.plot(*zip(*line), color="0.7", zorder=1)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    costs = [cost for cost, _ in points.values() if cost is not None] or [1]
+    is_narrow = max(costs) < _DECADE * min(costs)
+    axes.xaxis.set_major_locator(MaxNLocator(4) if is_narrow else LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
     axes.margins(x=0.15, y=0.15)
-    axes.legend(fontsize=9)
-    _finish(axes, label, "evaluation accuracy", epochs=False)
+    plots.finish(axes, label, "evaluation accuracy")
     return figure
 
 
@@ -200,26 +181,12 @@ def _milliseconds_spread(model: dict) -> float:
 
 
 def confusion(model: dict) -> Figure:
-    """Shares of each true class (rows) by predicted class (columns), in percent."""
-    matrix = np.array(model["confusion"], float)
-    matrix = 100 * matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
-    count = len(matrix)
-    side = max(4.5, 1.6 + 0.48 * count)
-    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+    """What a network takes for what; the more classes, the larger."""
+    side = max(4.2, 1.8 + 0.2 * len(model["confusion"]))
+    figure = Figure(figsize=(side, side * 0.9), layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=100)
-    for row, column in np.ndindex(*matrix.shape):
-        value = matrix[row, column]
-        if value >= 0.5:
-            color = "white" if value > 55 else "black"
-            axes.text(
-                column, row, f"{value:.0f}", ha="center", va="center", color=color, fontsize=8
-            )
-    names = model["classes"][:count]
-    axes.set_xticks(range(count), names, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(count), names)
-    axes.set(xlabel="predicted", ylabel="true class", title=model["model"])
-    figure.colorbar(image, ax=axes, label="% of the true class", shrink=0.8)
+    plots.confusion(axes, model)
+    axes.set_title(model["model"], fontsize=10)
     return figure
 
 
@@ -228,10 +195,10 @@ def mistakes(model: dict, image_root: Path) -> Figure:
     import cv2
 
     shown = model["mistakes"]
-    columns = min(4, len(shown))
+    columns = min(2, len(shown))
     rows = -(-len(shown) // columns)
-    figure = Figure(figsize=(2 * columns, 2.35 * rows + 0.4), layout="constrained")
-    figure.suptitle(f"{model['model']}: most confident mistakes")
+    figure = Figure(figsize=(2.1 * columns, 2.4 * rows + 0.4), layout="constrained")
+    figure.suptitle(f"{model['model']}:\nmost confident mistakes", fontsize=10)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in panels:
         axes.axis("off")
@@ -242,36 +209,12 @@ def mistakes(model: dict, image_root: Path) -> Figure:
         title = (
             f"{mistake['label']}, taken for\n{mistake['predicted']} ({mistake['confidence']:.2f})"
         )
-        axes.set_title(title, fontsize=9)
+        axes.set_title(title, fontsize=FONT)
     return figure
 
 
-def _panel() -> tuple[Figure, Any]:
-    """A figure of one plot, whose letters can still be read on a telephone."""
-    figure = Figure(figsize=(5.2, 3.5), layout="constrained")
+def _panel(lines: int) -> tuple[Figure, Any]:
+    """A figure of one plot with so many lines of legend above it, whose letters can still be read
+    on a telephone."""
+    figure = Figure(figsize=(4.2, 2.6 + 0.17 * lines), layout="constrained")
     return figure, figure.subplots()
-
-
-def _line(axes, model: dict, key: str, style: str, color: str, label: str) -> None:
-    """The mean over the seeds, and a band from the lowest to the highest."""
-    curves = [dict(map(tuple, run["curves"].get(key, []))) for run in model["runs"]]
-    epochs = sorted(set.intersection(*(set(curve) for curve in curves)))
-    if not epochs:
-        return
-    values = np.array([[curve[epoch] for epoch in epochs] for curve in curves])
-    axes.plot(epochs, values.mean(0), style, color=color, label=label, markersize=4)
-    if len(values) > 1:
-        axes.fill_between(epochs, values.min(0), values.max(0), color=color, alpha=0.15, lw=0)
-
-
-def _finish(axes, x: str, y: str, epochs: bool = True) -> None:
-    axes.set(xlabel=x, ylabel=y)
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    if epochs:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-
-def _cycle():
-    while True:
-        yield from _COLORS

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..common import machine
 from ..common.files import write_atomically
+from ..common.progress import bar
 from ..config import Config
 from ..deploy import images, predictor
 from ..deploy.classify import decided
@@ -26,19 +27,18 @@ def main(folder: Path) -> None:
         OctConvError: an image cannot be read, or the export is not whole.
     """
     import numpy as np
-    from tqdm import tqdm
 
     config = Config.read(folder / "config.yaml")
     listed = images.listed(config, "Eval")
     network = predictor.create_predictor(folder / "inference", gpu=machine.has_gpu())
     predicted: list = []
     confidence: list[float] = []
-    with tqdm(total=len(listed.paths), disable=None) as bar:
+    with bar(len(listed.paths)) as shown:
         for _, batch in images.batches(listed.paths, images.preprocess_of(config), BATCH):
             scores = predictor.run(network, batch)
             predicted += decided(scores, listed.several).tolist()
             confidence += np.round(scores.max(1).astype(float), 4).tolist()
-            bar.update(len(batch))
+            shown.update(len(batch))
     root = config.dataset("Eval")["image_root"]
     result = {
         "images": [os.path.relpath(path, root) for path in listed.paths],

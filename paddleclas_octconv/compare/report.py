@@ -21,12 +21,17 @@ RESULTS = "results.json"
 OVERLAY = "visualdl"
 
 
-def write(folder: Path, engine: str = "paddle") -> Path:
+def write(
+    folder: Path,
+    engine: str = "paddle",
+    stage: results.Stage = lambda name, detail="": None,
+) -> Path:
     """Write the report on all finished runs of a comparison.
 
     Args:
         folder: of the comparison.
         engine: what latency is measured in.
+        stage: is told what is going on.
 
     Returns:
         The path of ``report.html``.
@@ -34,7 +39,8 @@ def write(folder: Path, engine: str = "paddle") -> Path:
     Raises:
         OctConvError: the folder holds no comparison, or a network cannot be measured.
     """
-    collected = results.collect(folder, engine)
+    collected = results.collect(folder, engine, stage)
+    stage("plots")
     for run in load_runs(folder):
         if is_done(run):
             curves.overlay(run, curves.read(run), folder / OVERLAY)
@@ -61,7 +67,8 @@ def html(collected: dict[str, Any], captions: dict[str, str], folder: Path) -> s
     images = {
         name: base64.b64encode((folder / PLOTS / name).read_bytes()).decode() for name in captions
     }
-    return _render("report.html", collected, captions, folder, images=images)
+    widths = {name: plots.least_width(folder / PLOTS / name) for name in captions}
+    return _render("report.html", collected, captions, folder, images=images, widths=widths)
 
 
 def _render(template: str, collected: dict, captions: dict, folder: Path, **more: Any) -> str:

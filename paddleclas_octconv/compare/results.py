@@ -7,8 +7,9 @@ import json
 import math
 import re
 import statistics
+import time
 from pathlib import Path
-from typing import Any, Iterable, Sequence
+from typing import Any, Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from ..common.worker import Worker
 from ..deploy.metadata import label_list
 from ..deploy.metadata import read as read_export
 from ..measure.operations import Operations
+from ..run.watched import time_left
 from . import curves, latency, reference
 from .differences import of_recipes
 from .plan import Run, load_runs, read_manifest
@@ -26,24 +28,38 @@ from .runs import PREDICTIONS, is_done, read_state
 from .variants import is_octave
 from .verdict import verdicts
 
+# What is told of work after the trainings: its name, and how far it is.
+Stage = Callable[..., None]
+
 _IPS = re.compile(r"\[Train\]\[Epoch.*\bips: ([0-9.]+)")
 MISTAKES = 8  # the most confident ones that are kept
 
 
-def collect(folder: Path, engine: str = "paddle") -> dict[str, Any]:
+def collect(
+    folder: Path, engine: str = "paddle", stage: Stage = lambda name, detail="": None
+) -> dict[str, Any]:
     """Read, count and measure everything about the runs of a comparison's folder.
 
     Args:
         folder: of the comparison.
         engine: what latency is measured in.
+        stage: is told what is going on.
     """
     manifest = read_manifest(folder) or {}
     runs = load_runs(folder)
     done = [run for run in runs if is_done(run)]
     models = list(dict.fromkeys(run.model for run in done))
     first = {model: next(run for run in done if run.model == model) for model in models}
-    counted = {model: _count(run) for model, run in first.items()}
-    latencies = latency.of_exports(folder, list(first.values()), engine)
+    counted: dict[str, dict[str, Any]] = {}
+    began = time.monotonic()
+    for model, run in first.items():
+        left = time_left(began, len(counted), len(first))
+        stage("operations", f"{len(counted) + 1} of {len(first)}{left}")
+        counted[model] = _count(run)
+    stage("latency")
+    latencies = latency.of_exports(
+        folder, list(first.values()), engine, lambda message: stage("latency", message)
+    )
     entries = []
     for model in models:
         members = [run for run in done if run.model == model]
@@ -158,7 +174,8 @@ def _read_predictions(run: Run) -> dict[str, np.ndarray]:
 
 
 def _predictions(run: Run) -> dict[str, Any]:
-    """The confusion matrix (rows: true classes) and the most confident mistakes."""
+    """The confusion matrix (rows: true classes), the most confident mistakes, and the accuracy of
+    guessing."""
     found = _read_predictions(run)
     described = read_export(run.folder / "inference") or {}
     last = max(int(found[key].max()) for key in ("labels", "predicted"))
@@ -177,6 +194,7 @@ def _predictions(run: Run) -> dict[str, Any]:
     wrong = wrong[np.argsort(-found["confidence"][wrong], kind="stable")][:MISTAKES]
     return {
         "classes": names,
+        "chance": None if "sets" in found else _chance(matrix.sum(1)),
         "confusion": matrix.tolist(),
         "mistakes": [
             {
@@ -188,6 +206,14 @@ def _predictions(run: Run) -> dict[str, Any]:
             for index in wrong
         ],
     }
+
+
+def _chance(images: np.ndarray) -> float:
+    """The accuracy that a network reaches by naming always the same class, by luck one time in
+    forty; of so many images of each class."""
+    count = max(1, int(images.sum()))
+    share = float(images.max()) / count
+    return share + 2 * math.sqrt(share * (1 - share) / count)
 
 
 def _pair(entries: list[dict]) -> None:
@@ -228,11 +254,3 @@ def _pair(entries: list[dict]) -> None:
 
 def _without_alpha(arch: dict) -> str:
     return json.dumps({key: arch[key] for key in sorted(arch) if key != "alpha"}, sort_keys=True)
-
-
-def significant(value: float, digits: int = 3) -> str:
-    """A number with so many significant digits, such as 0.123, 12.3 or 123."""
-    if value == 0:
-        return "0"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{decimals}f}"

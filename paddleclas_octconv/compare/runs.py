@@ -23,12 +23,14 @@ from ..common.say import say
 from ..deploy import export
 from ..run import launch, process, training
 from ..run.job import create_job
+from ..run.watched import DONE
 from .memory import PeakMemory
 from .plan import Run
 
 STAGES = ("train", "export", "predict")
 STATE = "state.json"
 PREDICTIONS = "predictions.json"
+LOG = "train.log"
 
 
 class Failed(Exception):
@@ -51,6 +53,12 @@ def read_state(run: Run) -> dict[str, Any]:
 def is_done(run: Run) -> bool:
     """Whether nothing is left to do of a run."""
     return read_state(run)["done"] == list(STAGES)
+
+
+def stage_of(run: Run) -> str:
+    """What a run is at, or will be at next."""
+    done = read_state(run)["done"]
+    return next((stage for stage in STAGES if stage not in done), DONE)
 
 
 def failure_of(run: Run) -> Failed | None:
@@ -114,7 +122,7 @@ def _count_killed(run: Run) -> None:
     since = state.pop("training_since", None)
     if since is not None:
         with contextlib.suppress(OSError):  # somebody has removed the log
-            last = (run.folder / "train.log").stat().st_mtime
+            last = (run.folder / LOG).stat().st_mtime
             _add_seconds(state, "train", max(0.0, last - since))
         _write(run, state)
 

@@ -6,7 +6,8 @@ import textwrap
 from typing import Any, Callable, NamedTuple, Sequence
 
 from ..common import machine
-from .results import significant
+from ..common.numbers import significant
+from ..run.display import short
 
 
 class Table(NamedTuple):
@@ -109,21 +110,15 @@ def in_terminal(results: dict[str, Any]) -> str:
         )
     widths = [max(map(len, column)) for column in zip(header, *lines)]
     widths[0] = min(widths[0], max(12, 79 - sum(widths[1:]) - 2 * len(widths[1:])))
-    lines = [[_short(name, widths[0]), *others] for name, *others in lines]
+    lines = [[short(name, widths[0]), *others] for name, *others in lines]
     text = []
     for line in [header, *lines]:
         first, *others = (cell[:width].rjust(width) for cell, width in zip(line, widths))
         text.append("  ".join([first.strip().ljust(widths[0]), *others]))
-    said = [textwrap.fill(verdict["text"], 79) for verdict in results["verdicts"]]
-    return "\n".join([*text, *(["", *said] if said else [])])
-
-
-def _short(name: str, width: int) -> str:
-    """A name with both its ends, of which the last tells alphas apart."""
-    if len(name) <= width:
-        return name
-    end = (width - 1) * 2 // 3
-    return f"{name[: width - 1 - end]}…{name[-end:]}"
+    for verdict in results["verdicts"]:
+        said = [verdict["advice"], verdict["text"]]
+        text += ["", *(textwrap.fill(line, 79) for line in said)]
+    return "\n".join(text)
 
 
 def facts(results: dict[str, Any]) -> list[tuple[str, str]]:

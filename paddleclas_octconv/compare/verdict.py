@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 from typing import Any, NamedTuple, Sequence
 
-ALIKE = 1e-6  # differences of accuracies that deviate by less are the same but for rounding
+from .advice import ALIKE, advise, times_as_fast
+
 LEVEL = 0.05  # a difference as large as this would come of seeds alone once in twenty comparisons
 
 
@@ -61,26 +62,34 @@ def paired(first: Sequence[dict], second: Sequence[dict]) -> Paired | None:
 
 
 def verdicts(models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One for each octave network whose twin is there.
+    """One for each octave network whose twin is there; else one for two networks alone.
 
     Args:
         models: the entries of ``results.json``.
 
     Returns:
-        For each: octave, twin, seeds, mean, deviation, p, beyond_seeds and text.
+        For each: octave, twin, seeds, mean, deviation, p, beyond_seeds, text, and the name to
+        ``take``, with the ``advice`` in words.
     """
+    by_name = {model["model"]: model for model in models}
+    twins = {name: by_name.get(model.get("twin_model")) for name, model in by_name.items()}
+    pairs = [(by_name[name], twin) for name, twin in twins.items() if twin]
+    if not pairs and len(models) == 2:
+        pairs = [(models[0], models[1])]
     found = []
-    for model in models:
-        twin = next((m for m in models if m["model"] == model.get("twin_model")), None)
-        compared = twin and paired(model["runs"], twin["runs"])
-        if not twin or not compared:
+    for model, twin in pairs:
+        compared = paired(model["runs"], twin["runs"])
+        if not compared:
             continue
+        advice = advise(model, twin, compared)
         found.append(
             {
                 "octave": model["model"],
                 "twin": twin["model"],
                 **compared._asdict(),
                 "beyond_seeds": compared.is_beyond_seeds,
+                "take": advice.take,
+                "advice": advice.text,
                 "text": f"{_accuracy(model, twin, compared)} {_cost(model, twin)}".strip(),
             }
         )
@@ -126,17 +135,15 @@ def _cost(model: dict, twin: dict) -> str:
         share = model["multiply_adds"] / twin["multiply_adds"]
         parts.append(f"takes {share:.0%} of the multiply-adds")
     if model["latency"] and twin["latency"]:
-        parts.append(_speed(model["latency"], twin["latency"]))
+        parts.append(_speed(model["latency"], twin["latency"], twin["model"]))
     return f"{model['model']} {' and '.join(parts)}." if parts else ""
 
 
-def _speed(ours: dict, theirs: dict) -> str:
-    gap = abs(ours["median_ms"] - theirs["median_ms"])
-    within = gap < sum(latency["spread"] * latency["median_ms"] for latency in (ours, theirs))
-    ratio = theirs["median_ms"] / ours["median_ms"]
-    said = f"is {ratio:.2f} times as fast"
-    if within:
-        said = "has a latency that cannot be told from its twin's"
+def _speed(ours: dict, theirs: dict, their_name: str) -> str:
+    ratio = times_as_fast(ours, theirs)
+    said = f"is {ratio:.2f} times as fast" if ratio else ""
+    if not ratio:
+        said = f"has a latency that cannot be told from that of {their_name}"
     where = f"{ours.get('engine', 'paddle')}, one image"
     if ours.get("busy") or theirs.get("busy"):
         where += ", on a busy machine: a guide alone"

@@ -24,6 +24,14 @@ PLACES = {
     "images": "Infer.infer_imgs",
     "topk": "Infer.PostProcess.topk",
 }
+# The keys that each of the others is told by, of the places where it stands.
+KEYS = {
+    "epochs": ("Global.epochs",),
+    "batch_size": tuple(f"DataLoader.{part}.sampler.batch_size" for part in ("Train", "Eval")),
+    "image_size": ("Global.image_shape",),
+    "lr": ("Optimizer.lr.learning_rate", "Optimizer.lr"),
+    **{name: (key,) for name, key in PLACES.items()},
+}
 
 
 @dataclass

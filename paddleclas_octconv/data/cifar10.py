@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any, Iterator
 
+from ..common import progress
 from ..common.download import Checksum, download
 from ..common.errors import OctConvError
 from ..common.files import digest, why_no_file, write_atomically
@@ -94,8 +95,6 @@ def _check_space(folder: Path) -> None:
 
 
 def _build(folder: Path, source: Path, partial: bool) -> None:
-    from tqdm import tqdm
-
     if source.name == ARCHIVE and source.is_file() and digest(source, "md5") != MD5:
         raise OctConvError(
             f"--source {source}: its MD5 is not that of the official archive ({MD5}): "
@@ -103,7 +102,7 @@ def _build(folder: Path, source: Path, partial: bool) -> None:
         )
     images: dict[str, list[Entry]] = {"train": [], "test": []}
     total = len(NAMES) * sum(OFFICIAL_COUNTS.values())
-    with tqdm(desc="CIFAR-10", total=total, unit="image", disable=None) as bar:
+    with progress.bar(total, "CIFAR-10") as bar:
         for member in members(source):
             for name, label in _images_of(member, folder, source):
                 images[name.split("/")[0]].append((name, label))

@@ -9,6 +9,9 @@ from typing import Any, Mapping, Sequence
 from .cases import BASELINE, Case, Contender, Settings
 from .kernels import Kernels
 
+STEADY = 0.1  # a spread above this is not that of an idle machine
+TELLING = 0.25  # above this, medians tell no ratio
+
 
 @dataclass
 class Measured:
@@ -38,7 +41,8 @@ class Row:
         parameters, total_parameters, multiply_adds: as in ``Complexity``.
         median_ms, minimum_ms: of a step.
         quartiles_ms: the first and the third.
-        vs: the twin; speed_up: over it in the same engine and precision, as a ratio of medians.
+        vs: the twin; speed_up: over it in the same engine and precision, as a ratio of medians;
+            None, as all that follows from it, where the times of either vary too much to tell.
         speed_up_by_round: quartiles of the ratio of each round's medians.
         promised: the ratio of the multiply-adds; share_of_promised: what is reached of it.
         speed_up_over_paddle: over the twin in Paddle Inference in float32.
@@ -76,6 +80,10 @@ class Row:
         """Half the distance of the quartiles, over the median."""
         return (self.quartiles_ms[1] - self.quartiles_ms[0]) / 2 / self.median_ms
 
+    def tells_with(self, other: Row) -> bool:
+        """Whether the times of two rows are steady enough for a ratio."""
+        return max(self.spread, other.spread) <= TELLING
+
 
 def rows_of(
     contenders: Sequence[Contender],
@@ -100,7 +108,7 @@ def rows_of(
         if other != case and other in table:
             _compare(row, table[other], measured[case].rounds, measured[other].rounds)
         baseline = Case(twin, *BASELINE, case.image_size, case.batch_size)
-        if baseline != case and baseline in table:
+        if baseline != case and baseline in table and row.tells_with(table[baseline]):
             row.speed_up_over_paddle = table[baseline].median_ms / row.median_ms
     return list(table.values())
 
@@ -112,6 +120,12 @@ def as_json(table: Sequence[Row], settings: Settings, machine: Mapping[str, Any]
         "settings": asdict(settings),
         "networks": [asdict(row) for row in table],
     }
+
+
+def spread_of(rounds: Sequence[Sequence[float]]) -> float:
+    """As ``Row.spread``, of the durations of all turns."""
+    first, median, third = quartiles([duration for turn in rounds for duration in turn])
+    return (third - first) / 2 / median
 
 
 def quartiles(values: Sequence[float]) -> list[float]:
@@ -150,6 +164,10 @@ def _compare(
     row: Row, twin: Row, rounds: Sequence[Sequence[float]], others: Sequence[Sequence[float]]
 ) -> None:
     row.vs = twin.label
+    if row.multiply_adds and twin.multiply_adds:
+        row.promised = twin.multiply_adds / row.multiply_adds
+    if not row.tells_with(twin):
+        return
     row.speed_up = twin.median_ms / row.median_ms
     row.speed_up_by_round = quartiles(
         [
@@ -157,8 +175,7 @@ def _compare(
             for ours, theirs in zip(rounds, others)
         ]
     )
-    if row.multiply_adds and twin.multiply_adds:
-        row.promised = twin.multiply_adds / row.multiply_adds
+    if row.promised:
         row.share_of_promised = row.speed_up / row.promised
 
 

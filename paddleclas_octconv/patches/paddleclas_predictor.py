@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
@@ -52,7 +53,12 @@ MAIN = Patch(
     "the `paddleclas` command",
     "an error in the folder is told in one line",
 )
-PATCHES = (INIT_CONFIG, CHECK_INPUT_MODEL, IMAGE_LIST, CREATE, CONFIG, MAIN)
+PRINT_INFO = Patch(
+    "paddleclas.paddleclas.print_info",
+    "the `paddleclas` command, where it is given a folder",
+    "it lists all networks of PaddleClas, 90 lines, before what is predicted",
+)
+PATCHES = (INIT_CONFIG, CHECK_INPUT_MODEL, IMAGE_LIST, CREATE, CONFIG, MAIN, PRINT_INFO)
 
 # The steps that an inference.yml can ask for, of those that PaddleClas's predictor has.
 OPERATORS = ("DecodeImage", "ResizeImage", "CropImage", "NormalizeImage", "ToCHWImage")
@@ -75,6 +81,8 @@ def adapt(module: ModuleType) -> None:
 def adapt_command(module: ModuleType) -> None:
     """Adapt the ``paddleclas`` command, which calls ``main`` of ``paddleclas.paddleclas``."""
     MAIN.wrap(module, _main)
+    if any(word.startswith("--inference_model_dir") for word in sys.argv):
+        PRINT_INFO.put(module, lambda: None)
 
 
 def _main(main):

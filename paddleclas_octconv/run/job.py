@@ -10,11 +10,13 @@ from typing import IO, Any, Iterator, Mapping
 
 from ..common.errors import OctConvError
 from ..common.say import say
+from ..common.spelling import Spelling
 from ..config import Config
 from ..config.check import check_config
 from ..handover import Handover
 from ..trainer.locate import Trainer
 from . import launch, process
+from .display import Display
 from .outcome import Watch
 from .start_weights import with_weights
 
@@ -36,6 +38,8 @@ class Job:
         verbose: whether the terminal has all that Paddle and PaddleClas have to say.
         dynamic_size: whether an exported model takes images of any height and width.
         output: the file that takes all that is said; None: standard output and error.
+        display: shows how far it is, in place of what PaddleClas says of that.
+        spelling: how the command line has said what is in the config, for what is told.
         results: what the last run has found, see ``outcome.Outcome``.
     """
 
@@ -49,6 +53,8 @@ class Job:
     verbose: bool = False
     dynamic_size: bool = False
     output: IO[str] | None = None
+    display: Display | None = None
+    spelling: Spelling = field(default_factory=Spelling)
     results: tuple[dict, ...] = ()
     _checked: bool = False
 
@@ -86,6 +92,8 @@ class Job:
             trust_weights=self.trust_weights,
             verbose=self.verbose,
             dynamic_size=self.dynamic_size,
+            is_shown=self.display is not None,
+            options=dict(self.spelling.given),
         )
         if self.options and not self._checked:
             # One process says once what is wrong, not each rank.
@@ -103,7 +111,7 @@ class Job:
             code = self._start(start, self.options, folder, environ)
             outcome = watch.conclude(code, launched=bool(self.options))
         for line in outcome.lines:
-            say(line, self.output)
+            say(self.spelling.of(line), self.output)
         self.results = outcome.results
         return outcome.code
 
@@ -121,7 +129,10 @@ class Job:
         environ: Mapping[str, str],
     ) -> int:
         command = launch.command(handover.write(folder), options, self.verbose)
-        return process.run(command, environ, self.output)
+        if self.display is None or handover.check_only:
+            return process.run(command, environ, self.output)
+        with self.display, self.display.output() as output:
+            return process.run(command, environ, output, self.display.look)
 
 
 def create_job(

@@ -104,6 +104,13 @@ def machines(options: Mapping[str, str]) -> int:
     return len(ips.split(",")) if ips else _nodes(options.get("nnodes"))
 
 
+def processes(options: Mapping[str, str]) -> int:
+    """How many processes train together, on all machines."""
+    gpus = options.get("gpus")
+    here = len(gpus.split(",")) if gpus else int(options.get("nproc-per-node", 1))
+    return here * machines(options)
+
+
 def environment(device: str, options: Mapping[str, str]) -> dict[str, str]:
     """The environment for a run on a device, in which a CPU does what it can.
 

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import subprocess
 import threading
-from typing import IO, Iterator, Mapping, Sequence
+from typing import IO, Callable, Iterator, Mapping, Sequence
 
 import psutil
 
@@ -14,19 +14,26 @@ from ..common.processes import death_with_parent
 
 PATIENCE = 15.0  # seconds a process and its descendants have to end by themselves
 _TERMINAL = 2.0  # seconds in which the Ctrl-C of a terminal, which reaches the child too, works
+_EVERY = 0.5  # seconds between two looks
 
 
 class Interrupted(Exception):
     """A signal has come; its number is the argument."""
 
 
-def run(command: Sequence[str], environ: Mapping[str, str], output: IO | None = None) -> int:
+def run(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    output: IO | None = None,
+    look: Callable[[], None] | None = None,
+) -> int:
     """Run a command, its output streamed, and return its exit code (128 + n after signal n).
 
     Args:
         command: the command line.
         environ: the whole environment.
         output: a file that takes its standard output and error instead.
+        look: called now and then while it runs.
 
     SIGINT, SIGTERM and SIGHUP are passed on; what has not ended ``PATIENCE`` seconds later, of
     the child and all that it has started, is killed. Where this process itself is killed, Linux
@@ -43,13 +50,20 @@ def run(command: Sequence[str], environ: Mapping[str, str], output: IO | None = 
                 stderr=error,
                 preexec_fn=death_with_parent(),
             )
-            code = child.wait()
+            code = child.wait() if look is None else _looked_at(child, look)
         except Interrupted as interruption:
             (number,) = interruption.args
             if child is not None:
                 end(child, number)
             return 128 + number
     return 128 - code if code < 0 else code
+
+
+def _looked_at(child: subprocess.Popen, look: Callable[[], None]) -> int:
+    while True:
+        look()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return child.wait(_EVERY)
 
 
 def end(child: subprocess.Popen, number: int) -> None:

@@ -7,16 +7,21 @@ import os
 import shlex
 import signal
 import time
+from pathlib import Path
 from typing import Callable, Iterator, List
 
 from ..checkpoints import resume, whole
 from ..common.alone import alone_in
-from ..common.say import say
+from ..common.errors import traceback_wanted
+from ..common.say import described, say
 from ..config import Config
 from ..config.dotted import get
 from ..weights import TRUST_VARIABLE
 from . import launch
+from .display import Display
 from .job import Job
+from .training_log import TrainingLog, read_curves
+from .watched import Watched
 
 # Exit codes of a training that the user has stopped.
 INTERRUPTED = [128 + getattr(signal, name, 0) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
@@ -46,14 +51,52 @@ def train(job: Job, goes_on: bool, words: Words | None = None) -> int:
             plan = resume.plan_training(job.config, goes_on)
         if plan.done:
             where = f"{job.config.output_dir}: all {job.config.epochs} epochs are done"
-            say(f"{where}; Global.epochs sets their number", job.output)
+            how = "--epochs" if words else "Global.epochs"
+            say(f"{where}; {how} sets their number", job.output)
             return 0
+        is_for_people = guards and job.output is None
+        if is_for_people and not job.verbose:
+            job.display = _display(job, goes_on)
         began = time.monotonic()
         code = job.run(resume=plan.goes_on)
         lines = conclusion(job.config, code, time.monotonic() - began, words)
+        if is_for_people and code == 0:
+            lines[1:1] = _picture(job)
     for line in lines if guards else ():
         say(line, job.output)
     return code
+
+
+def _display(job: Job, goes_on: bool) -> Display:
+    """What shows how far a training is: by its log, wherever that version of PaddleClas has it."""
+    log = TrainingLog(_logs(job.config), only_new=not goes_on)
+    world = launch.processes(job.options)
+    name = job.config.network
+    watched = Watched(name, name, job.config.epochs, log, world=world)
+    # A launcher copies what its first process prints; that and a table would mix.
+    return Display([watched], live=not job.options)
+
+
+def _logs(config: Config) -> list[Path]:
+    return [folder / "train.log" for folder in whole.folders(config)]
+
+
+def _picture(job: Job) -> list[str]:
+    """Draw what a training has come to; what there is to say of it."""
+    weights = whole.best(job.config) or whole.newest(job.config)[0]
+    logs = [path for path in _logs(job.config) if path.is_file()]
+    curves = read_curves(sorted(logs, key=lambda path: path.stat().st_mtime)[-1:])
+    if weights is None or not curves.train_loss:
+        return []
+    from . import picture
+
+    try:
+        drawn = picture.draw(weights.prefix.parent, job.config, curves, job.results, weights.epoch)
+    except Exception as error:  # of whatever kind: what is trained is trained
+        if traceback_wanted():
+            raise
+        return [f"warning: {picture.NAME} cannot be drawn: {described(error)}"]
+    return [f"its curves, and what it takes for what: {drawn}"]
 
 
 @contextlib.contextmanager
