@@ -196,6 +196,7 @@ def _prepare_engine(handover: Handover, start: resume.Start, folder: Path) -> No
     from .label_map import number_label_map
     from .loss import stop_at_non_finite
     from .multi_label import prepare_multi_label
+    from .patience import stop_without_progress
     from .results import tell_evaluations, tell_predictions
     from .setup import explain_setup
 
@@ -218,6 +219,8 @@ def _prepare_engine(handover: Handover, start: resume.Start, folder: Path) -> No
         cpu_convolution.install()
         paddle_save.save_whole_checkpoints(save_load)
         prepare_epochs(start)
+        if handover.config["Global"].get("patience"):
+            stop_without_progress(handover.config)
         if not handover.allow_non_finite_loss:
             stop_at_non_finite()
 

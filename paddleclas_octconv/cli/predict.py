@@ -9,7 +9,6 @@ import json
 from pathlib import Path
 from typing import Sequence
 
-from ..common import machine
 from ..common.errors import OctConvError
 from ..common.files import write_atomically
 from ..common.say import say
@@ -68,7 +67,6 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..deploy import classify
-    from ..deploy.predictor import create_predictor
 
     for option, path in (("--json", args.json), ("--csv", args.csv)):
         if path and not path.absolute().parent.is_dir():
@@ -79,13 +77,9 @@ def run(args: argparse.Namespace) -> int:
         raise OctConvError(f"{args.folder}: no such folder")
     classify.read_description(args.folder)
     paths = classify.find_images(args.images)
-    predictor = create_predictor(
-        args.folder,
-        engine=args.engine,
-        precision=args.precision,
-        threads=args.threads or machine.cpu_count(),
+    classifier = classify.Classifier(
+        args.folder, engine=args.engine, precision=args.precision, threads=args.threads
     )
-    classifier = classify.Classifier(args.folder, predictor)
     predictions = []
     to_files = args.json or args.csv
     # Without a terminal (None) there is no bar.

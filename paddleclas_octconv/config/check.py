@@ -29,6 +29,7 @@ from .data_sets import check_data_sets, check_images, check_label_map
 from .dotted import get, has
 from .image_size import misfit
 from .multi_label import check_multi_label
+from .recipe import PATIENCE
 from .slim import check_slim
 from .vocabulary import check_vocabulary
 
@@ -221,6 +222,15 @@ def check_topk(config: Config, use: Use) -> None:
             )
 
 
+def check_patience(config: Config, use: Use) -> None:
+    """See that there are evaluations which can be without progress."""
+    if config.at(PATIENCE) and not config.at("Global.eval_during_train"):
+        raise OctConvError(
+            f"{PATIENCE}: {config.at(PATIENCE)} counts evaluations, but Global.eval_during_train "
+            "is False"
+        )
+
+
 def check_dali(config: Config, use: Use) -> None:
     """See that NVIDIA DALI is there where it shall read the images."""
     if config.at("Global.use_dali") and not _has_dali():
@@ -328,6 +338,7 @@ CHECKS = (
         MODES,
         lambda config, use: check_multi_label(config, use.modes),
     ),
+    Check("patience", ("train",), check_patience),
     Check("NVIDIA DALI", ("train", "eval"), check_dali),
     Check("Slim", MODES, lambda config, use: check_slim(config.get("Slim"))),
     Check("image_shape and transforms", MODES, check_image_shape),

@@ -37,6 +37,7 @@ class Job:
         dynamic_size: whether an exported model takes images of any height and width.
         output: the file that takes all that is said; None: standard output and error.
         results: what the last run has found, see ``outcome.Outcome``.
+        error: why it has failed, as far as that is known.
     """
 
     mode: str
@@ -50,6 +51,7 @@ class Job:
     dynamic_size: bool = False
     output: IO[str] | None = None
     results: tuple[dict, ...] = ()
+    error: str = ""
     _checked: bool = False
 
     def run(
@@ -88,8 +90,9 @@ class Job:
         )
         if self.options and not self._checked:
             # One process says once what is wrong, not each rank.
-            with _folder() as folder:
+            with _folder() as folder, Watch(folder) as watch:
                 code = self._start(replace(start, check_only=True), {}, folder, environ)
+                self.error = watch.conclude(code, launched=False).error
             if code:
                 return code
             start = replace(start, checked=True)
@@ -103,7 +106,7 @@ class Job:
             outcome = watch.conclude(code, launched=bool(self.options))
         for line in outcome.lines:
             say(line, self.output)
-        self.results = outcome.results
+        self.results, self.error = outcome.results, outcome.error
         return outcome.code
 
     @property

@@ -15,7 +15,7 @@ from ..common.say import say
 from ..config import Config
 from ..config.dotted import get
 from ..weights import TRUST_VARIABLE
-from . import launch
+from . import estimate, launch
 from .job import Job
 
 # Exit codes of a training that the user has stopped.
@@ -54,6 +54,20 @@ def train(job: Job, goes_on: bool, words: Words | None = None) -> int:
     for line in lines if guards else ():
         say(line, job.output)
     return code
+
+
+def warn_of_cpu(job: Job, config_file: str, is_asked_for: bool) -> None:
+    """Warn of a training that takes long on this machine's CPU; the arguments are those of
+    ``estimate.check_cpu``.
+
+    Raises:
+        OctConvError: a recipe for GPUs would take very long, or more memory than there is.
+    """
+    if job.options:
+        return
+    warning = estimate.check_cpu(job.config, config_file, is_asked_for)
+    if warning:
+        say(f"warning: {warning}", job.output)
 
 
 @contextlib.contextmanager
