@@ -85,7 +85,7 @@ def test_all_ranks_stop_together(tiny_config, fetched_trainer, tmp_path):
 @pytest.mark.parametrize(
     "words, told",
     [
-        (["-o", "Global.eval_during_train=False"], "Global.eval_during_train"),
+        (["-o", "Global.eval_during_train=False"], "Global.patience: 2 counts evaluations"),
         (["--patience", "0"], "'0' should be a whole number from 1"),
     ],
 )

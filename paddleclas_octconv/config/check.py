@@ -180,6 +180,11 @@ def check_keys(config: Config, use: Use) -> None:
         for key in (*REQUIRED[mode], *_of_the_parts(config, mode)):
             if config.at(key) is None and not (key in _MAY_BE_NULL and has(config, key)):
                 raise OctConvError(f"{key}: missing from the config")
+    patience = config.at(PATIENCE)
+    if patience and "train" in use.modes and not config.at("Global.eval_during_train"):
+        raise OctConvError(
+            f"{PATIENCE}: {patience} counts evaluations, but Global.eval_during_train is False"
+        )
 
 
 def _of_the_parts(config: Config, mode: str) -> Iterator[str]:
@@ -220,15 +225,6 @@ def check_topk(config: Config, use: Use) -> None:
             raise OctConvError(
                 f"Metric.Eval.{index}.TopkAcc.topk: {topk} is more than Arch.class_num: {classes}"
             )
-
-
-def check_patience(config: Config, use: Use) -> None:
-    """See that there are evaluations which can be without progress."""
-    if config.at(PATIENCE) and not config.at("Global.eval_during_train"):
-        raise OctConvError(
-            f"{PATIENCE}: {config.at(PATIENCE)} counts evaluations, but Global.eval_during_train "
-            "is False"
-        )
 
 
 def check_dali(config: Config, use: Use) -> None:
@@ -338,7 +334,6 @@ CHECKS = (
         MODES,
         lambda config, use: check_multi_label(config, use.modes),
     ),
-    Check("patience", ("train",), check_patience),
     Check("NVIDIA DALI", ("train", "eval"), check_dali),
     Check("Slim", MODES, lambda config, use: check_slim(config.get("Slim"))),
     Check("image_shape and transforms", MODES, check_image_shape),
