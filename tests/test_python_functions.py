@@ -107,7 +107,7 @@ def test_defaults_are_those_of_the_command(function):
         (lambda c: octconv.prepare(c.parent / "none"), "none"),
         (lambda c: octconv.prepare(c.parent, val=2), "--val 2: should be a share"),
         (lambda c: octconv.prepare(c.parent, arch="OctResNet5O"), "did you mean OctResNet50"),
-        (lambda c: octconv.predict(c.parent / "none", c), "none"),
+        (lambda c: octconv.predict(c.parent / "none", c), "none: no such folder"),
         (lambda c: octconv.create_model("OctResNet5O"), "did you mean OctResNet50"),
         (lambda c: octconv.create_model("OctResNet50", alhpa=0.5), "did you mean alpha?"),
     ],

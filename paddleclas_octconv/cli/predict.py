@@ -73,8 +73,6 @@ def run(args: argparse.Namespace) -> int:
             raise OctConvError(f"{option} {path}: its folder does not exist")
         if path and path.is_dir():
             raise OctConvError(f"{option} {path}: is a folder; it should name a file")
-    if not args.folder.is_dir():
-        raise OctConvError(f"{args.folder}: no such folder")
     classify.read_description(args.folder)
     paths = classify.find_images(args.images)
     classifier = classify.Classifier(

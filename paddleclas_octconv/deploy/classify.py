@@ -166,6 +166,8 @@ def read_description(folder: Path) -> dict[str, Any]:
     Raises:
         OctConvError: there is none, or it does not say how images are preprocessed.
     """
+    if not folder.is_dir():
+        raise OctConvError(f"{folder}: no such folder")
     path = folder / metadata.CONFIG_FILE
     if why_no_file(path) == "no such file":
         raise OctConvError(
