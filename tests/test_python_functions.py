@@ -166,7 +166,7 @@ import json
 print(json.dumps({
     "top1": evaluated.top1, "best": trained.metric, "epoch": trained.epoch,
     "weights": trained.weights.is_file(), "images": images.images, "classes": images.classes,
-    "circles": [each.label_names[0] for each in predictions],
+    "dots": [each.label_names[0] for each in predictions],
     "names": [each.file_name for each in predictions], "found": found,
 }))
 """
@@ -175,8 +175,8 @@ print(json.dumps({
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])
     assert seen["images"] == {"train": 144, "val": 36}
-    assert seen["classes"] == ["circle", "square", "triangle"]
+    assert seen["classes"] == ["dots", "stripes", "zigzag"]
     assert seen["weights"] and seen["top1"] == pytest.approx(seen["best"], abs=1e-4) > 0.9
-    assert len(seen["names"]) == 60 and seen["names"][0].startswith("pictures/circle/")
-    assert seen["circles"].count("circle") > 54
-    assert seen["found"] == ["triangle", "square", "circle"]
+    assert len(seen["names"]) == 60 and seen["names"][0].startswith("pictures/dots/")
+    assert seen["dots"].count("dots") > 54
+    assert seen["found"] == ["dots", "stripes", "zigzag"]
