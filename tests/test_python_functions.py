@@ -158,6 +158,7 @@ def test_readme_shows_lines_of_the_notebook():
         assert set(lines) <= set("\n".join(cells()).splitlines())
 
 
+@pytest.mark.timeout(600)
 def test_notebook_runs_from_a_folder_to_a_prediction(fetched_trainer, tmp_path):
     """Its cells, in order, in one process of their own: a kernel would bring twenty packages for
     what a Python does."""
@@ -171,7 +172,7 @@ print(json.dumps({
 }))
 """
     (tmp_path / "cells.py").write_text("\n".join([*cells(), checks]), encoding="utf-8")
-    done = run_python("cells.py", cwd=tmp_path)
+    done = run_python("cells.py", cwd=tmp_path, timeout=600)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])
     assert seen["images"] == {"train": 144, "val": 36}
