@@ -31,16 +31,30 @@ _CLASSES = ("num_classes", "n_classes", "nb_classes", "classes", "num_class", "c
 
 
 def build(name: str, **options: Any) -> nn.Layer:
-    """A network of PaddleClas or of this package, with random weights, the same at every call.
+    """A network as of ``create_model``, whose random weights are the same at every call."""
+    import paddle
+
+    paddle.seed(0)
+    return create_model(name, **options)
+
+
+def create_model(name: str, **options: Any) -> nn.Layer:
+    """A network of this package or of PaddleClas, as ``Arch`` of a config has it.
 
     Args:
-        name: as in ``Arch.name``.
-        options: the other keys of ``Arch``.
+        name: as in ``Arch.name``: ``list_models()`` has those of this package; ``Octave``, with
+            ``backbone``, is any network an octave down.
+        options: the other keys of ``Arch``: ``class_num`` (1000 where it is not given), ``alpha``
+            of octave networks, and ``pretrained``: True for published ImageNet weights, "vanilla"
+            for those of the vanilla twin, or a ``.pdparams`` file. Weights of other classes start
+            the network without its last layer.
+
+    Returns:
+        The network: images (N, 3, H, W), float32, to logits (N, class_num).
 
     Raises:
         OctConvError: there is no such network, or it does not take an option or its value.
     """
-    import paddle
     from paddleclas.ppcls.arch import backbone
 
     from .weights.pretrained import path_of
@@ -55,7 +69,6 @@ def build(name: str, **options: Any) -> nn.Layer:
         weights = path_of(given)
         check_weights_file(weights)
         options["pretrained"] = str(weights.with_suffix(""))
-    paddle.seed(0)
     with explained(f"{name} cannot be built"):
         try:
             return function(**options)

@@ -14,6 +14,7 @@ FLOORS = (
     ("__main__", "child"),
     ("autoload",),
     ("cli",),
+    ("api",),
     ("compare", "post_training"),
     ("visualize",),
     ("measure",),

@@ -98,6 +98,24 @@ def test_a_label_map_may_have_names_alone(tmp_path):
         metadata.read_labels(tmp_path / "names.txt")
 
 
+@pytest.mark.parametrize(
+    "text", ["dog 1\ncat 0\n", "1,dog\n0,cat\n", "0: cat\n1: dog\n", "b\t2\na\t0\nc\t1\n"]
+)
+def test_a_label_map_of_another_form_is_not_taken_for_names(tmp_path, text):
+    (tmp_path / "names.txt").write_text(text)
+    with pytest.raises(OctConvError, match="should be '<class id> <name>'"):
+        metadata.read_labels(tmp_path / "names.txt")
+
+
+@pytest.mark.parametrize(
+    "names", [["route 66", "catch 22"], ["level 0", "level 1"], ["24 hours", "7-up"], ["a", "b 0"]]
+)
+def test_names_with_numbers_are_names(tmp_path, names):
+    (tmp_path / "names.txt").write_text("".join(f"the {name}\n" for name in names))
+    read = metadata.read_labels(tmp_path / "names.txt")
+    assert list(read.values()) == [f"the {name}" for name in names]
+
+
 def test_inference_takes_all_images_and_a_label_map_of_names(config, tmp_path, fetched_trainer):
     import paddle
 

@@ -6,8 +6,11 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 import pytest
+from paddle import nn
 from pairs import FORMATS, LAYOUTS, Maps, check, is_octave, joined, same
 
+from paddleclas_octconv import octavize
+from paddleclas_octconv.layers import OctConv2D
 from paddleclas_octconv.octavizer.pair import Pair, cut, fit, make
 from paddleclas_octconv.octavizer.standins import stand_in
 
@@ -194,3 +197,32 @@ def test_a_low_map_is_cropped_or_continued_to_half(given, wanted, data_format):
     maps = Maps(data_format)
     tensors = (paddle.to_tensor(maps.ordered(x)) for x in (low, high))
     np.testing.assert_array_equal(fit(*tensors, data_format).numpy(), maps.ordered(expected))
+
+
+class Decoder(nn.Layer):
+    """Two convolutions, a transposed one, and two more."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Conv2D(3, 16, 3, padding=1), nn.Conv2D(16, 16, 3, padding=1))
+        self.up = nn.Conv2DTranspose(16, 16, 2, stride=2)
+        self.outer = nn.Sequential(nn.Conv2D(16, 16, 3, padding=1), nn.Conv2D(16, 4, 1))
+
+    def forward(self, x):
+        return self.outer(self.up(self.inner(x)))
+
+
+def test_a_transposed_convolution_takes_the_joined_map_and_stays_as_it_is():
+    paddle.seed(0)
+    network = Decoder()
+    kernel = network.up.weight.numpy()
+    octavize(network, 0.5, input_size=(17, 18))
+    seen = []
+    network.up.register_forward_post_hook(lambda layer, given, made: seen.append((given[0], made)))
+    assert network(paddle.rand([2, 3, 17, 18])).shape == [2, 4, 34, 36]
+    ((given, made),) = seen
+    assert type(network.up) is nn.Conv2DTranspose and (network.up.weight.numpy() == kernel).all()
+    assert given.shape == [2, 16, 17, 18]
+    plain = F.conv2d_transpose(given, paddle.to_tensor(kernel), network.up.bias, stride=2)
+    np.testing.assert_allclose(made.numpy(), plain.numpy(), atol=1e-6)
+    assert any(isinstance(layer, OctConv2D) for layer in network.sublayers())

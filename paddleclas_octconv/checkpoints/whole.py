@@ -102,6 +102,16 @@ def best_metric(config: Config) -> float | None:
     return model.metric if model else None
 
 
+def best_epoch(config: Config) -> int | None:
+    """The epoch of the best model, by its states alone, which are read in no time."""
+    epochs = []
+    for prefix in prefixes(config):
+        if _kind(prefix) == "best_model":
+            with contextlib.suppress(BrokenError):
+                epochs.append(_read_states(prefix).epoch)
+    return max(epochs, default=None)
+
+
 def refuse_another_run(config: Config) -> None:
     """Refuse an output folder that holds checkpoints.
 

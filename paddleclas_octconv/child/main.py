@@ -29,6 +29,7 @@ from ..common.processes import keep_signals_from_paddle
 from ..common.say import one_line, say
 from ..common.spelling import Spelling
 from ..config import Config
+from ..config.recipe import PATIENCE
 from ..deploy.engines.paddle_files import check_params
 from ..handover import Handover
 from ..patches import paddle_scalars
@@ -205,6 +206,7 @@ def _prepare_engine(handover: Handover, config: Config, start: resume.Start, fol
     from .label_map import number_label_map
     from .loss import stop_at_non_finite
     from .multi_label import prepare_multi_label
+    from .patience import stop_without_progress
     from .results import tell_evaluations, tell_predictions
     from .setup import explain_setup
 
@@ -228,6 +230,8 @@ def _prepare_engine(handover: Handover, config: Config, start: resume.Start, fol
         cpu_convolution.install()
         paddle_save.save_whole_checkpoints(save_load)
         prepare_epochs(start)
+        if config.at(PATIENCE):
+            stop_without_progress(config)
         if not handover.allow_non_finite_loss:
             stop_at_non_finite()
 

@@ -6,8 +6,8 @@ import argparse
 import json
 import sys
 
+from ..api.evaluate import Evaluated, averages
 from ..common.errors import OctConvError
-from ..run.job import Job
 from . import job
 from .options import add_json, add_recipe
 
@@ -28,22 +28,21 @@ def run(args: argparse.Namespace) -> int:
         task.output = sys.stderr
     code = task.run()
     if code == 0:
-        _print(task, args.json)
+        _print(averages(task), args.json)
     return code
 
 
-def _print(task: Job, as_json: bool) -> None:
-    values = next((found["values"] for found in reversed(task.results) if "values" in found), None)
-    name, weights = task.config.network, task.config.pretrained_model
+def _print(found: Evaluated, as_json: bool) -> None:
+    name = found.network
     if as_json:
-        if values is None:
+        if not found.values:
             raise OctConvError("--json: PaddleClas has logged no averages")
-        print(json.dumps({"network": name, "weights": weights, **values}, indent=2))
-    elif values:
+        print(json.dumps({"network": name, "weights": found.weights, **found.values}, indent=2))
+    elif found.values:
         from prettytable import PrettyTable
 
         table = PrettyTable(["of the Eval data", name])
         table.align["of the Eval data"], table.align[name] = "l", "r"
-        for metric, value in values.items():
+        for metric, value in found.values.items():
             table.add_row([metric, f"{value:.4f}"])
         print(table)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import Any
 
-from ..checkpoints.outputs import best_weights
-from ..common.errors import OctConvError
-from ..config import Config
-from ..config.dotted import leaves
-from ..config.recipe import PLACES, follows_epochs
+from ..api.jobs import find_job
+from ..config.recipe import PLACES
 from ..config.vocabulary import ALLOW_OPTION
 from ..run import launch
-from ..run.job import Job, create_job
+from ..run.job import Job
 from ..weights import TRUST_VARIABLE
 from . import parser_of
-from .options import add_config, add_overrides, config_from, recipe_of, spelling
+from .options import add_config, add_overrides, recipe_of, spelling
 
 
 def add_arguments(parser: argparse.ArgumentParser, distributed: bool = True) -> None:
@@ -64,54 +60,19 @@ def job_from(mode: str, args: argparse.Namespace) -> Job:
     Raises:
         OctConvError: something is missing or malformed.
     """
-    options = _launch_options(args)
-    launch.check(options)
-    given = config_from(args)
-    recipe = recipe_of(args)
-    if recipe.weights is not None:
-        recipe.weights = weights_in(given.at("Arch.name"), recipe.weights)
-    config = given.with_recipe(recipe)
-    _refuse_contradictions(args.override, given, config)
-    return create_job(
+    return find_job(
         mode,
-        config,
-        args.paddleclas,
-        args.allow_unknown_keys,
-        options=options,
+        args.config,
+        recipe_of(args),
+        args.override,
+        _launch_options(args),
+        checkout=args.paddleclas,
+        allow_unknown_keys=args.allow_unknown_keys,
         profiler_options=args.profiler_options,
         trust_weights=args.trust_weights,
         verbose=args.verbose,
         spelling=spelling(parser_of(mode), args),
     )
-
-
-def _refuse_contradictions(overrides: list[str], given: Config, config: Config) -> None:
-    """See that no option sets what ``-o`` has set to something else.
-
-    Raises:
-        OctConvError: naming the key and both values.
-    """
-    after = dict(leaves(config))
-    for override in overrides:
-        key = override.partition("=")[0].strip()
-        for leaf, value in leaves(given):
-            is_given = leaf == key or leaf.startswith(f"{key}.")
-            if is_given and value != after.get(leaf, value) and not follows_epochs(leaf):
-                raise OctConvError(
-                    f"-o {leaf}={value}: an option sets it to {after[leaf]}; give one of the two"
-                )
-
-
-def weights_in(name: str | None, path: str) -> str:
-    """The weights that ``--weights`` names: a file, or the best in the folder of a training."""
-    if name is None or not os.path.isdir(path):
-        return path
-    try:
-        return str(best_weights(path, name))
-    except OctConvError:
-        raise OctConvError(
-            f"--weights {path}: holds no best_model.pdparams or latest.pdparams of {name}"
-        ) from None
 
 
 def words(args: argparse.Namespace, command: str) -> list[str]:

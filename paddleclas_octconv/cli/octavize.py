@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import data
+from ..api.jobs import weights_in
 from ..common import machine
 from ..common.errors import OctConvError
 from ..deploy.engines import ENGINES, engine_of
 from ..post_training import search, task, written
 from .export import percentage_points
-from .job import weights_in
 from .options import (
     add_config,
     add_json,

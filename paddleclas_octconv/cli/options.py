@@ -135,6 +135,11 @@ _RECIPE: dict[str, tuple[Callable[[str], Any], str, str]] = {
         "side of the input, in all transforms and image_shape",
     ),
     "lr": (rate, "RATE", "learning rate, the highest of the schedule"),
+    "patience": (
+        positive,
+        "N",
+        "stop after N evaluations without a better metric (Global.patience)",
+    ),
     "device": (str, "NAME", "cpu, gpu, …"),
     "output": (path, "DIR", "folder of the training: weights and logs (Global.output_dir)"),
     "inference": (path, "DIR", "folder to export into (Global.save_inference_dir)"),

@@ -9,7 +9,6 @@ import json
 from pathlib import Path
 from typing import Sequence
 
-from ..common import machine
 from ..common.errors import OctConvError
 from ..common.files import write_atomically
 from ..common.progress import bar
@@ -67,24 +66,17 @@ def run(args: argparse.Namespace) -> int:
         OctConvError: some image cannot be read; the others are predicted all the same.
     """
     from ..deploy import classify
-    from ..deploy.predictor import create_predictor
 
     for option, path in (("--json", args.json), ("--csv", args.csv)):
         if path and not path.absolute().parent.is_dir():
             raise OctConvError(f"{option} {path}: its folder does not exist")
         if path and path.is_dir():
             raise OctConvError(f"{option} {path}: is a folder; it should name a file")
-    if not args.folder.is_dir():
-        raise OctConvError(f"{args.folder}: no such folder")
     classify.read_description(args.folder)
     paths = classify.find_images(args.images)
-    predictor = create_predictor(
-        args.folder,
-        engine=args.engine,
-        precision=args.precision,
-        threads=args.threads or machine.cpu_count(),
+    classifier = classify.Classifier(
+        args.folder, engine=args.engine, precision=args.precision, threads=args.threads
     )
-    classifier = classify.Classifier(args.folder, predictor)
     predictions = []
     to_files = args.json or args.csv
     with bar(len(paths), disable=len(paths) == 1) as shown:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..common.say import say
-from ..run import estimate, training
+from ..run import training
 from . import job
 from .options import add_recipe, asks_for_cpu
 
@@ -15,7 +14,7 @@ HELP = "train a network"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     job.add_arguments(parser)
-    add_recipe(parser, "epochs", "batch_size", "image_size", "lr", "device", "output")
+    add_recipe(parser, "epochs", "batch_size", "image_size", "lr", "patience", "device", "output")
     parser.add_argument(
         "--resume",
         action="store_true",
@@ -35,9 +34,6 @@ def run(args: argparse.Namespace) -> int:
         OctConvError: something is missing or malformed, or the output folder holds another run.
     """
     task = job.job_from("train", args)
-    if not task.options:
-        warning = estimate.check_cpu(task.config, args.config, asks_for_cpu(args))
-        if warning:
-            say(f"warning: {warning}")
+    training.warn_of_cpu(task, args.config, asks_for_cpu(args))
     task.allow_non_finite_loss = args.allow_non_finite_loss
     return training.train(task, args.resume, lambda command: job.words(args, command))

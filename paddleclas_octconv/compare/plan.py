@@ -20,7 +20,7 @@ from ..common.files import write_atomically, writing
 from ..common.suggest import suggest
 from ..config import Config, find_config
 from ..config.check import check_config
-from ..config.recipe import Recipe
+from ..config.recipe import PATIENCE, Recipe
 from ..data.list_files import Label, delimiter_of, list_text, read_labels, write_list
 from ..data.subsets import stratified_subset
 from . import differences, variants
@@ -335,6 +335,8 @@ def _run(plan: Comparison, run_name: str, model: str, seed: int, config: Config,
         "Global.eval_interval": _divisor(config.epochs, config.at("Global.eval_interval")),
         "Global.print_batch_step": _divisor(steps - 1, config.at("Global.print_batch_step")),
     }
+    if config.at(PATIENCE):
+        changes[PATIENCE] = None  # all networks train for as long
     images = counts["Train"], counts["Eval"]
     return Run(run_name, model, seed, config.changed(changes), folder, steps, *images, world)
 

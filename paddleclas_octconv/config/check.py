@@ -29,6 +29,7 @@ from .data_sets import check_data_sets, check_images, check_label_map
 from .dotted import get, has
 from .image_size import misfit
 from .multi_label import check_multi_label
+from .recipe import PATIENCE
 from .slim import check_slim
 from .vocabulary import check_vocabulary
 
@@ -179,6 +180,11 @@ def check_keys(config: Config, use: Use) -> None:
         for key in (*REQUIRED[mode], *_of_the_parts(config, mode)):
             if config.at(key) is None and not (key in _MAY_BE_NULL and has(config, key)):
                 raise OctConvError(f"{key}: missing from the config")
+    patience = config.at(PATIENCE)
+    if patience and "train" in use.modes and not config.at("Global.eval_during_train"):
+        raise OctConvError(
+            f"{PATIENCE}: {patience} counts evaluations, but Global.eval_during_train is False"
+        )
 
 
 def _of_the_parts(config: Config, mode: str) -> Iterator[str]:

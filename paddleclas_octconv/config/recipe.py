@@ -15,6 +15,7 @@ _IN_EPOCHS = ("decay_epochs", "milestones", "step_size", "warmup_epoch")
 # Those of training that are cut where there are fewer epochs.
 _INTERVALS = ("save_interval", "eval_interval", "start_eval_epoch")
 _RATES = ("learning_rate", "max_learning_rate")
+PATIENCE = "Global.patience"  # of this package
 # What stands in one place: the attribute of ``Recipe``, and its key.
 PLACES = {
     "device": "Global.device",
@@ -43,6 +44,7 @@ class Recipe:
         batch_size: images a step, of training and evaluation, or of inference.
         image_size: side of the network's input, in pixels.
         lr: the highest learning rate.
+        patience: evaluations without a better metric that end a training.
         device: to run on.
         output: folder of the training.
         inference: folder to export into.
@@ -55,6 +57,7 @@ class Recipe:
     batch_size: int | None = None
     image_size: int | None = None
     lr: float | None = None
+    patience: int | None = None
     device: str | None = None
     output: str | None = None
     inference: str | None = None
@@ -81,6 +84,8 @@ def apply(config: dict[str, Any], recipe: Recipe) -> None:
         set_image_size(config, recipe.image_size)
     if recipe.lr is not None:
         _set_rate(config, recipe.lr)
+    if recipe.patience is not None:
+        put(config, PATIENCE, recipe.patience)
     for name, key in PLACES.items():
         value = getattr(recipe, name)
         if value is not None:

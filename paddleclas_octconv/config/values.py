@@ -15,6 +15,7 @@ from typing import Any, Callable, Iterable, Iterator, NamedTuple
 from ..common.errors import OctConvError
 from ..common.numbers import is_number, is_whole, shown
 from .literals import is_arithmetic
+from .recipe import PATIENCE
 
 DEVICES = ("cpu", "gpu", "xpu", "npu", "mlu", "ascend", "intel_gpu", "mps")
 EVAL_MODES = ("classification", "retrieval", "adaface")
@@ -117,6 +118,7 @@ _RULES: dict[str, _Rule] = {
     ),
     "Global.eval_interval": _POSITIVE,
     "Global.start_eval_epoch": _whole(0),
+    PATIENCE: _or_null(_COUNT),
     "Global.print_batch_step": _POSITIVE,
     "Global.iter_per_epoch": _or_null(_COUNT),
     "Global.update_freq": _COUNT,

@@ -30,6 +30,7 @@ _GLOBAL = (
     *("retrieval_feature_from", "re_ranking", "sim_block_size", "infer_imgs", "export_for_fd"),
     *("uniform_output_enabled", "pdx_model_name", "hpi_config_path", "distributed"),
     *("export_type", "infer_config", "use_gpu", "dy2st", "flags"),
+    "patience",  # of this package
 )
 _KEYS: dict[str, tuple[str, ...]] = {
     "AMP": (

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple
 
 import numpy as np
 
+from ..common import machine
 from ..common.documents import read_yaml
 from ..common.errors import OctConvError
 from ..common.files import why_no_file
 from ..common.images import SUFFIXES, images_in
 from . import metadata
+from .engines import AUTO
 from .images import Preprocess
-from .predictor import Predictor
+from .predictor import Predictor, create_predictor
 
 TOPK = 5
 
@@ -44,15 +47,30 @@ class Classifier:
     Args:
         folder: what ``paddleclas export`` wrote, or PaddleClas's exporter with
             ``Global.export_for_fd``.
-        predictor: the folder's network.
+        predictor: the folder's network, if it is open already.
+        engine: what runs it: "openvino", "onnxruntime" or "paddle"; "auto" takes the fastest that
+            is installed and has its file in the folder.
+        precision: "fp32", "bf16", "fp16" or "int8".
+        threads: CPU threads; by default as many as there are CPUs.
 
     Raises:
-        OctConvError: the folder does not say how images are preprocessed, or in a way unknown.
+        OctConvError: the folder does not say how images are preprocessed, or in a way unknown, or
+            the engine cannot open it.
     """
 
-    def __init__(self, folder: str | Path, predictor: Predictor) -> None:
-        self._predictor = predictor
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        predictor: Predictor | None = None,
+        *,
+        engine: str = AUTO,
+        precision: str = "fp32",
+        threads: int | None = None,
+    ) -> None:
         described = read_description(Path(folder))
+        self._predictor = predictor or create_predictor(
+            folder, engine=engine, precision=precision, threads=threads or machine.cpu_count()
+        )
         decode_image = (described.get("Global") or {}).get("decode_image")
         self._preprocess = Preprocess(described["PreProcess"]["transform_ops"], decode_image)
         self._labels = metadata.label_list(described) or []
@@ -73,8 +91,8 @@ class Classifier:
         """
         waiting: list[Prediction | str] = []  # in order; a name stands for an image of the batch
         batch: list[np.ndarray] = []
-        for number, given in enumerate([images] if _is_one(images) else images):
-            name = str(given) if isinstance(given, (str, Path)) else f"#{number}"
+        for number, given in enumerate([images] if is_one(images) else images):
+            name = os.fspath(given) if isinstance(given, (str, os.PathLike)) else f"#{number}"
             try:
                 image = self._preprocess.read(given)
             except OctConvError as error:
@@ -113,10 +131,11 @@ class Classifier:
         return Prediction(name, ids, [float(scores[i]) for i in ids], labels)
 
 
-def _is_one(images: Any) -> bool:
+def is_one(images: Any) -> bool:
+    """Whether this is one image, in whatever form, not several."""
     if isinstance(images, np.ndarray):
         return images.ndim < 4
-    return isinstance(images, (str, bytes, bytearray, Path)) or hasattr(images, "convert")
+    return isinstance(images, (str, bytes, bytearray, os.PathLike)) or hasattr(images, "convert")
 
 
 def decided(scores: np.ndarray, several: bool) -> np.ndarray:
@@ -147,6 +166,8 @@ def read_description(folder: Path) -> dict[str, Any]:
     Raises:
         OctConvError: there is none, or it does not say how images are preprocessed.
     """
+    if not folder.is_dir():
+        raise OctConvError(f"{folder}: no such folder")
     path = folder / metadata.CONFIG_FILE
     if why_no_file(path) == "no such file":
         raise OctConvError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import random
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
@@ -77,7 +78,7 @@ class Preprocess:
         try:
             return self(pixels)
         except Exception as error:  # PaddleClas's steps raise that
-            name = image if isinstance(image, (str, Path)) else "an image"
+            name = image if isinstance(image, (str, os.PathLike)) else "an image"
             raise OctConvError(f"{name}: cannot be preprocessed: {error}") from None
 
 
@@ -164,7 +165,7 @@ def pixels_of(image: Image) -> np.ndarray:
     Raises:
         OctConvError: it is none of these, or cannot be read as an image.
     """
-    if isinstance(image, (str, Path)):
+    if isinstance(image, (str, os.PathLike)):
         return decode(Path(image))
     if isinstance(image, (bytes, bytearray)):
         return _decoded(bytes(image), "an image")

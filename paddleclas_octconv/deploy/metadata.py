@@ -7,8 +7,9 @@ the trainer. ``Global.exporter`` marks the folder as ours, so that prediction ad
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Mapping, Sequence
 
 import yaml
 
@@ -168,7 +169,13 @@ def read_labels(path: Path, delimiter: str = " ") -> dict[int, str]:
     labels = {}
     lines = text.splitlines()
     if not any(line.partition(delimiter)[0].strip(" +-").isnumeric() for line in lines):
-        return dict(enumerate(name.strip() for name in lines if name.strip()))
+        names = [name.strip() for name in lines if name.strip()]
+        if _are_numbered_otherwise(names):
+            raise OctConvError(
+                f"{_LABELS_KEY}: {path}: {names[0]!r} should be '<class id>{delimiter}<name>' "
+                "(Infer.PostProcess.delimiter), or a name alone"
+            )
+        return dict(enumerate(names))
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -182,6 +189,16 @@ def read_labels(path: Path, delimiter: str = " ") -> dict[int, str]:
             )
         labels[class_id] = name
     return labels
+
+
+def _are_numbered_otherwise(names: Sequence[str]) -> bool:
+    """Whether these are numbers and names with something else between them, or names first: taken
+    for names, they would be those of other classes."""
+    before = [re.match(r"\d+\s*[,:;|\t]\s*\S", name) for name in names]
+    after = [re.search(r"\S[\s,:;|]+(\d+)$", name) for name in names]
+    numbers = [int(found[1]) for found in after if found]
+    in_order = list(range(len(names)))
+    return bool(names) and (all(before) or (numbers != in_order and sorted(numbers) == in_order))
 
 
 def _in_order(labels: dict[int, str], class_num: int | None, source: str) -> list[str]:

@@ -33,7 +33,7 @@ __all__ = [
 
 
 def create_predictor(
-    folder: str | Path,
+    folder: str | os.PathLike[str],
     *,
     engine: str = AUTO,
     precision: str = "fp32",

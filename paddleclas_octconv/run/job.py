@@ -41,6 +41,7 @@ class Job:
         display: shows how far it is, in place of what PaddleClas says of that.
         spelling: how the command line has said what is in the config, for what is told.
         results: what the last run has found, see ``outcome.Outcome``.
+        error: why it has failed, as far as that is known.
     """
 
     mode: str
@@ -56,6 +57,7 @@ class Job:
     display: Display | None = None
     spelling: Spelling = field(default_factory=Spelling)
     results: tuple[dict, ...] = ()
+    error: str = ""
     _checked: bool = False
 
     def run(
@@ -97,8 +99,9 @@ class Job:
         )
         if self.options and not self._checked:
             # One process says once what is wrong, not each rank.
-            with _folder() as folder:
+            with _folder() as folder, Watch(folder) as watch:
                 code = self._start(replace(start, check_only=True), {}, folder, environ)
+                self.error = watch.conclude(code, launched=False).error
             if code:
                 return code
             start = replace(start, checked=True)
@@ -112,7 +115,7 @@ class Job:
             outcome = watch.conclude(code, launched=bool(self.options))
         for line in outcome.lines:
             say(self.spelling.of(line), self.output)
-        self.results = outcome.results
+        self.results, self.error = outcome.results, outcome.error
         return outcome.code
 
     @property

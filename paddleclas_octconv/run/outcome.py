@@ -17,6 +17,7 @@ from typing import NamedTuple
 import psutil
 
 NAMED_IMAGES = 5  # how many of the images that failed are named in the end
+_ERROR = "error: "
 _INTERVAL = 0.1  # seconds between two looks at the processes; the launcher takes longer to stop all
 _FATAL = ("SIGKILL", "SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
 _OUT_OF_MEMORY = (
@@ -32,11 +33,19 @@ class Outcome(NamedTuple):
         lines: to say.
         results: what it has found: ``{"epoch": …, "values": {…}}`` of each evaluation, or
             ``{"prediction": {…}}`` for each image.
+        told: the error that its one process has told of by itself.
     """
 
     code: int
     lines: tuple[str, ...] = ()
     results: tuple[dict, ...] = ()
+    told: str = ""
+
+    @property
+    def error(self) -> str:
+        """Why it has failed, as far as that is known."""
+        errors = [line for line in self.lines if line.startswith(_ERROR)]
+        return errors[-1][len(_ERROR) :] if errors else self.told
 
 
 class Watch:
@@ -75,12 +84,13 @@ class Watch:
             return Outcome(code, lines, tuple(_entries(self._folder / "results")))
         if launched:
             code, line = self._culprit(code)
-            return Outcome(code, (*lines, f"error: {line}"))
+            return Outcome(code, (*lines, f"{_ERROR}{line}"))
         name = next((each.name for each in signal.Signals if each == code - 128), "")
         if name in _FATAL:
             hint = f" ({_OUT_OF_MEMORY})" if name == "SIGKILL" else ""
-            return Outcome(code, (*lines, f"error: the trainer was ended by {name}{hint}"))
-        return Outcome(code, lines)
+            return Outcome(code, (*lines, f"{_ERROR}the trainer was ended by {name}{hint}"))
+        ends = [entry for entry in _entries(self._folder / "rank-0") if entry.get("code")]
+        return Outcome(code, lines, told=ends[-1]["message"] if ends else "")
 
     def _culprit(self, code: int) -> tuple[int, str]:
         """The exit code and the fault of the rank that failed first."""

@@ -17,7 +17,7 @@ from ..common.say import described, say
 from ..config import Config
 from ..config.dotted import get
 from ..weights import TRUST_VARIABLE
-from . import launch
+from . import estimate, launch
 from .display import Display
 from .job import Job
 from .training_log import TrainingLog, read_curves
@@ -97,6 +97,20 @@ def _picture(job: Job) -> list[str]:
             raise
         return [f"warning: {picture.NAME} cannot be drawn: {described(error)}"]
     return [f"its curves, and what it takes for what: {drawn}"]
+
+
+def warn_of_cpu(job: Job, config_file: str, is_asked_for: bool) -> None:
+    """Warn of a training that takes long on this machine's CPU; the arguments are those of
+    ``estimate.check_cpu``.
+
+    Raises:
+        OctConvError: a recipe for GPUs would take very long, or more memory than there is.
+    """
+    if job.options:
+        return
+    warning = estimate.check_cpu(job.config, config_file, is_asked_for)
+    if warning:
+        say(f"warning: {warning}", job.output)
 
 
 @contextlib.contextmanager

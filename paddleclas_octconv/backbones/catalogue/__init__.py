@@ -26,6 +26,14 @@ CATALOGUE: Mapping[str, Backbone] = {
 }
 
 
-def names(pattern: str = "*") -> list[str]:
-    """The names that fit a pattern such as ``*resnet*50*``; capitals do not matter."""
-    return [name for name in CATALOGUE if fnmatchcase(name.lower(), pattern.lower())]
+def names(pattern: str = "*", pretrained: bool = False) -> list[str]:
+    """The names that fit a pattern such as ``*resnet*50*``; capitals do not matter.
+
+    Args:
+        pretrained: only those of which ImageNet weights are published (``pretrained: True``).
+    """
+    return [
+        name
+        for name, backbone in CATALOGUE.items()
+        if fnmatchcase(name.lower(), pattern.lower()) and (backbone.weights or not pretrained)
+    ]
