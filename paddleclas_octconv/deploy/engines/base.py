@@ -189,6 +189,7 @@ class ConvertedEngine(Engine):
 
     Attributes:
         option: of ``paddleclas export``, without the dashes.
+        read_by: who reads that format beside this package, for the help of the option.
         files: the models in an exported folder, in float32 ("fp32") and INT8 ("int8").
         weights: the suffix of the file of weights beside a model; None where it holds its own.
         converters: the modules that convert.
@@ -198,6 +199,7 @@ class ConvertedEngine(Engine):
     """
 
     option: ClassVar[str]
+    read_by: ClassVar[str]
     files: ClassVar[Mapping[str, str]]
     weights: ClassVar[str | None] = None
     converters: ClassVar[tuple[str, ...]]

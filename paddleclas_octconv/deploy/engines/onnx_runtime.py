@@ -13,6 +13,7 @@ from ...common import machine
 from ...common.errors import OctConvError
 from ...common.say import described
 from .base import ConvertedEngine, Predictor, Ranges
+from .onnx_graph import plain
 from .operators import check_onnx
 from .paddle_files import model_files
 
@@ -30,6 +31,10 @@ class ONNXRuntime(ConvertedEngine):
     extra = "onnx"
     precisions = ("fp32", "int8")
     option = "onnx"
+    read_by = (
+        "ONNX Runtime (Python, Node.js, browsers), OpenCV, PyTorch, and the converters for phones "
+        "of TensorFlow Lite, ncnn and MNN"
+    )
     # The first is the name that PaddleClas's predictor looks for with use_onnx.
     files = {"fp32": "inference.onnx", "int8": "inference-int8.onnx"}
     exported = tuple(files.values())
@@ -137,8 +142,9 @@ def _converted(folder: Path) -> bytes:
         onnx.load_from_string(content),
         ["eliminate_identity", "extract_constant_to_initializer", "eliminate_unused_initializer"],
     )
-    onnx.checker.check_model(tidy, full_check=True)
-    return tidy.SerializeToString()
+    simple = plain(tidy)
+    onnx.checker.check_model(simple, full_check=True)
+    return simple.SerializeToString()
 
 
 def _pool_by_convolution(graph: Any) -> None:

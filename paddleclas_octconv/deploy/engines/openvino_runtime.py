@@ -39,6 +39,7 @@ class OpenVINO(ConvertedEngine):
     extra = "openvino"
     precisions = ("fp32", "fp16", "bf16", "int8")
     option = "openvino"
+    read_by = "OpenVINO (Python, C++)"
     exported = ("openvino",)
     files = {"fp32": "openvino/model.xml", "int8": "openvino/model-int8.xml"}
     weights = ".bin"
