@@ -3,8 +3,8 @@
 ``python tests/routes`` takes ``inference.onnx`` of three octave networks and of their vanilla twins
 through each route, one a file in this folder, and writes ``results/routes.json``. A route's tools
 are installed into an environment of its own under the cache folder, of which one after the other
-is there at a time; ``--keep`` leaves them. Its exit code is 1 where an octave network gives an image another
-class than Paddle Inference does, and 2 where the tool of a route cannot be had.
+is there at a time; ``--keep`` leaves them. Its exit code is 1 where an octave network gives an
+image another class than Paddle Inference does, and 2 where the tool of a route cannot be had.
 """
 
 from __future__ import annotations
@@ -145,10 +145,15 @@ def tried(route: Route, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 shutil.copy(folder / name / "inference.onnx", folder / route.name / name)
             result = run(runner, folder, route, pair, TURNS if args.time else 0)
             for name in pair:
-                row = {"route": route.title, "installs": route.installs, "network": name}
-                row |= {"size": size, "images": len(wanted[name])}
-                row |= {"twin": PAIRS[name]} if name in PAIRS else {}
-                yield row | judged(result.get(name, result), wanted[name])
+                row: dict[str, Any] = {
+                    "route": route.title,
+                    "installs": route.installs,
+                    "network": name,
+                }
+                row.update(size=size, images=len(wanted[name]))
+                if name in PAIRS:
+                    row["twin"] = PAIRS[name]
+                yield {**row, **judged(result.get(name, result), wanted[name])}
             shutil.rmtree(folder / route.name)
     if not args.keep:
         shutil.rmtree(environment)

@@ -1,4 +1,4 @@
-"""What the routes are tried on: three pairs of networks, at two sizes, and a hundred photographs."""
+"""What the routes are tried on: three pairs of networks at two sizes, and 100 photographs."""
 
 from __future__ import annotations
 
