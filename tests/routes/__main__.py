@@ -23,6 +23,7 @@ from networks import PAIRS, SIZES, export, photographs
 
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.common.suggest import suggest
 from paddleclas_octconv.deploy import agreement
 
 HERE = Path(__file__).resolve().parent
@@ -111,11 +112,11 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the environments for next time")
     parser.add_argument("--output", type=Path, default=ROOT / "results" / "routes.json")
     args = parser.parse_args()
-    unknown = [name for name in args.routes if name not in known]
-    if unknown:
-        parser.error(f"{unknown[0]}: no such route")
-    chosen = [known[name] for name in args.routes or known]
     try:
+        for name in args.routes:
+            if name not in known:
+                raise OctConvError(f"{name}: no such route{suggest(name, known)}")
+        chosen = [known[name] for name in args.routes or known]
         rows = [row for route in chosen for row in tried(route, args)]
     except OctConvError as error:
         print(f"routes: {error}", file=sys.stderr)

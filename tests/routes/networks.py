@@ -12,9 +12,11 @@ from paddle import nn
 from sklearn.datasets import load_sample_images
 
 from paddleclas_octconv import octavize, registry
-from paddleclas_octconv.common.images import is_image
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.common.images import images_in
 from paddleclas_octconv.deploy import conversion, inference_form
 from paddleclas_octconv.deploy.engines import CONVERTED
+from paddleclas_octconv.deploy.images import pixels_of
 from paddleclas_octconv.deploy.predictor import create_predictor
 
 #: Octave networks, and the vanilla twins that show whether a fault is an octave network's own.
@@ -36,6 +38,9 @@ def photographs(size: int, data: Path | None = None) -> np.ndarray:
         size: their sides.
         data: a folder with images in it or in its folders; by default they are cut from the two
             photographs of scikit-learn, each at a place and of a size of its own.
+
+    Raises:
+        OctConvError: there are no images in the folder, or one cannot be read.
     """
     chosen = _read(data) if data else _cut()
     resized = [cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA) for image in chosen]
@@ -97,9 +102,11 @@ def _settle(network: nn.Layer, images: np.ndarray) -> None:
 
 
 def _read(data: Path) -> Iterator[np.ndarray]:
-    paths = sorted(path for path in data.rglob("*") if is_image(path))
+    paths = images_in(data) if data.is_dir() else []
+    if not paths:
+        raise OctConvError(f"--data {data}: should be a folder with images")
     for index in np.linspace(0, len(paths) - 1, COUNT).astype(int):
-        yield cv2.cvtColor(cv2.imread(str(paths[index])), cv2.COLOR_BGR2RGB)
+        yield pixels_of(paths[index])
 
 
 def _cut() -> Iterator[np.ndarray]:
