@@ -1,4 +1,4 @@
-"""``tests/routes``: what it says without a tool, and that its routes are whole. `make routes` runs them."""
+"""``tests/routes``: what it says of what is not there. ``make routes`` runs the routes."""
 
 import subprocess
 import sys

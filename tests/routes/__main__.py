@@ -117,58 +117,67 @@ def main() -> int:
             if name not in known:
                 raise OctConvError(f"{name}: no such route{suggest(name, known)}")
         chosen = [known[name] for name in args.routes or known]
-        rows = [row for route in chosen for row in tried(route, args)]
+        images = {size: photographs(size, args.data) for size in SIZES}
+    except OctConvError as error:
+        print(f"routes: {error}", file=sys.stderr)
+        return 2
+    return max(told(route, images, args) for route in chosen)
+
+
+def told(route: Route, images: dict[int, np.ndarray], args: argparse.Namespace) -> int:
+    """Try a route and note what it gives; 1 if it is wrong, 2 if its tool cannot be had."""
+    try:
+        rows = list(tried(route, images, args))
     except OctConvError as error:
         print(f"routes: {error}", file=sys.stderr)
         return 2
     write(args.output, rows, args.time)
-    wrong = [row for row in rows if "twin" in row and row.get("same") != row["images"]]
+    octave = [row for row in rows if "twin" in row]
+    wrong = [row for row in octave if row.get("same") != row["images"]]
     for row in wrong:
         given = row.get("error") or f"the same class for {row['same']} of {row['images']} images"
-        print(f"routes: {row['route']}, {row['network']} at {row['size']}: {given}")
+        print(f"routes: {route.name}: {row['network']} at {row['size']}x{row['size']}: {given}")
+    print(f"routes: {route.name}: {len(octave) - len(wrong)} of {len(octave)} networks are right")
     return 1 if wrong else 0
 
 
-def tried(route: Route, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """What a route gives: a row for each network and size.
+def tried(
+    route: Route, images: dict[int, np.ndarray], args: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
+    """What a route gives: a row for each network and size of images.
 
     Raises:
         OctConvError: its tool cannot be had.
     """
     environment = CACHE / "environments" / route.name
     runner = route.install(environment)
-    for size in SIZES:
+    for size in images:
         for pair in PAIRS.items():
-            folder, wanted = job(pair, size, args)
+            folder, wanted = job(pair, images[size])
             shutil.rmtree(folder / route.name, ignore_errors=True)
             for name in pair:
                 (folder / route.name / name).mkdir(parents=True)
                 shutil.copy(folder / name / "inference.onnx", folder / route.name / name)
             result = run(runner, folder, route, pair, TURNS if args.time else 0)
             for name in pair:
-                row: dict[str, Any] = {
-                    "route": route.title,
-                    "installs": route.installs,
-                    "network": name,
+                yield {
+                    **{"route": route.title, "installs": route.installs, "network": name},
+                    **({"twin": PAIRS[name]} if name in PAIRS else {}),
+                    **{"size": size, "images": len(wanted[name])},
+                    **judged(result.get(name, result), wanted[name]),
                 }
-                row.update(size=size, images=len(wanted[name]))
-                if name in PAIRS:
-                    row["twin"] = PAIRS[name]
-                yield {**row, **judged(result.get(name, result), wanted[name])}
             shutil.rmtree(folder / route.name)
     if not args.keep:
         shutil.rmtree(environment)
 
 
-def job(
-    pair: tuple[str, str], size: int, args: argparse.Namespace
-) -> tuple[Path, dict[str, np.ndarray]]:
+def job(pair: tuple[str, str], images: np.ndarray) -> tuple[Path, dict[str, np.ndarray]]:
     """A folder with the models of a pair and the images, and what Paddle Inference gives for these;
     made once a run."""
+    size = images.shape[-1]
     folder = CACHE / f"{pair[0].replace(':', '-')}-{size}"
     if folder not in MADE:
         shutil.rmtree(folder, ignore_errors=True)
-        images = photographs(size, args.data)
         outputs = {name: export(name, size, images, folder / name) for name in pair}
         np.save(folder / "images.npy", images)
         images.tofile(folder / "images.bin")
