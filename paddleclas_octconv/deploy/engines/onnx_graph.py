@@ -247,7 +247,7 @@ def _folded(model: Any) -> Any:
     own = [opset for opset in folded.opset_import if opset.domain in _OWN_DOMAINS]
     del folded.opset_import[:]
     folded.opset_import.extend(own)
-    return onnxoptimizer.optimize(folded, ["eliminate_deadend"])
+    return onnxoptimizer.optimize(folded, ["eliminate_deadend", "eliminate_unused_initializer"])
 
 
 def _remove(node: Any, name: str) -> None:
