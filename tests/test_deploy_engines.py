@@ -326,7 +326,7 @@ def vanilla(folder, activation):
         if isinstance(layer, nn.BatchNorm2D):
             layer._mean.set_value(paddle.randn([4]))
             layer._variance.set_value(paddle.rand([4]) + 0.5)
-    with paddle.pir_utils.OldIrGuard():
+    with paddle.pir_utils.DygraphOldIrGuard():
         inference_form.save(net, folder, [3, 8, 8])
     return folder
 

@@ -27,6 +27,7 @@ PAIRS = {
 }
 SIZES = (224, 32)
 COUNT, CLASSES = 100, 10
+SETTLING = 16  # images of whose maps batch norms take the statistics
 _MEAN, _STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 _LEAST_SPREAD = 0.05  # of the greatest, which a direction of the features needs to be a class
 
@@ -77,7 +78,7 @@ def _built(name: str, size: int) -> nn.Layer:
 
 
 def _settle(network: nn.Layer, images: np.ndarray) -> None:
-    """Give batch norms the statistics of the images, and make a class of each of the directions in
+    """Give batch norms the statistics of some images, and make a class of each of the directions in
     which the images' features differ most."""
     x = paddle.to_tensor(images)
     for layer in network.sublayers():
@@ -88,7 +89,7 @@ def _settle(network: nn.Layer, images: np.ndarray) -> None:
     hook = head.register_forward_pre_hook(lambda layer, given: seen.append(given[0].numpy()))
     with paddle.no_grad():
         network.train()
-        network(x)
+        network(x[:SETTLING])
         network.eval()
         network(x)
     hook.remove()
