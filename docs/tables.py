@@ -25,6 +25,7 @@ from paddleclas_octconv.compare.verdict import verdicts
 
 ROOT = Path(__file__).resolve().parent.parent
 MISSING = "_Not measured yet on an idle machine: `make benchmarks`._"
+_TIMED = "make routes ROUTES_ARGS=--time"
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NOT_RUN = "_Not run yet._"
 PLOTS = "accuracy-*.png"  # of a report: the curves, and accuracy against what it costs
@@ -597,7 +598,12 @@ def routes(root: Path) -> str:
                 if "ms" in mine and "ms" in other and size == max(sizes):
                     ratios.append(f"{other['ms'] / mine['ms']:.2f}x ({mine['ms']:.1f} ms)")
         lines.append([route, *cells, ", ".join(ratios)])
-    return "\n".join([_table(header, lines), "", *errors, _source(root, file)])
+    note = [f"_Not timed yet on an idle machine: `{_TIMED}`._", ""]
+    if any(line[-1] for line in lines):
+        note = []
+    else:
+        header, lines = header[:-1], [line[:-1] for line in lines]
+    return "\n".join([_table(header, lines), "", *note, *errors, _source(root, file)])
 
 
 def _same(row: dict, twin: dict) -> str:
