@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 from ..common.errors import OctConvError
+from ..common.say import say
 from ..deploy import export, int8, metadata
 from ..deploy.engines import CONVERTED
 from . import job
@@ -115,6 +116,8 @@ def run(args: argparse.Namespace) -> int:
                     f"{result.top1_int8:.2f} % of {result.evaluation_images} images, "
                     f"{result.top1_fp32:.2f} % in float32; {result.speed_up:.2f} times as fast"
                 )
+                if CONVERTED[result.engine].int8_note:
+                    say(f"note: {CONVERTED[result.engine].int8_note}")
 
     folder = export.export(task.run, task.config.sections, formats, [task.trainer.root], finish)
     print(f"paddleclas: exported to {folder}")

@@ -195,6 +195,7 @@ class ConvertedEngine(Engine):
         converters: the modules that convert.
         quantizers: the modules that make INT8 of what is converted.
         needs_pdmodel: it is converted from ``inference.pdmodel``, not from what Paddle writes.
+        int8_note: what to expect of its INT8, said where it is written.
         takes_slim: it computes what PaddleSlim has quantised.
     """
 
@@ -206,6 +207,7 @@ class ConvertedEngine(Engine):
     quantizers: ClassVar[tuple[str, ...]]
     needs_pdmodel: ClassVar[bool] = False
     takes_slim: ClassVar[bool] = False
+    int8_note: ClassVar[str] = ""
 
     def find(self, folder: Path, precision: str) -> Path | None:
         model, *others = self.paths(folder, precision)
