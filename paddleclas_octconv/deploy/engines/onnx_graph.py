@@ -9,6 +9,7 @@ biases and batch norms become part of the convolutions, equal operators one.
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from typing import Any, Dict, Iterable, List, NamedTuple, Sequence
@@ -16,9 +17,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Sequence
 _WINDOWED = ("Conv", "AveragePool", "MaxPool")
 _POOLS = ("AveragePool", "MaxPool")
 _ERRORS_ONLY = 3
-#: Opsets of others that ONNX Runtime declares and the graph does not use are left out.
-_OWN_DOMAINS = ("", "ai.onnx")
-
+_OWN_DOMAINS = ("", "ai.onnx")  # ONNX Runtime declares others too, used or not
 _SOME_BATCH = 7919  # no other size of a network is that prime
 
 Shapes = Dict[str, List[int]]  # by the name of a tensor: its sizes, 0 where one is not known
@@ -160,7 +159,8 @@ def _say_windows(graph: Any, node: Any, shapes: Shapes) -> None:
     pads = [window.begin for window in said] + [window.end for window in said]
     node.attribute.append(helper.make_attribute("kernel_shape", [w.kernel for w in said]))
     node.attribute.append(helper.make_attribute("pads", pads))
-    if node.op_type in _POOLS and all(window.kernel == window.stride == 1 for window in said):
+    one = Window(1, 1, 1, 0, 0, "NOTSET", False)
+    if node.op_type in _POOLS and all(window._replace(dilation=1) == one for window in said):
         del node.attribute[:]
         node.op_type = "Identity"
 
@@ -216,7 +216,8 @@ def _say_shape(graph: Any, node: Any, shapes: Shapes) -> None:
     from onnx import helper, numpy_helper
 
     before, after = (shapes.get(name, []) for name in (node.input[0], node.output[0]))
-    if not (before and after and before[0] == after[0] and all(before[1:]) and all(after[1:])):
+    known = before and after and all(before[1:]) and all(after[1:])
+    if not known or before[0] != after[0] or math.prod(before[1:]) != math.prod(after[1:]):
         return
     del node.attribute[:]
     if len(after) == 2:
