@@ -1,7 +1,7 @@
 """PyTorch: ``onnx2torch`` makes a module of the ONNX model, to be trained further or exported.
 
 title: PyTorch (onnx2torch)
-installs: torch==2.13.0 onnx2torch==1.5.15 numpy
+installs: torch==2.14.1 torchvision==0.29.1 onnx2torch==1.5.15
 """
 
 import onnx2torch
