@@ -320,8 +320,9 @@ def test_paddle_runs_in_one_thread_whoever_calls(folder, monkeypatch):
 
 def vanilla(folder, activation):
     """A folder with a network of convolutions and batch norms, in the older format."""
-    layers = [nn.Conv2D(3, 4, 3), nn.BatchNorm2D(4), activation, nn.Conv2D(4, 4, 3)]
-    net = nn.Sequential(*layers, nn.BatchNorm2D(4), nn.Flatten(), nn.Linear(64, 5))
+    convolutions = [nn.Conv2D(channels, 4, 3, bias_attr=False) for channels in (3, 4)]
+    layers = [convolutions[0], nn.BatchNorm2D(4), activation, convolutions[1], nn.BatchNorm2D(4)]
+    net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(64, 5))
     for layer in net.sublayers():
         if isinstance(layer, nn.BatchNorm2D):
             layer._mean.set_value(paddle.randn([4]))
