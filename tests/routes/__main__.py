@@ -221,7 +221,9 @@ def write(file: Path, rows: list[dict[str, Any]], timed: bool) -> None:
     data = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"rows": []}
     tried_now = {row["route"] for row in rows}
     kept = [row for row in data["rows"] if row["route"] not in tried_now]
-    data = {"machine": machine.describe(), "timed": timed, "rows": [*kept, *rows]}
+    command = " ".join(["python tests/routes", *sys.argv[1:]])
+    described = {**machine.describe(), "command": command}
+    data = {"machine": described, "timed": timed, "rows": [*kept, *rows]}
     file.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
 
