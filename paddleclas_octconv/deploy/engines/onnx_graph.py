@@ -146,11 +146,12 @@ def _say_windows(graph: Any, node: Any, shapes: Shapes) -> None:
     if len(sizes) != 2 or "kernel_shape" not in attributes or len(node.output) > 1:
         return
     windows = _windows(attributes)
-    said = [
+    found = [
         window.said([size] if size else range(window.reach, window.reach + 2 * window.stride))
         for window, size in zip(windows, sizes)
     ]
-    if None in said or (counts_padding and said != windows):
+    said = [window for window in found if window is not None]
+    if len(said) < len(found) or (counts_padding and said != windows):
         return
     if all(sizes) and not counts_padding:
         said = _cropped(graph, node, said, sizes)

@@ -74,7 +74,8 @@ def _upsample_by_gathering(graph: Any, shapes: Shapes) -> None:
     from onnx import helper, numpy_helper
 
     scales = {tensor.name: numpy_helper.to_array(tensor).tolist() for tensor in graph.initializer}
-    nodes, known = [], set()
+    nodes: list[Any] = []
+    known: set[int] = set()
     for node in graph.node:
         shape = shapes.get(node.input[0], []) if _is_nearest(node) else []
         by_two = len(node.input) == 3 and scales.get(node.input[2]) == [1, 1, 2, 2]
