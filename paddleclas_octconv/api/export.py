@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Callable, Sequence
 
 from ..common.errors import OctConvError
 from ..common.progress import bar
+from ..common.say import say
 from ..config.recipe import Recipe
 from ..deploy import export as exporting
 from ..deploy import int8 as quantising
@@ -174,6 +175,8 @@ def write(
                     f"{result.top1_int8:.2f} % of {result.evaluation_images} images, "
                     f"{result.top1_fp32:.2f} % in float32; {result.speed_up:.2f} times as fast"
                 )
+                if CONVERTED[result.engine].int8_note:
+                    say(f"note: {CONVERTED[result.engine].int8_note}")
 
     folder = exporting.export(task.run, task.config.sections, formats, [task.trainer.root], finish)
     print(f"paddleclas: exported to {folder}")

@@ -22,8 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=CHOICES,
-        help="pir: inference.json, the faster one, for Paddle 3; pdmodel: inference.pdmodel, for "
-        "PaddleClas's predictor and Paddle 2; default: both where Paddle writes both",
+        help="pir: inference.json, the faster one, for Paddle Inference 3; pdmodel: "
+        "inference.pdmodel, for PaddleClas's predictor and Paddle 2; default: both where Paddle "
+        "writes both",
     )
     parser.add_argument(
         "--dynamic-size",
@@ -34,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{engine.option}",
             action="store_true",
-            help=f"write {engine.files['fp32']} too, and check it (needs the extra "
-            f"[{engine.extra}])",
+            help=f"write {engine.files['fp32']} too, and check it: for {engine.read_by} (needs the "
+            f"extra [{engine.extra}])",
         )
     group = parser.add_argument_group("INT8, after training")
     group.add_argument(
