@@ -277,8 +277,8 @@ def comparisons(root: Path) -> str:
         names = ", ".join(model["model"] for model in results["models"])
         parts.append(f"### {file.stem}: {names}")
         parts.append(f"Data: [`results/{file.name}`](../results/{file.name}).")
-        parts += [f"> {verdict['text']}" for verdict in verdicts(results["models"])]
-        for table in (comparison.accuracy_table(results), comparison.cost_table(results)):
+        parts += [f"> {text}" for text in _said(results)]
+        for table in comparison.tables_of(results):
             parts += [_table(table.header, table.rows), table.note]
         images = sorted((root / "docs" / "images").glob(f"{file.stem}-{PLOTS}"))
         parts += [f"![{image.stem}](images/{image.name})" for image in images]
@@ -291,9 +291,14 @@ def verdict(root: Path) -> str:
     """The verdicts of all comparisons, each with its file."""
     lines = []
     for file, results in _comparisons(root):
-        said = (each["text"] for each in verdicts(results["models"]))
-        lines += [f"- {text} ([`{file.stem}`](../results/{file.name}))" for text in said]
+        lines += [f"- {text} ([`{file.stem}`](../results/{file.name}))" for text in _said(results)]
     return "\n".join(lines) or NOT_RUN
+
+
+def _said(results: dict) -> list[str]:
+    """The verdicts of a comparison."""
+    found = [*verdicts(results["models"]), *results.get("fronts", ())]
+    return [verdict["text"] for verdict in found]
 
 
 def stems(root: Path) -> str:

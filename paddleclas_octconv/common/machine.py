@@ -59,6 +59,15 @@ def last_level_cache() -> int | None:
     return max(sizes, default=None)
 
 
+def has_bfloat16() -> bool | None:
+    """Whether the CPU multiplies bfloat16 by itself; None where the system does not say."""
+    try:
+        words = set(_CPUINFO.read_text(encoding="utf-8", errors="replace").split())
+    except OSError:
+        return None
+    return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})  # Arm's is the last
+
+
 def load() -> float:
     """How many of the CPUs are at work just now, for this process and all others: a second's mean.
 

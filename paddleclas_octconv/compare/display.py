@@ -101,7 +101,7 @@ class Display:
             table.add_row(
                 run.name,
                 self._stage(run, progress),
-                f"{progress.epochs:.1f}/{run.config.epochs}",
+                f"{progress.epochs:.1f}/{run.epochs}",
                 _accuracy(progress.train_accuracy),
                 _accuracy(progress.eval_accuracy),
                 "" if progress.stage == DONE else _duration(self._left(run)),
@@ -136,7 +136,7 @@ class Display:
             pace = next((each for each in paces if each is not None), None)
         if pace is None:
             return None
-        return pace * max(0.0, run.config.epochs - self._progress(run).epochs)
+        return pace * max(0.0, run.epochs - self._progress(run).epochs)
 
     def _seconds_an_epoch(self, run: Run) -> float | None:
         pace = self._paces.get(run.name)
@@ -149,7 +149,7 @@ class Display:
         self._said[run.name] = number
         place = self._runs.index(run) + 1
         self.say(
-            f"{place}/{len(self._runs)} {run.name}: epoch {number}/{run.config.epochs}, "
+            f"{place}/{len(self._runs)} {run.name}: epoch {number}/{run.epochs}, "
             f"{_accuracies(progress)}, {_duration(self._left(run))} left, "
             f"all: {_duration(self.left())}"
         )

@@ -13,7 +13,7 @@ from ..common import machine, start
 from ..common.processes import death_with_parent
 from ..run import process
 from .plan import Run
-from .runs import Failed, failure_of
+from .runs import Failed, failure_of, is_done
 
 _EVERY = 0.5  # seconds
 
@@ -46,9 +46,11 @@ def run_all(
     try:
         with process.raising_on_signals():
             while waiting or working:
-                while waiting and len(working) < jobs:
-                    run = waiting.pop(0)
+                for run in _ready(waiting)[: jobs - len(working)]:
+                    waiting.remove(run)
                     working[run] = _begin(output, run, jobs, gpus)
+                if not working:  # what the others are made of has failed
+                    break
                 look(list(working))
                 time.sleep(_EVERY)
                 for run, child in list(working.items()):
@@ -69,6 +71,11 @@ def run_all(
     finally:
         look([])
     return failures
+
+
+def _ready(runs: Sequence[Run]) -> list[Run]:
+    """Those that need not wait for another one to be finished."""
+    return [run for run in runs if run.source is None or is_done(run.source)]
 
 
 def threads_of(jobs: int) -> int:

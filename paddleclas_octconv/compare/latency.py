@@ -12,7 +12,7 @@ from ..common.errors import OctConvError
 from ..common.files import write_atomically
 from ..common.say import say
 from ..deploy import conversion
-from ..deploy.engines import CONVERTED
+from ..deploy.engines import CONVERTED, ENGINES
 from ..deploy.engines.paddle_files import model_files
 from ..measure.benchmark import measure
 from ..measure.cases import Case, Contender, Settings
@@ -23,7 +23,9 @@ FILE = "latency.json"
 STEADY = 0.1  # a spread above this is not that of an idle machine
 
 
-def of_exports(folder: Path, runs: Sequence[Run], engine: str) -> dict[str, dict[str, Any]]:
+def of_exports(
+    folder: Path, runs: Sequence[Run], engine: str, precisions: Sequence[str] = ("fp32",)
+) -> dict[str, dict[str, dict[str, Any]]]:
     """The latency of each run's export, one image at a time; kept, since it takes a while.
 
     What was measured while others kept the machine busy, or on another machine or with other
@@ -33,20 +35,24 @@ def of_exports(folder: Path, runs: Sequence[Run], engine: str) -> dict[str, dict
         folder: of the comparison.
         runs: one of each model.
         engine: what runs the networks; they are converted for it where they have not been.
+        precisions: what it computes in; all in turns with each other.
 
     Returns:
-        By model: engine, median_ms, minimum_ms, spread, and whether the machine was busy.
+        By model and precision, less those that its export has no model for: engine, median_ms,
+        minimum_ms, spread, and whether the machine was busy.
 
     Raises:
         OctConvError: a network cannot be converted or measured.
     """
     exports = {run.model: run.folder / "inference" for run in runs}
     written = [
-        [name, engine, model_files(path)[1].stat().st_mtime] for name, path in exports.items()
+        [name, engine, *precisions, model_files(path)[1].stat().st_mtime]
+        for name, path in exports.items()
     ]
     where = machine.in_words()
     kept = _read(folder / FILE)
-    is_steady = not any(each["busy"] for each in kept.get("latencies", {}).values())
+    forms = [each for forms in kept.get("latencies", {}).values() for each in forms.values()]
+    is_steady = not any(each["busy"] for each in forms)
     if kept.get("of") == written and kept.get("machine") == where and is_steady:
         return kept["latencies"]
     sizes = {run.model: run.config.image_shape[-1] for run in runs}
@@ -54,23 +60,27 @@ def of_exports(folder: Path, runs: Sequence[Run], engine: str) -> dict[str, dict
         if engine in CONVERTED and CONVERTED[engine].find(path, "fp32") is None:
             conversion.add(CONVERTED[engine], path, [3, sizes[name], sizes[name]])
     contenders = [Contender(name, folder=str(path)) for name, path in exports.items()]
-    cases = [Case(name, engine, image_size=sizes[name]) for name in exports]
+    cases = [
+        Case(name, engine, precision, sizes[name])
+        for name, path in exports.items()
+        for precision in precisions
+        if ENGINES[engine].find(path, precision)
+    ]
     busy = machine.load() > machine.IDLE
     table = _measure(contenders, cases)
     if busy or _is_unsteady(table):
         say("other programs keep this machine busy: the latencies are measured again")
         again = _measure(contenders, cases)
         table = min(table, again, key=lambda rows: max((row.spread for row in rows), default=0))
-    latencies = {
-        row.label: {
+    latencies: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in table:
+        latencies.setdefault(row.label, {})[row.precision] = {
             "engine": engine,
             "median_ms": row.median_ms,
             "minimum_ms": row.minimum_ms,
             "spread": row.spread,
             "busy": busy or _is_unsteady(table),
         }
-        for row in table
-    }
     content = json.dumps({"of": written, "machine": where, "latencies": latencies}, indent=2)
     write_atomically(folder / FILE, content.encode())
     return latencies

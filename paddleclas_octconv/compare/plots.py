@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from . import fonts
+from .front import front, points_of
 
 # Of the networks of a group, the octave ones first; legible to the colour-blind.
 _COLORS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c564b")
@@ -56,6 +57,10 @@ def _draw_all(results: dict[str, Any], folder: Path) -> dict[str, str]:
         caption = "Accuracy against latency; the bars are half the distance of the quartiles"
         ways = (_milliseconds, _milliseconds_spread)
         draw("accuracy-latency.png", caption, cost, points, label, *ways)
+        formats = {point.precision for point in points_of(points)}
+        if formats:
+            caption = f"Top-1 against latency in {', '.join(sorted(formats))}, and the front"
+            draw("accuracy-formats.png", caption, all_formats, points, label)
     for (name, model), original in zip(drawn.items(), models):
         if len(model["classes"]) <= 30:
             caption = f"Confusion matrix of {name}{_numbered(original['classes'])}"
@@ -184,6 +189,36 @@ def cost(
     axes.margins(x=0.15, y=0.15)
     axes.legend(fontsize=9)
     _finish(axes, label, "evaluation accuracy", epochs=False)
+    return figure
+
+
+def all_formats(models: Sequence[dict], label: str) -> Figure:
+    """Top-1 against latency of all exported networks, and the front, drawn as steps.
+
+    Args:
+        models: of the results.
+        label: what the latency is.
+    """
+    figure, axes = _panel()
+    points = points_of(models)
+    precisions = list(dict.fromkeys(point.precision for point in points))
+    filled = dict(zip(precisions, ("o", "s", "^", "D")))
+    for model, color in zip(models, _cycle()):
+        own = [point for point in points if point.model == model["model"]]
+        label_of = dict(label=model["model"])
+        axes.plot([p.ms for p in own], [100 * p.top1 for p in own], color=color, lw=0.6, alpha=0.6)
+        for point in own:
+            marker = filled[point.precision]
+            axes.plot(point.ms, 100 * point.top1, marker, color=color, **label_of)
+            label_of = {}
+    for precision, marker in filled.items():
+        axes.plot([], [], marker, color="0.5", label=precision)
+    best = front(points)
+    ends = [(point.ms, 100 * point.top1) for point in best]
+    axes.step(*zip(*ends), where="post", color="0.3", lw=1.2, ls="--", zorder=1, label="front")
+    axes.margins(x=0.1, y=0.1)
+    axes.legend(fontsize=7)
+    _finish(axes, label, "top-1, %", epochs=False)
     return figure
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from .plan import Run
-from .runs import STAGES, read_state
+from .runs import read_state
 
 DONE = "done"
 _TRAIN = re.compile(r"\[Train\]\[Epoch (\d+)/\d+\]\[Iter: (\d+)/(\d+)\](.*)")
@@ -36,13 +36,13 @@ class Follower:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.progress = Progress(STAGES[0])
+        self.progress = Progress(run.making)
         self._offset = 0
 
     def look(self) -> Progress:
         """How far it is now."""
         done = read_state(self.run)["done"]
-        stage = next((stage for stage in STAGES if stage not in done), DONE)
+        stage = next((stage for stage in self.run.stages if stage not in done), DONE)
         self.progress = replace(self.progress, stage=stage)
         try:
             with (self.run.folder / "train.log").open("rb") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 import jinja2
 
@@ -14,19 +14,20 @@ from ..common.files import MOST_TEXT, write_atomically
 from . import curves, plots, results
 from .plan import load_runs
 from .runs import is_done
-from .tables import accuracy_table, cost_table, facts
+from .tables import facts, tables_of
 
 PLOTS = "plots"
 RESULTS = "results.json"
 OVERLAY = "visualdl"
 
 
-def write(folder: Path, engine: str = "paddle") -> Path:
+def write(folder: Path, engine: str = "paddle", precisions: Sequence[str] = ()) -> Path:
     """Write the report on all finished runs of a comparison.
 
     Args:
         folder: of the comparison.
         engine: what latency is measured in.
+        precisions: of it, in which top-1 and latency are shown side by side.
 
     Returns:
         The path of ``report.html``.
@@ -34,7 +35,7 @@ def write(folder: Path, engine: str = "paddle") -> Path:
     Raises:
         OctConvError: the folder holds no comparison, or a network cannot be measured.
     """
-    collected = results.collect(folder, engine)
+    collected = results.collect(folder, engine, precisions)
     for run in load_runs(folder):
         if is_done(run):
             curves.overlay(run, curves.read(run), folder / OVERLAY)
@@ -76,7 +77,7 @@ def _render(template: str, collected: dict, captions: dict, folder: Path, **more
     return environment.get_template(f"{template}.j2").render(
         results=collected,
         facts=facts(collected),
-        tables=[accuracy_table(collected), cost_table(collected)],
+        tables=tables_of(collected),
         captions=captions,
         plots=PLOTS,
         overlay=f"{folder}/{OVERLAY}",

@@ -1,4 +1,5 @@
-"""Runs one training of a comparison: train, export, predict; each done once.
+"""Runs one training of a comparison: train, export, predict, and predict in each format; each done
+once.
 
 What was done is kept in ``state.json`` of the run's folder. An interrupted training goes on from
 its newest whole checkpoint, whose weights are exported in the end: those of the last epoch, which
@@ -8,6 +9,7 @@ no evaluation has chosen.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import time
 from pathlib import Path
@@ -23,12 +25,12 @@ from ..common.say import say
 from ..deploy import export
 from ..run import launch, process, training
 from ..run.job import create_job
+from . import octavized
+from .formats import prepare
 from .memory import PeakMemory
-from .plan import Run
+from .plan import OCTAVIZE, TRAIN, Run, stage_of
 
-STAGES = ("train", "export", "predict")
 STATE = "state.json"
-PREDICTIONS = "predictions.json"
 
 
 class Failed(Exception):
@@ -50,7 +52,7 @@ def read_state(run: Run) -> dict[str, Any]:
 
 def is_done(run: Run) -> bool:
     """Whether nothing is left to do of a run."""
-    return read_state(run)["done"] == list(STAGES)
+    return set(run.stages) <= set(read_state(run)["done"])
 
 
 def failure_of(run: Run) -> Failed | None:
@@ -74,15 +76,21 @@ def execute(run: Run, gpus: str | None) -> None:
         KeyboardInterrupt: it was interrupted.
     """
     with hold(run.folder / ".lock"):
-        for stage in STAGES:
+        formats = {stage_of(form): form for form in run.formats}
+        for stage in run.stages:
             if stage in read_state(run)["done"]:
                 continue
-            if stage == "train":
+            if stage == TRAIN:
                 _train(run, gpus)
+            elif stage == OCTAVIZE:
+                _call(run, stage, _octavize)
             elif stage == "export":
                 _call(run, stage, _export)
-            else:
+            elif stage == "predict":
                 _call(run, stage, _predict)
+            else:
+                engine, precision = formats[stage]
+                _call(run, stage, functools.partial(_evaluate, engine, precision))
             state = read_state(run)
             state["done"].append(stage)
             _write(run, state)
@@ -97,7 +105,8 @@ def _train(run: Run, gpus: str | None) -> None:
     options = {"gpus": gpus, "log-dir": str(run.folder / "launch")} if gpus else {}
 
     def train(run: Run, output: IO[str]) -> int:
-        job = create_job("train", run.config, output=output, options=options)
+        config = octavized.config_to_train(run)
+        job = create_job("train", config, output=output, options=options)
         return training.train(job, goes_on=True)
 
     state = read_state(run)
@@ -123,11 +132,13 @@ def _add_seconds(state: dict, stage: str, seconds: float) -> None:
     state["seconds"][stage] = state["seconds"].get(stage, 0.0) + seconds
 
 
+def _octavize(run: Run, output: IO[str]) -> int:
+    octavized.octavize(run)
+    return 0
+
+
 def _export(run: Run, output: IO[str]) -> int:
-    last, _ = checkpoints.newest(run.config)
-    if last is None:
-        raise OctConvError(f"Global.output_dir: {run.config.output_dir} holds no whole checkpoint")
-    config = run.config.changed({"Global.pretrained_model": str(last.prefix)})
+    config = run.config.changed({"Global.pretrained_model": octavized.weights_of(run)})
     job = create_job("export", config, output=output)
     formats = export.formats_of(None, export.is_quantized(job.config.sections))
     try:
@@ -137,8 +148,17 @@ def _export(run: Run, output: IO[str]) -> int:
     return 0
 
 
-def _predict(run: Run, output: IO[str]) -> int:
-    command = start.command(f"{__package__}.predict", str(run.folder))
+def _evaluate(engine: str, precision: str, run: Run, output: IO[str]) -> int:
+    """Count what the network gets right in a format, unless it cannot be had in it."""
+    refused = prepare(run, engine, precision)
+    if refused:
+        say(f"{engine}, {precision}: {refused}", output)
+        return 0
+    return _predict(run, output, engine, precision)
+
+
+def _predict(run: Run, output: IO[str], *form: str) -> int:
+    command = start.command(f"{__package__}.predict", str(run.folder), *form)
     environ = launch.environment(run.config.device, {})
     return process.run(command, environ, output)
 
@@ -161,7 +181,7 @@ def _call(run: Run, stage: str, work: Callable[[Run, IO[str]], int]) -> None:
             code = 2
         finally:
             state = read_state(run)
-            if stage == "train":
+            if stage == run.making:
                 state["peak_memory"] = max(state["peak_memory"], memory.bytes)
                 state.pop("training_since", None)
             _add_seconds(state, stage, time.monotonic() - began)

@@ -92,6 +92,40 @@ def cost_table(results: dict[str, Any]) -> Table:
     return Table("Cost", note, header, rows)
 
 
+def formats_table(results: dict[str, Any]) -> Table | None:
+    """Top-1 and latency in each precision; None where nothing was evaluated in any."""
+    models = results["models"]
+    precisions = [form["precision"] for form in models[0].get("formats", ())] if models else []
+    if not precisions:
+        return None
+    header = ["model"]
+    for precision in precisions:
+        header += [f"{precision} top-1", f"{precision} latency"]
+    best = {(name, front["precision"]) for front in results["fronts"] for name, _ in front["front"]}
+    rows = []
+    for model in models:
+        row = [model["model"]]
+        for form in model["formats"]:
+            star = " *" if (model["model"], form["precision"]) in best else ""
+            refused = "refused" if form["refused"] else ""
+            row.append((_percent(form["top1"]) + star) if form["top1"] else refused)
+            row.append(_maybe(form["latency"], _latency))
+        rows.append(row)
+    note = (
+        f"On the {results['eval_images']:,} evaluation images, with the exported network in "
+        f"{_engine(results)}. * On the front of its precision: no other network there is as "
+        "accurate and as fast, and better in one of the two."
+    )
+    refusals = {f["refused"]: None for model in models for f in model["formats"] if f["refused"]}
+    return Table("Formats", " ".join([note, *refusals]), header, rows)
+
+
+def tables_of(results: dict[str, Any]) -> list[Table]:
+    """All tables of a report."""
+    found = (accuracy_table(results), formats_table(results), cost_table(results))
+    return [table for table in found if table is not None]
+
+
 def in_terminal(results: dict[str, Any]) -> str:
     """The verdicts and the main figures, in 80 columns."""
     header = ["model", "train acc", "eval acc", "mul-adds", "latency", "training"]
@@ -114,7 +148,8 @@ def in_terminal(results: dict[str, Any]) -> str:
     for line in [header, *lines]:
         first, *others = (cell[:width].rjust(width) for cell, width in zip(line, widths))
         text.append("  ".join([first.strip().ljust(widths[0]), *others]))
-    said = [textwrap.fill(verdict["text"], 79) for verdict in results["verdicts"]]
+    verdicts = [*results["verdicts"], *results["fronts"]]
+    said = [textwrap.fill(verdict["text"], 79) for verdict in verdicts]
     return "\n".join([*text, *(["", *said] if said else [])])
 
 
@@ -165,6 +200,11 @@ def _accuracy(value: dict | None) -> str:
     if value["spread"] is None:
         return f"{value['mean']:.4f}"
     return f"{value['mean']:.4f} ± {value['spread']:.4f} ({value['count']})"
+
+
+def _percent(value: dict) -> str:
+    spread = "" if value["spread"] is None else f" ± {100 * value['spread']:.2f} ({value['count']})"
+    return f"{100 * value['mean']:.2f}%{spread}"
 
 
 def _maybe(value: Any, show: Callable[[Any], str]) -> str:
