@@ -12,7 +12,7 @@ from paddle.nn.initializer import Normal
 from ..common.errors import OctConvError
 from .channels import Channels, Split
 from .cutting import SAME_ORDER, Arrays, OctaveLayer, Order, take, with_groups, without_groups
-from .octave import DataFormat, Feature, Octave, pair, plus, pool2, up2_to
+from .octave import DataFormat, Feature, Octave, pair, plus, plus_up2, pool2
 
 
 class OctConv2D(OctaveLayer):
@@ -117,7 +117,7 @@ class OctConv2D(OctaveLayer):
             x_high = self._pool2(x_high)
         y_high = self.hh(x_high)
         if self.lh is not None:
-            y_high = y_high + self._up2(self.lh(x_low), y_high)
+            y_high = self._plus_up2(y_high, self.lh(x_low))
         y_low = None
         if self.ll is not None:
             y_low = self.ll(self._pool2(x_low) if self.stride == 2 else x_low)
@@ -128,9 +128,9 @@ class OctConv2D(OctaveLayer):
     def _pool2(self, x):
         return pool2(x, self.data_format)
 
-    def _up2(self, x, like):
+    def _plus_up2(self, x, y):
         # At stride 2 the low input already has the resolution of the high output.
-        return x if self.stride == 2 else up2_to(x, like, self.data_format)
+        return x + y if self.stride == 2 else plus_up2(x, y, self.data_format)
 
     def multiply_adds(self, height: int, width: int) -> tuple[int, int]:
         """What one image costs: a multiply-add for each weight that enters each output element.
