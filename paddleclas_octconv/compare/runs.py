@@ -1,5 +1,4 @@
-"""Runs one training of a comparison: train, export, predict, and predict in each format; each done
-once.
+"""Runs one training of a comparison: train, export, predict, and that in each format; each once.
 
 What was done is kept in ``state.json`` of the run's folder. An interrupted training goes on from
 its newest whole checkpoint, whose weights are exported in the end: those of the last epoch, which

@@ -1,5 +1,4 @@
-"""More models than configs: an octave network at several alphas, other networks beside, and octave
-ones that are made of a trained one."""
+"""More models than configs: other alphas, other networks, and octave ones made of a trained one."""
 
 from __future__ import annotations
 
@@ -93,7 +92,7 @@ def check_octavize(configs: Configs, alphas: Sequence[float]) -> None:
             task.check_options(alpha, None, None)
         except OctConvError as error:
             raise OctConvError(str(error).replace("--alpha", "--octavize", 1)) from None
-    if all(is_octave(config.get("Arch", {})) for config in configs.values()):
+    if not any(map(_is_vanilla, configs.values())):
         raise OctConvError(
             f"--octavize: none of {', '.join(configs)} is a vanilla network, to be trained and "
             "then made octave: give the config of one, too"
@@ -112,7 +111,7 @@ def octavized(name: str, config: Config, alphas: Sequence[float], epochs: int | 
     Raises:
         OctConvError: it is no network that can be made octave.
     """
-    if is_octave(config["Arch"]):
+    if not _is_vanilla(config):
         return []
     task.check(config)
     bare = task.bare_arch(config)
@@ -127,6 +126,10 @@ def octavized(name: str, config: Config, alphas: Sequence[float], epochs: int | 
             distils = Config(sections, config.file).changed({"Global.epochs": epochs})
             found.append(Made(f"{octave}-distilled", octave, distils))
     return found
+
+
+def _is_vanilla(config: Config) -> bool:
+    return not is_octave(config.get("Arch", {})) and not distilling.is_distilling(config)
 
 
 def is_octave(arch: Mapping[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from ..common.worker import Worker
 from .operations import Operations
 
 STEPS = 20
+TRAINING_STEPS = 8
 WARMUP = 5
 
 
@@ -60,8 +61,8 @@ def profile_training(threads: int, **train: Any) -> list[Kernels]:
     """
     with Worker(Operations, threads) as worker:
         worker.call("train", **train)
-        worker.call("time", skipped=WARMUP, counted=0)
-        return by_operator([worker.call("operators") for _ in range(STEPS)])
+        worker.call("time", skipped=1, counted=0)
+        return by_operator([worker.call("operators") for _ in range(TRAINING_STEPS)])
 
 
 def by_operator(steps: Sequence[Sequence[tuple[str, float]]]) -> list[Kernels]:

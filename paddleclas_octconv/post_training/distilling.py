@@ -78,7 +78,7 @@ def distilling_config(
 
 def is_distilling(config: Mapping[str, Any]) -> bool:
     """Whether a config is one of ``distilling_config``."""
-    return config["Arch"].get("name") == _MODEL
+    return (config.get("Arch") or {}).get("name") == _MODEL
 
 
 def student_arch(arch: Mapping[str, Any]) -> Mapping[str, Any]:
