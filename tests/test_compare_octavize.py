@@ -7,13 +7,14 @@ import re
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from conftest import run_cli
 from runs import Run
 
 from paddleclas_octconv.common import machine
-from paddleclas_octconv.compare import front, plan, tables
+from paddleclas_octconv.compare import front, plan, plots, tables
 from paddleclas_octconv.compare.front import Point
 from paddleclas_octconv.config import Config
 from paddleclas_octconv.deploy.images import listed, preprocess_of
@@ -77,7 +78,6 @@ def test_each_is_a_contender_beside_the_network_it_is_made_of(folder, results):
 
 
 def test_what_is_solved_begins_with_the_last_epoch_of_its_source(folder, results):
-    import numpy as np
     import paddle
 
     def weights(path: Path) -> dict:
@@ -187,6 +187,19 @@ def test_the_verdict_says_whether_an_octave_network_lies_on_it():
     )
     assert int8["octave"] == [] and "no octave network lies on it" in int8["text"]
     assert together["front"] == [["A", "int8"], ["A", "fp32"]] and together["octave"] == []
+
+
+def test_the_front_is_drawn_through_all_formats():
+    vanilla = model("A", "ResNet50", ("fp32", 0.7, 3.0), ("int8", 0.69, 1.0))
+    octave = model("B", "OctResNet50", ("fp32", 0.68, 2.0), ("int8", 0.66, 0.8))
+    (axes,) = plots.all_formats([vanilla, octave], "ms").axes
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    assert {"A", "B", "fp32", "int8", "front"} <= set(lines)
+    drawn = np.transpose(lines["front"].get_data())
+    assert drawn == pytest.approx(np.array([[0.8, 66.0], [1.0, 69.0], [3.0, 70.0]]))
+    colors = {lines[name].get_color() for name in "AB"}
+    markers = {lines[name].get_marker() for name in ("fp32", "int8")}
+    assert len(colors) == len(markers) == 2
 
 
 def test_a_place_that_is_not_sure_is_said():

@@ -37,7 +37,7 @@ def points_of(models: Sequence[dict[str, Any]]) -> list[Point]:
     return [
         Point(model["model"], form["precision"], form["top1"]["mean"], form["latency"]["median_ms"])
         for model in models
-        for form in model["formats"]
+        for form in model.get("formats", ())
         if form["top1"] and form["latency"]
     ]
 
