@@ -645,8 +645,24 @@ def _known(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def _trained(root: Path) -> Rows:
+    """The rows of the data, what was measured in INT8 under keys of its own."""
     file = root / "results" / "trained-96.json"
-    return json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else []
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else []
+    return [{**row, **_in_int8(row.get("precisions", ()))} for row in rows]
+
+
+def _in_int8(measured: Rows) -> dict[str, float]:
+    found = {row["network"]: row for row in measured if row["precision"] == "int8"}
+    if not found:
+        return {}
+    vanilla, octave = found["vanilla"], found["octave"]
+    return {
+        "vanilla_int8": vanilla["top1"],
+        "int8": octave["top1"],
+        "vanilla_int8_ms": vanilla["ms"],
+        "int8_ms": octave["ms"],
+        "int8_speed_up": vanilla["ms"] / octave["ms"],
+    }
 
 
 def _percent(row: dict, name: str) -> str:

@@ -200,6 +200,13 @@ TRAINED = [
         **{"network": "Net", "alpha": 0.5, "vanilla": 70.0, "solved": 68.0, "distilled": 69.5},
         **{"vanilla_multiply_adds": 80_000_000, "multiply_adds": 50_000_000},
         **{"vanilla_ms": 10.0, "ms": 8.0, "speed_up": 1.25},
+        "precisions": [
+            {"network": network, "precision": precision, "top1": top1, "ms": ms}
+            for network, precision, top1, ms in (
+                *(("vanilla", "fp32", 70.0, 10.0), ("octave", "fp32", 68.0, 8.0)),
+                *(("vanilla", "int8", 69.9, 4.0), ("octave", "int8", 67.9, 5.0)),
+            )
+        ],
     },
     {
         **{"network": "Net", "alpha": 0.25, "vanilla": 70.0, "solved": 69.0, "scratch": 67.0},
@@ -241,14 +248,16 @@ def test_the_deciding_table_has_all_networks_and_says_what_is_not_measured(of_tr
     ]
     assert rows[1][2:5] == ["69.00%", "–", "67.00%"] and rows[2][2:5] == ["68.00%", "69.50%", "–"]
     assert rows[2][5:7] == ["50 M", "1.25x (10.0 to 8.0 ms)"] and rows[4][6] == "–"
+    assert rows[2][7:] == ["67.90%", "0.80x (4.0 to 5.0 ms) |"] and rows[0][7] == "69.90%"
 
 
 def test_the_front_is_that_of_networks_measured_in_turns(of_trained):
     """Of 15 ms, the median of the vanilla network's, the octave ones have their ratios."""
-    assert tables.decided(of_trained) == (
+    assert tables.decided(of_trained).splitlines() == [
         "- float32, front of top-1 over latency: Oct Net alpha 0.5 distilled (69.50%, 12.0 ms), "
-        "Net (70.00%, 15.0 ms). Octave networks on it: Oct Net alpha 0.5 distilled."
-    )
+        "Net (70.00%, 15.0 ms). Octave networks on it: Oct Net alpha 0.5 distilled.",
+        "- INT8, front of top-1 over latency: Net (69.90%, 4.0 ms). Octave networks on it: none.",
+    ]
 
 
 def test_a_training_step_is_shown_by_operator(tmp_path):
