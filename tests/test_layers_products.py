@@ -8,8 +8,9 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleclas_octconv.layers import products
+from paddleclas_octconv.layers import octave
 from paddleclas_octconv.layers.octave import plus_up2, pool2, up2_to
+from paddleclas_octconv.layers.products import Moves
 
 SERVED = [(1, 1), (1, 2), (2, 1), (2, 2), (3, 3), (4, 5), (5, 4), (7, 7), (14, 14), (15, 17)]
 SERVED += [(56, 56), (2, 128), (6, 127), (3, 85), (1, 256)]
@@ -59,7 +60,7 @@ def used(monkeypatch) -> list[str]:
         return lambda *arguments: made.append(name) or function(*arguments)
 
     for name in ("pool2", "up2", "plus_up2"):
-        monkeypatch.setattr(products, name, noting(name, getattr(products, name)))
+        monkeypatch.setattr(Moves, name, noting(name, getattr(Moves, name)))
     return made
 
 
@@ -109,12 +110,12 @@ def test_only_a_training_in_float32_on_a_cpu_is_served(used):
 
 
 def test_an_exported_network_has_paddles_own_operators(used):
-    class Moves(paddle.nn.Layer):
+    class Network(paddle.nn.Layer):
         def forward(self, x):
             return plus_up2(x, pool2(x))
 
     spec = [paddle.static.InputSpec([None, 3, 8, 8], "float32")]
-    network = paddle.jit.to_static(Moves(), input_spec=spec, full_graph=True)
+    network = paddle.jit.to_static(Network(), input_spec=spec, full_graph=True)
     program = str(network.forward.concrete_program.main_program)
     assert used == [] and "pool2d" in program and "nearest" in program and "addmm" not in program
 
@@ -135,7 +136,7 @@ def test_a_network_trains_to_the_same(used, monkeypatch):
     ours = gradients()
     assert {"pool2", "plus_up2"} <= set(used)
     count = len(used)
-    monkeypatch.setattr(products, "matrices", lambda *arguments: None)
+    monkeypatch.setattr(octave, "moves_of", lambda *arguments: None)
     theirs = gradients()
     assert len(used) == count and len(ours) == len(theirs)
     for one, other in zip(ours, theirs):

@@ -14,7 +14,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
 
-from . import products
+from .products import moves_of
 
 
 class Octave(NamedTuple):
@@ -65,9 +65,9 @@ def plus(x: Tensor | None, y: Tensor | None) -> Tensor | None:
 
 def pool2(x: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
     """2x2 average, stride 2: (H, W) -> (ceil(H/2), ceil(W/2)); borders average what is there."""
-    moves = products.matrices(x, x, data_format)
+    moves = moves_of(x, x, data_format)
     if moves is not None:
-        return products.pool2(x, moves)
+        return moves.pool2(x)
     return F.avg_pool2d(
         x, kernel_size=2, stride=2, ceil_mode=True, exclusive=True, data_format=data_format
     )
@@ -79,9 +79,9 @@ def up2_to(x: Tensor, like: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
     Asking the interpolation for an odd size outright would be the same in Paddle's own kernels,
     but not in oneDNN's: at a scale other than 2 it takes other neighbours.
     """
-    moves = products.matrices(x, like, data_format)
+    moves = moves_of(x, like, data_format)
     if moves is not None:
-        return products.up2(x, like, moves)
+        return moves.up2(x, like)
     up = F.interpolate(x, scale_factor=2, mode="nearest", data_format=data_format)
     height = 1 if data_format == "NHWC" else 2
     # Spelt `y.shape`, to_static would turn a size that is known into operators that measure it.
@@ -97,9 +97,9 @@ def up2_to(x: Tensor, like: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
 
 def plus_up2(x: Tensor, y: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
     """``x + up2_to(y, x)``."""
-    moves = products.matrices(y, x, data_format)
+    moves = moves_of(y, x, data_format)
     if moves is not None:
-        return products.plus_up2(x, y, moves)
+        return moves.plus_up2(x, y)
     return x + up2_to(y, x, data_format)
 
 

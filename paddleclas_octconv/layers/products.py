@@ -21,7 +21,7 @@ MOST_WIDTH = 128  # of a map whose rows are taken two by two
 MOST_PIXELS = 256  # of one that is taken as a whole, which an odd height asks for
 
 
-class Matrices(NamedTuple):
+class Moves(NamedTuple):
     """Both moves between a part of a high map and that of the low one.
 
     Attributes:
@@ -32,10 +32,26 @@ class Matrices(NamedTuple):
     spread: Tensor
     mean: Tensor
 
+    def pool2(self, x: Tensor) -> Tensor:
+        """``octave.pool2`` of (N, C, H, W)."""
+        n, channels, height, width = x.shape
+        y = paddle.matmul(_parts(x, self.mean), self.mean)
+        return y.reshape([n, channels, -(-height // 2), -(-width // 2)])
+
+    def up2(self, x: Tensor, like: Tensor) -> Tensor:
+        """``octave.up2_to``."""
+        y = paddle.matmul(_parts(x, self.spread), self.spread)
+        return y.reshape([*x.shape[:2], *like.shape[2:]])
+
+    def plus_up2(self, x: Tensor, y: Tensor) -> Tensor:
+        """``octave.plus_up2``: the sum is made by the product that upsamples."""
+        maps = x.reshape([-1, self.spread.shape[1]])
+        return paddle.addmm(maps, _parts(y, self.spread), self.spread).reshape(x.shape)
+
 
 @paddle.jit.not_to_static
-def matrices(x: Tensor, high: Tensor, data_format: str) -> Matrices | None:
-    """What moves a map; None where Paddle's own kernels are to do it.
+def moves_of(x: Tensor, high: Tensor, data_format: str) -> Moves | None:
+    """What moves a map by products; None where Paddle's own kernels are to do it.
 
     Args:
         x: what is moved.
@@ -57,36 +73,17 @@ def matrices(x: Tensor, high: Tensor, data_format: str) -> Matrices | None:
     rows = height if height % 2 else 2
     if rows * width > (2 * MOST_WIDTH if rows == 2 else MOST_PIXELS):
         return None
-    return _matrices(rows, width)
+    return _moves(rows, width)
 
 
 @functools.lru_cache(maxsize=64)
-def _matrices(rows: int, width: int) -> Matrices:
+def _moves(rows: int, width: int) -> Moves:
     spread = np.zeros([-(-rows // 2), -(-width // 2), rows, width], "float32")
     y, x = np.mgrid[:rows, :width]
     spread[y // 2, x // 2, y, x] = 1
     spread = spread.reshape(-1, rows * width)
     mean = (spread / spread.sum(axis=1, keepdims=True)).T
-    return Matrices(paddle.to_tensor(spread), paddle.to_tensor(np.ascontiguousarray(mean)))
-
-
-def pool2(x: Tensor, moves: Matrices) -> Tensor:
-    """``octave.pool2`` of (N, C, H, W)."""
-    n, channels, height, width = x.shape
-    y = paddle.matmul(_parts(x, moves.mean), moves.mean)
-    return y.reshape([n, channels, -(-height // 2), -(-width // 2)])
-
-
-def up2(x: Tensor, like: Tensor, moves: Matrices) -> Tensor:
-    """``octave.up2_to``."""
-    y = paddle.matmul(_parts(x, moves.spread), moves.spread)
-    return y.reshape([*x.shape[:2], *like.shape[2:]])
-
-
-def plus_up2(high: Tensor, low: Tensor, moves: Matrices) -> Tensor:
-    """``octave.plus_up2``: the sum is made by the product that upsamples."""
-    maps = high.reshape([-1, moves.spread.shape[1]])
-    return paddle.addmm(maps, _parts(low, moves.spread), moves.spread).reshape(high.shape)
+    return Moves(paddle.to_tensor(spread), paddle.to_tensor(np.ascontiguousarray(mean)))
 
 
 def _parts(x: Tensor, matrix: Tensor) -> Tensor:
