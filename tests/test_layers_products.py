@@ -94,7 +94,7 @@ def test_a_low_pixel_in_every_high_one_and_its_gradient(used, size):
     assert used == (["up2", "plus_up2"] if size in SERVED else [])
 
 
-def test_only_a_training_in_float32_on_a_cpu_is_served(used):
+def test_only_a_training_in_float32_on_a_cpu_is_served(used, monkeypatch):
     x = paddle.rand([1, 2, 4, 4])
     pool2(x)  # of no gradient
     x.stop_gradient = False
@@ -103,6 +103,9 @@ def test_only_a_training_in_float32_on_a_cpu_is_served(used):
     pool2(x, "NHWC")
     pool2(x.astype("float64"))
     with paddle.amp.auto_cast(level="O1", dtype="bfloat16"):
+        pool2(x)
+    with monkeypatch.context() as patched:
+        patched.setenv("PADDLECLAS_OCTCONV_FAST_CPU", "0")
         pool2(x)
     assert used == []
     pool2(x)

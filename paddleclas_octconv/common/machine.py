@@ -24,6 +24,7 @@ _BROKEN = {
     version: "CPU inference with oneDNN fails (ConvertPirAttribute2RuntimeAttribute)"
     for version in ("3.3.0", "3.3.1")
 }
+FAST_CPU = "PADDLECLAS_OCTCONV_FAST_CPU"  # "0" in the environment: training leaves all to Paddle
 NO_PADDLE = "Paddle is not installed: pip install 'paddleclas-octconv[cpu]' (or [gpu]) brings it"
 
 

@@ -9,12 +9,15 @@ exported network has Paddle's own operators.
 from __future__ import annotations
 
 import functools
+import os
 from typing import NamedTuple
 
 import numpy as np
 import paddle
 from paddle import Tensor
 from paddle.amp.auto_cast import amp_state
+
+from ..common import machine
 
 # Up to 64 multiply-adds for each element of a high map: beyond, Paddle's kernels are as fast.
 MOST_WIDTH = 128  # of a map whose rows are taken two by two
@@ -60,6 +63,7 @@ def moves_of(x: Tensor, high: Tensor, data_format: str) -> Moves | None:
     """
     if not (
         paddle.in_dynamic_mode()
+        and os.environ.get(machine.FAST_CPU) != "0"
         and paddle.is_grad_enabled()
         and not x.stop_gradient
         and data_format == "NCHW"
