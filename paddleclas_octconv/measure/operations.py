@@ -158,8 +158,8 @@ class Operations:
             targets=[profiler.ProfilerTarget.CPU], on_trace_ready=lambda profile: None
         ) as profile:
             self.step()
-        roots = profile.profiler_result.get_data().values()
-        nodes, found = list(roots), []
+        nodes = list(profile.profiler_result.get_data().values())
+        found: list[tuple[int, str, float]] = []
         while nodes:
             node = nodes.pop()
             name = _operator(node.name)
