@@ -32,6 +32,7 @@ class Handover:
         allow_non_finite_loss: train on where the loss is not a number.
         trust_weights: load weights even from a file that can run code.
         verbose: let the terminal have all that Paddle and PaddleClas have to say.
+        batch_size: export a model that takes so many images at a time; None: any number.
     """
 
     mode: str
@@ -45,6 +46,7 @@ class Handover:
     allow_non_finite_loss: bool = False
     trust_weights: bool = False
     verbose: bool = False
+    batch_size: int | None = None
 
     def write(self, folder: Path) -> Path:
         """Write it into a folder of the run; returns the file."""

@@ -187,6 +187,7 @@ def _prepare_engine(handover: Handover, start: resume.Start, folder: Path) -> No
     from ..patches import (
         cpu_convolution,
         paddle_save,
+        paddle_to_static,
         paddle_workers,
         paddleclas_config,
         paddleclas_download,
@@ -214,6 +215,8 @@ def _prepare_engine(handover: Handover, start: resume.Start, folder: Path) -> No
         tell_predictions()
     elif handover.mode == "eval":
         tell_evaluations()
+    if handover.batch_size is not None:
+        paddle_to_static.fix_batch(handover.batch_size)
     if handover.mode == "train":
         cpu_convolution.install()
         paddle_save.save_whole_checkpoints(save_load)

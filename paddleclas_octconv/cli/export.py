@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 from ..common.errors import OctConvError
+from ..config.values import ANY
 from ..deploy import export, int8, metadata
 from ..deploy.engines import CONVERTED
 from . import job
@@ -28,7 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dynamic-size",
         action="store_true",
-        help="the model takes images of any height and width, not of Global.image_shape alone",
+        help="the model takes images of any height and width, as with Global.image_shape=[3,-1,-1]",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=positive,
+        metavar="N",
+        help="the model takes exactly N images at a time (default: any number)",
     )
     for engine in CONVERTED.values():
         parser.add_argument(
@@ -92,15 +99,19 @@ def run(args: argparse.Namespace) -> int:
     data = add.data_of(task.config, args.calibration_images) if args.int8 else None
     if args.format is None and not any(engine.needs_pdmodel for engine in engines):
         formats = ()  # those that this network can be written in
-    task.dynamic_size = args.dynamic_size
+    if args.dynamic_size:
+        channels = task.config["Global"]["image_shape"][0]
+        task.config = task.config.changed({"Global.image_shape": [channels, ANY, ANY]})
+    task.batch_size = args.batch_size
     refusals: list[OctConvError] = []
 
     def finish(folder: Path) -> None:
         from ..deploy import conversion, images
 
+        shape = task.config["Global"]["image_shape"]
         samples = images.samples(task.config.sections, count=8) if engines else None
         for engine in engines:
-            difference = conversion.add(engine, folder, task.image_shape, samples)
+            difference = conversion.add(engine, folder, shape, samples)
             file = engine.files["fp32"]
             print(f"paddleclas: {file} agrees with Paddle Inference to {difference:.1e}")
         if data:

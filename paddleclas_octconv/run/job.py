@@ -34,7 +34,7 @@ class Job:
         trust_weights: whether weights are loaded even from a file that can run code.
         allow_non_finite_loss: whether it trains on where the loss is not a number.
         verbose: whether the terminal has all that Paddle and PaddleClas have to say.
-        dynamic_size: whether an exported model takes images of any height and width.
+        batch_size: how many images an exported model takes at a time; None: any number.
         output: the file that takes all that is said; None: standard output and error.
         results: what the last run has found, see ``outcome.Outcome``.
     """
@@ -47,7 +47,7 @@ class Job:
     trust_weights: bool = False
     allow_non_finite_loss: bool = False
     verbose: bool = False
-    dynamic_size: bool = False
+    batch_size: int | None = None
     output: IO[str] | None = None
     results: tuple[dict, ...] = ()
     _checked: bool = False
@@ -77,7 +77,7 @@ class Job:
         start = Handover(
             mode=self.mode,
             trainer=str(self.trainer.root),
-            config=self._of_any_size(config.sections) if self.dynamic_size else config.sections,
+            config=config.sections,
             config_file=str(config.file),
             profiler_options=self.profiler_options,
             resume=resume,
@@ -85,6 +85,7 @@ class Job:
             allow_non_finite_loss=self.allow_non_finite_loss,
             trust_weights=self.trust_weights,
             verbose=self.verbose,
+            batch_size=self.batch_size,
         )
         if self.options and not self._checked:
             # One process says once what is wrong, not each rank.
@@ -105,16 +106,6 @@ class Job:
             say(line, self.output)
         self.results = outcome.results
         return outcome.code
-
-    @property
-    def image_shape(self) -> list[int]:
-        """Channels, height and width of the images that an exported model takes; -1: any."""
-        shape = self.config.image_shape
-        return [shape[0], -1, -1] if self.dynamic_size else shape
-
-    def _of_any_size(self, sections: dict[str, Any]) -> dict[str, Any]:
-        """Sections as PaddleClas's exporter wants them for images of any size."""
-        return {**sections, "Global": {**sections["Global"], "image_shape": self.image_shape}}
 
     def _start(
         self,
