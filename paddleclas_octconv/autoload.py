@@ -8,6 +8,8 @@ front of ``sys.meta_path``, which acts on a few names and passes over all others
 * ``paddleclas.paddleclas``: makes PaddleClas's predictor read exported folders in any format.
 * ``paddlex.modules.image_classification.model_list``: adds the OctConv networks to those that
   PaddleX knows, before it makes use of the list.
+* ``paddlex.inference.models.image_classification.processors``: gives each image its own classes,
+  which PaddleX 3.7 by itself does not.
 * ``paddleclas`` in the process of the ``paddleclas`` command: gives that command its sub-commands;
   anywhere, where it is not installed: the release that ``trainer.fetch`` names is fetched.
 
@@ -22,6 +24,7 @@ BACKBONE_MODULES = ("ppcls.arch.backbone", "paddleclas.ppcls.arch.backbone")
 PACKAGE = "paddleclas"
 PREDICTOR = "paddleclas.paddleclas"
 PADDLEX_NETWORKS = "paddlex.modules.image_classification.model_list"
+PADDLEX_CLASSES = "paddlex.inference.models.image_classification.processors"
 
 
 def install(force=False):
@@ -48,6 +51,8 @@ class _Finder:
             return self._find_then(_register, name, path, target)
         if name == PADDLEX_NETWORKS:
             return self._find_then(_add_to_paddlex, name, path, target)
+        if name == PADDLEX_CLASSES:
+            return self._find_then(_split_classes, name, path, target)
         if name in (PACKAGE, PREDICTOR) and self.serves_command and _is_ours():
             from .cli import console
 
@@ -156,6 +161,12 @@ def _add_to_paddlex(model_list):
     from .registry import add_to_paddlex
 
     add_to_paddlex(model_list)
+
+
+def _split_classes(processors):
+    from .patches.paddlex_classes import split_by_image
+
+    split_by_image(processors)
 
 
 def _adapt(module):
