@@ -121,6 +121,35 @@ def test_threads_that_share_a_predictor_get_their_own_answers(folder, engine):
         assert all(pool.map(ask, range(4)))
 
 
+FORK = """
+import os, sys
+import numpy as np
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.deploy.predictor import create_predictor
+
+predictor = create_predictor(sys.argv[1], engine=sys.argv[2], threads=2)
+images = np.ones((1, 3, 32, 32), "float32")
+predictor(images)
+child = os.fork()
+if not child:
+    try:
+        predictor(images)
+    except OctConvError as error:
+        os._exit(7 if "open one in each process" in str(error) else 1)
+    os._exit(1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+predictor(images)
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 9), reason="os.waitstatus_to_exitcode")
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_a_forked_process_is_told_to_open_its_own(folder, engine):
+    """As the workers of a web server that loads the application first: else they would hang."""
+    done = run_python("-c", FORK, folder, engine, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_folder_called_as_an_engine_is_none(tmp_path, monkeypatch):
     """An export has a folder openvino/, which Python takes for a package."""
     (tmp_path / "openvino").mkdir()

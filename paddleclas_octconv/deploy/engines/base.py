@@ -6,6 +6,7 @@ model of its own, registered in ``engines.ENGINES``. Options, conversion, INT8 a
 
 from __future__ import annotations
 
+import os
 import threading
 from abc import ABC, abstractmethod
 from importlib.util import find_spec
@@ -28,7 +29,8 @@ RANGES: tuple[Ranges, ...] = get_args(Ranges)
 
 
 class Predictor(ABC):
-    """An exported network, ready to run; from several threads, one after the other.
+    """An exported network, ready to run in the process that opened it; from several threads, one
+    after the other.
 
     Attributes:
         engine: the name of its engine, such as "openvino".
@@ -55,6 +57,7 @@ class Predictor(ABC):
         if len(shape) != 4:
             raise OctConvError(f"{model}: its network takes no images (N, C, H, W)")
         self.batch_size, self.image_shape = shape[0], tuple(shape[1:])
+        self._process = os.getpid()
         # The engines keep a call's inputs and outputs in one place.
         self._one_at_a_time = threading.Lock()
 
@@ -72,6 +75,11 @@ class Predictor(ABC):
                 is no number; or the engine cannot run the network.
         """
         checked = checked_images(images, self.image_shape)
+        if os.getpid() != self._process:  # its threads are not there: it would wait for ever
+            raise OctConvError(
+                f"{self.model}: the predictor is of another process, which has forked this one: "
+                "open one in each process"
+            )
         try:
             with self._one_at_a_time:
                 if self.batch_size is None:
