@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -116,8 +117,10 @@ def test_the_server_answers_many_at_once_and_goes_on_after_what_is_no_image(fold
     url = f"http://127.0.0.1:{port}/classify"
     command = [sys.executable, "-m", "uvicorn", "--app-dir", str(PROGRAMS), "server:app"]
     photos = sorted((tiny_data / "images").glob("*.png"))[:6]
-    done = run_cli("predict", folder, photos[0].parent, "--json", "-", "--engine", "paddle")
-    wanted = {Path(e["file_name"]).name: e for e in yaml.safe_load(done.stdout)}
+    file = folder.with_name("predicted.json")
+    done = run_cli("predict", folder, photos[0].parent, "--json", file, "--engine", "paddle")
+    assert done.returncode == 0, done.stderr
+    wanted = {Path(each["file_name"]).name: each for each in json.loads(file.read_text())}
     with subprocess.Popen(
         [*command, "--port", str(port)],
         env={**os.environ, "MODEL": str(folder), "PREDICTORS": "2"},

@@ -112,11 +112,10 @@ def exported(request, tiny_config, fetched_trainer, tmp_path_factory) -> tuple[s
 
 def predicted(folder: Path, photos: list[str]) -> list[dict]:
     """What ``predict`` says of each photograph, in Paddle Inference."""
-    done = run_cli(
-        "predict", folder / "model", Path(photos[0]).parent, "--engine", "paddle", "--json", "-"
-    )
+    file, where = folder / "predicted.json", Path(photos[0]).parent
+    done = run_cli("predict", folder / "model", where, "--engine", "paddle", "--json", file)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(file.read_text())
 
 
 def test_a_folder_gives_in_paddlex_what_it_gives_here(exported, photos):
