@@ -197,6 +197,7 @@ def _prepare_engine(handover: Handover, config: Config, start: resume.Start, fol
     from ..patches import (
         cpu_convolution,
         paddle_save,
+        paddle_to_static,
         paddle_workers,
         paddleclas_config,
         paddleclas_download,
@@ -214,7 +215,7 @@ def _prepare_engine(handover: Handover, config: Config, start: resume.Start, fol
     if handover.mode == "infer":
         config = number_label_map(config, folder)
     logging.raiseExceptions = False  # a full disk shall be told of once, not by every log line
-    paddleclas_config.hand_over(config.sections, any_size=handover.dynamic_size)
+    paddleclas_config.hand_over(config.sections)
     paddleclas_download.refuse_archives()
     if not handover.verbose:
         quiet.log_in_the_file_alone(handover.mode, config.device, handover.is_shown)
@@ -226,6 +227,8 @@ def _prepare_engine(handover: Handover, config: Config, start: resume.Start, fol
         tell_predictions()
     elif handover.mode in ("eval", "train"):
         tell_evaluations(in_training=handover.mode == "train")
+    if handover.batch_size is not None:
+        paddle_to_static.fix_batch(handover.batch_size)
     if handover.mode == "train":
         cpu_convolution.install()
         paddle_save.save_whole_checkpoints(save_load)

@@ -124,7 +124,7 @@ class ONNXPredictor(Predictor):
 
     def __init__(self, session: Any, precision: str, model: Path) -> None:
         source = session.get_inputs()[0]
-        super().__init__(ONNXRuntime.name, precision, model, source.shape[1:])
+        super().__init__(ONNXRuntime.name, precision, model, source.shape)
         self._session, self._input = session, source.name
 
     def _outputs(self, images: np.ndarray) -> list[np.ndarray]:
