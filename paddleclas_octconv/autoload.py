@@ -1,11 +1,12 @@
 """The start-up hook: OctConv is there as soon as PaddleClas is imported.
 
 ``paddleclas_octconv.pth`` calls ``install()`` when an interpreter starts. It puts one finder in
-front of ``sys.meta_path``, which acts on four names and passes over all others:
+front of ``sys.meta_path``, which acts on few names and passes over all others:
 
 * ``ppcls.arch.backbone`` and ``paddleclas.ppcls.arch.backbone``: registers the OctConv backbones
   right after the module ran, so that whatever imports from it later finds them.
 * ``paddleclas.paddleclas``: makes PaddleClas's predictor read exported folders in any format.
+* modules of PaddleClas that import slow libraries for rare cases: these come when they are used.
 * ``paddleclas`` in the process of the ``paddleclas`` command: gives that command its sub-commands;
   anywhere, where it is not installed: the release that ``trainer.fetch`` names is fetched.
 
@@ -19,6 +20,15 @@ import sys
 BACKBONE_MODULES = ("ppcls.arch.backbone", "paddleclas.ppcls.arch.backbone")
 PACKAGE = "paddleclas"
 PREDICTOR = "paddleclas.paddleclas"
+# They import slow libraries for rare cases.
+SLOW_MODULES = (
+    "ppcls.utils.metrics",
+    "ppcls.metric.metrics",
+    "ppcls.engine.evaluation.adaface",
+    "ppcls.loss.afdloss",
+    "ppcls.data.preprocess.ops.fmix",
+    "deploy.python.predict_system",
+)
 
 
 def install(force=False):
@@ -43,6 +53,8 @@ class _Finder:
     def find_spec(self, name, path=None, target=None):
         if name in BACKBONE_MODULES:
             return self._find_then(_register, name, path, target)
+        if name.endswith(SLOW_MODULES) and name.startswith((PACKAGE, "ppcls")):
+            return self._find_for(_LateLoader, name, path, target)
         if name in (PACKAGE, PREDICTOR) and self.serves_command and _is_ours():
             from .cli import console
 
@@ -61,9 +73,13 @@ class _Finder:
 
     def _find_then(self, act, name, path, target):
         """The spec that the other finders give, its loader made to call ``act(module)`` at last."""
+        return self._find_for(lambda loader: _LoaderThen(loader, act), name, path, target)
+
+    def _find_for(self, stand_in, name, path, target):
+        """The spec that the other finders give, with ``stand_in(loader)`` for its loader."""
         spec = self._find(name, path, target)
         if spec is not None and hasattr(spec.loader, "exec_module"):
-            spec.loader = _LoaderThen(spec.loader, act)
+            spec.loader = stand_in(spec.loader)
         return spec
 
     def _find(self, name, path, target):
@@ -76,11 +92,11 @@ class _Finder:
         return None
 
 
-class _LoaderThen:
+class _StandIn:
     """Stands in for a module's loader until the module runs, then hands its place back."""
 
-    def __init__(self, loader, act):
-        self.loader, self.act = loader, act
+    def __init__(self, loader):
+        self.loader = loader
 
     def create_module(self, spec):
         return self.loader.create_module(spec)
@@ -88,6 +104,22 @@ class _LoaderThen:
     def exec_module(self, module):
         module.__loader__ = module.__spec__.loader = self.loader
         self.loader.exec_module(module)
+
+    def __getattr__(self, name):  # is_package, get_code, get_source, …
+        if name == "loader":  # not there yet: this object is being unpickled
+            raise AttributeError(name)
+        return getattr(self.loader, name)
+
+
+class _LoaderThen(_StandIn):
+    """Has a module dealt with as soon as it ran."""
+
+    def __init__(self, loader, act):
+        super().__init__(loader)
+        self.act = act
+
+    def exec_module(self, module):
+        super().exec_module(module)
         try:
             self.act(module)
         except Exception as error:  # PaddleClas must work without us
@@ -97,10 +129,15 @@ class _LoaderThen:
                 file=sys.stderr,
             )
 
-    def __getattr__(self, name):  # is_package, get_code, get_source, …
-        if name == "loader":  # not there yet: this object is being unpickled
-            raise AttributeError(name)
-        return getattr(self.loader, name)
+
+class _LateLoader(_StandIn):
+    """Has what a module imports of slow libraries imported when it is used."""
+
+    def exec_module(self, module):
+        from .patches.late_imports import late_imports
+
+        with late_imports():
+            super().exec_module(module)
 
 
 class _FetchingLoader:

@@ -215,6 +215,8 @@ def _prepare_engine(handover: Handover, start: resume.Start, folder: Path) -> No
     elif handover.mode == "eval":
         tell_evaluations()
     if handover.mode == "train":
+        if "FmixOperator" in str(handover.config.get("DataLoader")):
+            import scipy.stats  # noqa: F401  (or each process that loads data would, each epoch)
         cpu_convolution.install()
         paddle_save.save_whole_checkpoints(save_load)
         prepare_epochs(start)
