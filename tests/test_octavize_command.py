@@ -10,14 +10,19 @@ from concurrent.futures import TimeoutError as StillRunning
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+import paddle
 import pytest
 import yaml
-from conftest import CLASS_NUM, error_line, run_cli, run_python
+from conftest import CLASS_NUM, error_line, run_cli
 from runs import Run
 
+from paddleclas_octconv import registry
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.common.locks import hold
 from paddleclas_octconv.common.worker import Worker
+from paddleclas_octconv.config import load_config
+from paddleclas_octconv.deploy.images import listed, preprocess_of
 from paddleclas_octconv.measure.operations import Operations
 from paddleclas_octconv.post_training import run as post_training
 from paddleclas_octconv.post_training.networks import Networks
@@ -26,27 +31,21 @@ from paddleclas_octconv.post_training.task import octave_arch
 
 NETWORK = "MobileNetV1_x0_25"
 
-_TRAIN = """
-import sys
-import numpy as np, paddle
-from pathlib import Path
-from paddleclas_octconv import registry
-from paddleclas_octconv.config import load_config
-from paddleclas_octconv.deploy.images import listed, preprocess_of
 
-config, file = load_config(Path(sys.argv[1])), Path(sys.argv[2])
-network = registry.build(config["Arch"]["name"], class_num=config["Arch"]["class_num"])
-found, preprocess = listed(config, "Train"), preprocess_of(config)
-images = paddle.to_tensor(np.stack([preprocess.read(path) for path in found.paths]))
-labels = paddle.to_tensor(found.labels)
-optimizer = paddle.optimizer.Adam(0.01, parameters=network.parameters())
-for _ in range(40):
-    loss = paddle.nn.functional.cross_entropy(network(images), labels)
-    loss.backward()
-    optimizer.step()
-    optimizer.clear_grad()
-paddle.save(network.state_dict(), str(file))
-"""
+def train(config: Path, file: Path) -> None:
+    """Train the network of a config for a few steps, and keep its weights."""
+    config = load_config(config)
+    network = registry.build(config["Arch"]["name"], class_num=config["Arch"]["class_num"])
+    found, preprocess = listed(config, "Train"), preprocess_of(config)
+    images = paddle.to_tensor(np.stack([preprocess.read(path) for path in found.paths]))
+    labels = paddle.to_tensor(found.labels)
+    optimizer = paddle.optimizer.Adam(0.01, parameters=network.parameters())
+    for _ in range(40):
+        loss = paddle.nn.functional.cross_entropy(network(images), labels)
+        loss.backward()
+        optimizer.step()
+        optimizer.clear_grad()
+    paddle.save(network.state_dict(), str(file))
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +57,7 @@ def trained(tmp_path_factory, tiny_config) -> Path:
     (folder / "vanilla.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     output = folder / "output" / NETWORK
     output.mkdir(parents=True)
-    result = run_python(
-        "-c", _TRAIN, folder / "vanilla.yaml", output / "best_model.pdparams", cwd=folder
-    )
-    assert result.returncode == 0, result.stderr
+    train(folder / "vanilla.yaml", output / "best_model.pdparams")
     return folder
 
 
