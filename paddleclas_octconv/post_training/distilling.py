@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from typing import Any, Mapping
 
-EPOCHS = 3
+EPOCHS = 1
 RATE = 0.1  # of the learning rate that the network was trained with: it starts near the end
 TEACHER, STUDENT = "Teacher", "Student"  # PaddleClas saves the weights of "Student" apart
 _MODEL = "DistillationModel"
