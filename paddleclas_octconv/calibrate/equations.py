@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
+import scipy.linalg
 
 # Candidates, as a share of the mean of the diagonal.
 RIDGES = (1e-3, 1e-2, 1e-1)
@@ -69,16 +72,19 @@ class Equations:
 
     def _change(self, gram: np.ndarray, moments: np.ndarray, ridge: float) -> np.ndarray:
         """The solution of equations, held near zero."""
-        penalty = np.zeros(gram.shape[:2])
-        mean = np.einsum("pii->pi", gram)[:, : self.held].mean(1)
-        penalty[:, : self.held] = ridge * mean[:, None]
-        penalty[~(mean > 0)] = 1.0  # rows of zeros say nothing
-        try:
-            change = np.linalg.solve(gram + penalty[:, :, None] * np.eye(gram.shape[1]), moments)
-        except np.linalg.LinAlgError:
-            return np.zeros_like(moments)
-        is_finite = np.isfinite(change).all((1, 2), keepdims=True)
-        return np.where(is_finite, change, 0)
+        change = np.zeros_like(moments)
+        for problem, (own, wanted) in enumerate(zip(gram, moments)):
+            mean = np.diagonal(own)[: self.held].mean()
+            if not mean > 0:  # rows of zeros say nothing
+                continue
+            held = own.copy()
+            held.flat[: self.held * (len(own) + 1) : len(own) + 1] += ridge * mean
+            with contextlib.suppress(scipy.linalg.LinAlgError):  # singular, or overflown
+                # Transposed, the symmetric matrix lies as LAPACK wants it: it is not copied again.
+                factor = scipy.linalg.cho_factor(held.T, overwrite_a=True, check_finite=False)
+                found = scipy.linalg.cho_solve(factor, wanted, check_finite=False)
+                change[problem] = np.where(np.isfinite(found).all(), found, 0)
+        return change
 
     def _error(
         self, gram: np.ndarray, moments: np.ndarray, change: np.ndarray, some: slice

@@ -19,6 +19,10 @@ from .projection import project, tap_matrix
 # Samples for each unknown, and at least: more do not help, and cost time.
 SAMPLES = 20
 LEAST_SAMPLES = 20000
+# Neighbouring cells say the same: at most one of so many is taken, and from so many images at
+# least, where there are more.
+APART = 8
+LEAST_IMAGES = 64
 
 
 class Targets(NamedTuple):
@@ -43,7 +47,9 @@ class Fit:
         vanilla: the convolution of the trained network.
         order: which channels of the vanilla convolution are high, and which low.
         number: of the layer, by which cells are drawn.
-        images: how many there will be.
+
+    Attributes:
+        images: the first so many of all give samples.
     """
 
     def __init__(
@@ -52,15 +58,28 @@ class Fit:
         vanilla: nn.Conv2D,
         order: Order,
         number: Sequence[int],
-        images: int,
     ) -> None:
         self.layer, self.vanilla, self.order = layer, vanilla, order
-        self.number, self.images = number, images
+        self.number = number
+        self.images = 0
         self.sums = {"high": _Sum(hh=layer.hh, lh=layer.lh)}
         if layer.outputs.low:
             self.sums["low"] = _Sum(ll=layer.ll, hl=layer.hl)
         self.is_pooled = layer.stride == 2  # then both inputs are, before they are convolved
         self.is_projected = False
+
+    def needed(self, output: Any, images: int) -> int:
+        """On how many images the layer is to be solved.
+
+        Args:
+            output: of the layer.
+            images: how many there are.
+        """
+        high = output.high if isinstance(output, Pair) else branches(output)[0]
+        size = high.shape[1:3] if self.layer.data_format == "NHWC" else high.shape[2:4]
+        each = max(1, math.prod(size) // APART)
+        most = max(part.samples for part in self.sums.values())
+        return min(max(LEAST_IMAGES, math.ceil(most / each)), images)
 
     def project_once(self, x: Tensor) -> None:
         """Give the layer the projected kernels; ``x``: what the vanilla convolution takes."""
@@ -94,6 +113,7 @@ class Fit:
             use: how often the layer was called on them before.
         """
         data_format = self.vanilla._data_format
+        output = output[: self.images - first]
         maps = {"high": channels_last(output, data_format)}
         if "low" in self.sums:
             maps["low"] = channels_last(pool2(output, data_format), data_format)
