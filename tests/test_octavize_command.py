@@ -21,8 +21,8 @@ from paddleclas_octconv.common.worker import Worker
 from paddleclas_octconv.measure.operations import Operations
 from paddleclas_octconv.post_training import run as post_training
 from paddleclas_octconv.post_training.networks import Networks
-from paddleclas_octconv.post_training.search import Measured
 from paddleclas_octconv.post_training.task import octave_arch
+from paddleclas_octconv.post_training.trials import Kept
 
 NETWORK = "MobileNetV1_x0_25"
 
@@ -201,14 +201,13 @@ def test_a_process_that_builds_networks_runs_nothing_of_a_config(build, tmp_path
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("content", ["{", "[" * 100000, "[]", '{"a": 1}', '{"a": {"alphas": "b"}}'])
+@pytest.mark.parametrize("content", ["{", "[" * 100000, "[]", '{"a": 1}', '{"a": [1, "b"]}'])
 def test_what_is_kept_of_a_search_is_data(content, tmp_path):
     (tmp_path / "search.json").write_text(content)
-    kept = post_training._Kept(tmp_path / "search.json")
-    assert kept.measured == {}
-    measured = Measured((0.25, 0.5), 3.0, 2.0, 0.5, 0.125)
-    kept.add("a", measured)
-    assert post_training._Kept(tmp_path / "search.json").measured == {"a": measured}
+    kept = Kept(tmp_path / "search.json")
+    assert kept == {}
+    kept.add("a", 3.0, 0.125)
+    assert Kept(tmp_path / "search.json") == {"a": [3.0, 0.125]}
 
 
 def test_a_transformer():

@@ -17,7 +17,7 @@ from .equations import Equations
 from .projection import project, tap_matrix
 
 # Samples for each unknown, and at least: more do not help, and cost time.
-SAMPLES = 20
+SAMPLES = 10
 LEAST_SAMPLES = 20000
 # Neighbouring cells say the same: at most one of so many is taken, and from so many images at
 # least, where there are more.
