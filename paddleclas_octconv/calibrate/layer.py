@@ -67,6 +67,7 @@ class Fit:
             self.sums["low"] = _Sum(ll=layer.ll, hl=layer.hl)
         self.is_pooled = layer.stride == 2  # then both inputs are, before they are convolved
         self.is_projected = False
+        self.cut: dict[str, np.ndarray] = {}  # kernels, by path
 
     def needed(self, output: Any, images: int) -> int:
         """On how many images the layer is to be solved.
@@ -91,6 +92,7 @@ class Fit:
         kernel = self.vanilla.weight.numpy()
         for key, block in self.layer.cut("weight", kernel, self.order).items():
             name = key.partition(".")[0]
+            self.cut[name] = block
             path = getattr(self.layer, name)
             cells_in, cells_out = self._cells(name)
             own = Window(path, [-(-side // cells_in) for side in size])
@@ -164,7 +166,7 @@ class Fit:
     def solve(self) -> None:
         """Give the layer what least squares make of all that was added."""
         for each in self.sums.values():
-            each.solve()
+            each.solve(self.cut)
 
     def forget(self) -> None:
         """Let the equations go."""
@@ -189,7 +191,7 @@ class _Sum:
         self.unknowns = [math.prod(path.weight.shape[1:]) for path in self.paths.values()]
         self.samples = max(LEAST_SAMPLES, SAMPLES * sum(self.unknowns))
         self.equations: Equations | None = None
-        self.start: np.ndarray | None = None
+        self.starts: list[np.ndarray] | None = None
 
     def add(
         self,
@@ -215,23 +217,30 @@ class _Sum:
             self.equations = Equations(self.problems, unknowns, targets.shape[2], free)
         self.equations.add(np.concatenate(rows, axis=2), targets, half)
 
-    def solve(self) -> None:
-        """Give the paths the kernels, and the first one the bias, that all samples ask for."""
+    def solve(self, cut: dict[str, np.ndarray]) -> None:
+        """Give the paths the kernels, and the first one the bias, that all samples ask for.
+
+        Args:
+            cut: the vanilla kernel's, by path; the first ones are projected.
+        """
         assert self.equations is not None
-        if self.start is None:
-            start = [
-                as_unknowns(path.weight.numpy(), self.problems) for path in self.paths.values()
-            ]
-            if self.bias is not None:
-                start.append(self.bias.numpy().reshape(self.problems, 1, -1))
-            self.start = np.concatenate(start, axis=1)
+        if self.starts is None:
+            projected = {name: path.weight.numpy() for name, path in self.paths.items()}
+            self.starts = [self._start(kernels) for kernels in (projected, cut)]
         *kernels, bias = np.split(
-            self.equations.solve(self.start), np.cumsum(self.unknowns), axis=1
+            self.equations.solve(self.starts), np.cumsum(self.unknowns), axis=1
         )
         for path, kernel in zip(self.paths.values(), kernels):
             _set(path.weight, as_kernel(kernel, path.weight.shape))
         if self.bias is not None:
             _set(self.bias, bias.ravel())
+
+    def _start(self, kernels: dict[str, np.ndarray]) -> np.ndarray:
+        """Kernels by path, and the bias, as unknowns."""
+        start = [as_unknowns(kernels[name], self.problems) for name in self.paths]
+        if self.bias is not None:
+            start.append(self.bias.numpy().reshape(self.problems, 1, -1))
+        return np.concatenate(start, axis=1)
 
 
 def _set(tensor: Tensor, value: np.ndarray) -> None:
