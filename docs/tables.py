@@ -572,7 +572,7 @@ def draw_trained(root: Path) -> None:
         axes.plot(vanilla_ms, mine[0]["vanilla"], "^", color=line.get_color(), markersize=9)
         for row in mine:
             place = (vanilla_ms / row["speed_up"], row["solved"])
-            axes.annotate(f" alpha {row['alpha']:g}", place)
+            axes.annotate(f"alpha {row['alpha']:g}", place, (5, -11), textcoords="offset points")
             if "distilled" in row:
                 axes.plot(place[0], row["distilled"], "*", color=line.get_color(), markersize=11)
     axes.set_xlabel("latency of one image in OpenVINO, in ms (triangle: vanilla; star: distilled)")

@@ -116,6 +116,9 @@ def test_the_teacher_stays_as_it_was(trained, octave):
     assert student["name"] == f"Oct{NETWORK}" and student["pretrained"] == "octave/weights"
     assert config["Arch"]["freeze_params_list"] == [True, False]
     assert config["Optimizer"]["lr"]["learning_rate"] == pytest.approx(0.0001)  # of 0.001
+    assert config["Global"]["epochs"] == 1
+    losses = [list(loss) for loss in config["Loss"]["Train"]]
+    assert losses == [["DistillationKLDivLoss"], ["DistillationGTCELoss"]]
 
 
 def test_a_folder_that_is_there_stays(trained, octave):
@@ -244,6 +247,7 @@ def test_a_search_to_its_end(trained):
         *("--max-drop", "100", "--images", "16", "--engine", "paddle", "--output", "searched"),
         "--json",
         cwd=trained,
+        PYTHONPATH=str(trained),
     )
     assert result.returncode == 0, result.stderr
     told = json.loads(result.stdout)

@@ -180,7 +180,7 @@ def _next(asked: task.Task, found: Result) -> list[str]:
     lines = [f"paddleclas: written: {asked.output}{os.sep}: {', '.join(_files(asked.output))}"]
     if not found.is_octave:
         lines.insert(0, "paddleclas: no octave network is faster here: it is the vanilla one")
-    lines.append(f"paddleclas: next: paddleclas export -c {config} --openvino")
+    lines.append(f"paddleclas: next: paddleclas export -c {config} --openvino --int8")
     if asked.distil and found.is_octave:
         distil = shlex.quote(str(asked.distil))
         lines.append(
