@@ -169,9 +169,10 @@ class Fit:
             each.solve(self.cut)
 
     def forget(self) -> None:
-        """Let the equations go."""
+        """Let the equations go, and what they begin with."""
+        self.cut = {}
         for each in self.sums.values():
-            each.equations = None
+            each.equations = each.starts = None
 
 
 class _Sum:
