@@ -1,7 +1,8 @@
 """The versions that are tested together.
 
 ``nox`` runs all of it: ``matrix``, all modes on every Paddle with every trainer, and ``pythons``,
-the real commands on every Python. ``nox -s "matrix(3.2.2)"`` or ``nox -s pythons-3.13`` runs one.
+the real commands on every Python, and ``paddlex``, exported folders in PaddleX. ``nox -s
+"matrix(3.2.2)"`` or ``nox -s pythons-3.13`` runs one.
 The result is written in docs/compatibility.md by hand. Trainers that are not fetched by the package
 itself are cloned, or taken from the folders that PADDLECLAS_2_5_2 and PADDLECLAS_DEVELOP name.
 """
@@ -14,6 +15,7 @@ import nox
 PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
 PADDLES = ("2.6.2", "3.2.2")
 TRAINERS = {"2.4.2": None, "2.5.2": "v2.5.2", "develop": "develop"}  # version: branch or tag
+PADDLEXES = ("3.7.2", "3.3.13")  # the newest, and an older one
 REPOSITORY = "https://github.com/PaddlePaddle/PaddleClas"
 
 CONFIG = "Digits/OctMobileNetV1.yaml"
@@ -53,6 +55,14 @@ def pythons(session: nox.Session) -> None:
     session.install(".[cpu]")
     session.run("pip", "check")
     run_modes(session, "2.4.2", ())
+
+
+@nox.session(python="3.11")
+@nox.parametrize("paddlex", PADDLEXES, ids=PADDLEXES)
+def paddlex(session: nox.Session, paddlex: str) -> None:
+    """Exported folders in PaddleX, through each of its doors."""
+    session.install(".[cpu]", f"paddlex[cv,serving]=={paddlex}", "pytest", "pytest-timeout")
+    session.run("pytest", "tests/test_paddlex.py")
 
 
 def run_modes(session: nox.Session, trainer: str, options: tuple) -> None:

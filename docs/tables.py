@@ -20,6 +20,9 @@ from itertools import compress
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
 
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
 from paddleclas_octconv.common.machine import IDLE, in_words
 from paddleclas_octconv.compare import tables as comparison
 from paddleclas_octconv.compare.front import Point, front
@@ -678,6 +681,51 @@ def _gain(row: dict, prefix: str) -> str:
     return f"{row[f'{prefix}speed_up']:.2f}x ({before:.1f} to {after:.1f} ms)"
 
 
+def trained_precisions(root: Path) -> str:
+    """Trained networks and octave ones from them, in float32 and INT8: top-1 and latency."""
+    file = root / "results" / "trained-96.json"
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else []
+    lines = []
+    for row in sorted(rows, key=lambda row: (row["network"], row["alpha"])):
+        found = {(each["network"], each["precision"]): each for each in row.get("precisions", [])}
+        cells = [f"{found[key]['top1']:.2f}%, {found[key]['ms']:.1f} ms" for key in _FORMS if found]
+        if cells:
+            lines.append([row["network"], f"{row['alpha']:g}", *cells])
+    heads = [f"{network}, {_PRECISIONS[precision]}" for network, precision in _FORMS]
+    return _table(["network", "alpha", *heads], lines) if lines else NOT_RUN
+
+
+_FORMS = [(network, form) for network in ("vanilla", "octave") for form in ("fp32", "int8")]
+
+
+def draw_trained(root: Path) -> None:
+    """The table of trained networks as a plot: top-1 against the latency of one image."""
+    rows = json.loads((root / "results" / "trained-96.json").read_text(encoding="utf-8"))["rows"]
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.add_subplot()
+    for network in sorted({row["network"] for row in rows if "speed_up" in row}):
+        mine = [row for row in rows if row["network"] == network and "speed_up" in row]
+        vanilla_ms = sum(row["vanilla_ms"] for row in mine) / len(mine)
+        mine.sort(key=lambda row: row["speed_up"])
+        (line,) = axes.plot(
+            [vanilla_ms, *(vanilla_ms / row["speed_up"] for row in mine)],
+            [mine[0]["vanilla"], *(row["solved"] for row in mine)],
+            "o-",
+            label=f"{network}, solved without training",
+        )
+        axes.plot(vanilla_ms, mine[0]["vanilla"], "^", color=line.get_color(), markersize=9)
+        for row in mine:
+            place = (vanilla_ms / row["speed_up"], row["solved"])
+            axes.annotate(f"alpha {row['alpha']:g}", place, (5, -11), textcoords="offset points")
+            if "distilled" in row:
+                axes.plot(place[0], row["distilled"], "*", color=line.get_color(), markersize=11)
+    axes.set_xlabel("latency of one image in OpenVINO, in ms (triangle: vanilla; star: distilled)")
+    axes.set_ylabel("top-1, %")
+    axes.legend()
+    with rc_context({"svg.hashsalt": "trained"}):
+        figure.savefig(root / "docs" / "images" / "trained.svg", metadata={"Date": None})
+
+
 def octavize(root: Path) -> str:
     """What becomes of PaddleClas's networks, one of each family."""
     rows = json.loads((root / "benchmarks/octavize/coverage.json").read_text(encoding="utf-8"))
@@ -769,7 +817,8 @@ TABLES: dict[str, Callable[[Path], Any]] = {
     for table in (
         *(provenance, rule, gains, gains_ch, engines, costs, sizes, threads, forms, kernels),
         *(training, published, alphas, finetune, comparisons, verdict, stems, octavize, worth),
-        *(precisions, trained, before_after, before_after_ch, deciding, decided, profile, routes),
+        *(precisions, trained, trained_precisions, before_after, before_after_ch),
+        *(deciding, decided, profile, routes),
     )
 }
 
@@ -787,6 +836,7 @@ def main() -> None:
         if after != before:
             page.write_text(after, encoding="utf-8")
             print(page.relative_to(ROOT))
+    draw_trained(ROOT)
 
 
 if __name__ == "__main__":

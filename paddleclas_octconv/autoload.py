@@ -1,11 +1,15 @@
 """The start-up hook: OctConv is there as soon as PaddleClas is imported.
 
 ``paddleclas_octconv.pth`` calls ``install()`` when an interpreter starts. It puts one finder in
-front of ``sys.meta_path``, which acts on four names and passes over all others:
+front of ``sys.meta_path``, which acts on a few names and passes over all others:
 
 * ``ppcls.arch.backbone`` and ``paddleclas.ppcls.arch.backbone``: registers the OctConv backbones
   right after the module ran, so that whatever imports from it later finds them.
 * ``paddleclas.paddleclas``: makes PaddleClas's predictor read exported folders in any format.
+* ``paddlex.modules.image_classification.model_list``: adds the OctConv networks to those that
+  PaddleX knows, before it makes use of the list.
+* ``paddlex.inference.models.image_classification.processors``: gives each image its own classes,
+  which PaddleX 3.7 by itself does not.
 * ``paddleclas`` in the process of the ``paddleclas`` command: gives that command its sub-commands;
   anywhere, where it is not installed: the release that ``trainer.fetch`` names is fetched.
 
@@ -19,6 +23,8 @@ import sys
 BACKBONE_MODULES = ("ppcls.arch.backbone", "paddleclas.ppcls.arch.backbone")
 PACKAGE = "paddleclas"
 PREDICTOR = "paddleclas.paddleclas"
+PADDLEX_NETWORKS = "paddlex.modules.image_classification.model_list"
+PADDLEX_CLASSES = "paddlex.inference.models.image_classification.processors"
 
 
 def install(force=False):
@@ -43,6 +49,10 @@ class _Finder:
     def find_spec(self, name, path=None, target=None):
         if name in BACKBONE_MODULES:
             return self._find_then(_register, name, path, target)
+        if name == PADDLEX_NETWORKS:
+            return self._find_then(_add_to_paddlex, name, path, target)
+        if name == PADDLEX_CLASSES:
+            return self._find_then(_split_classes, name, path, target)
         if name in (PACKAGE, PREDICTOR) and self.serves_command and _is_ours():
             from .cli import console
 
@@ -90,7 +100,7 @@ class _LoaderThen:
         self.loader.exec_module(module)
         try:
             self.act(module)
-        except Exception as error:  # PaddleClas must work without us
+        except Exception as error:  # PaddleClas and PaddleX must work without us
             print(
                 f"paddleclas-octconv: warning: {module.__name__} runs without OctConv: "
                 f"{type(error).__name__}: {error}",
@@ -136,6 +146,7 @@ _FINDER = _Finder()
 def _register(backbone):
     from .patches.old_programs import write_old_programs
     from .patches.paddle_on_cpu import give_cpu_a_device_id
+    from .patches.paddle_to_static import convert_each_function_once
     from .patches.paddleclas_arch import offer_near_names
     from .patches.paddleclas_weights import cut_for_networks_inside
     from .registry import register_into
@@ -144,7 +155,20 @@ def _register(backbone):
     offer_near_names(backbone)
     cut_for_networks_inside(backbone)
     give_cpu_a_device_id()
+    convert_each_function_once()
     write_old_programs()
+
+
+def _add_to_paddlex(model_list):
+    from .registry import add_to_paddlex
+
+    add_to_paddlex(model_list)
+
+
+def _split_classes(processors):
+    from .patches.paddlex_classes import split_by_image
+
+    split_by_image(processors)
 
 
 def _adapt(module):

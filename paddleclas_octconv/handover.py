@@ -32,9 +32,9 @@ class Handover:
         allow_non_finite_loss: train on where the loss is not a number.
         trust_weights: load weights even from a file that can run code.
         verbose: let the terminal have all that Paddle and PaddleClas have to say.
-        dynamic_size: export a model for images of any height and width.
         is_shown: the command shows how far a training is, so PaddleClas need not.
         options: of the command line, by the keys of the config that they have set.
+        batch_size: export a model that takes so many images at a time; None: any number.
     """
 
     mode: str
@@ -48,9 +48,9 @@ class Handover:
     allow_non_finite_loss: bool = False
     trust_weights: bool = False
     verbose: bool = False
-    dynamic_size: bool = False
     is_shown: bool = False
     options: dict[str, str] = field(default_factory=dict)
+    batch_size: int | None = None
 
     def write(self, folder: Path) -> Path:
         """Write it into a folder of the run; returns the file."""

@@ -134,6 +134,20 @@ def register_into(backbone: ModuleType) -> None:
             )
 
 
+def add_to_paddlex(model_list: ModuleType) -> None:
+    """Put the names of this package, and of their vanilla twins, among the networks of PaddleX.
+
+    PaddleX binds every name of that list to its predictor, trainer, evaluator and exporter of image
+    classification, and takes a folder if ``Global.model_name`` of its ``inference.yml`` is one.
+
+    Args:
+        model_list: ``paddlex.modules.image_classification.model_list``, just imported.
+    """
+    twins = [entry.twin for entry in CATALOGUE.values() if entry.twin]
+    known = model_list.MODELS
+    known.extend(name for name in dict.fromkeys((*CATALOGUE, OCTAVE, *twins)) if name not in known)
+
+
 def _bind_all(backbone: ModuleType) -> dict[str, Callable[..., nn.Layer]]:
     """A function for every name, whose networks are layers of one copy of PaddleClas."""
     theseus = importlib.import_module(f"{backbone.__name__}.base.theseus_layer").TheseusLayer

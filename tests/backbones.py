@@ -14,7 +14,19 @@ from paddleclas_octconv.backbones.catalogue import CATALOGUE
 logger.init_logger()
 registry.register()
 
+_DEPTH = {"block_depth", "block_config"}
 NAMES = tuple(CATALOGUE)
+# Those that differ in more than their depth: with few blocks, the others are one of them.
+DIFFERENT = tuple(
+    {
+        (
+            entry.family.module,
+            entry.family.network,
+            *((key, value) for key, value in entry.options.items() if key not in _DEPTH),
+        ): name
+        for name, entry in reversed([*CATALOGUE.items()])
+    }.values()
+)
 # One a family: for tests that take long and in which the depth of the network plays no part.
 KINDS = (
     "OctResNet26",
@@ -35,7 +47,7 @@ def build(name: str, **options) -> nn.Layer:
 
 def few_blocks(name: str) -> dict:
     """The options that make a deep network shallow."""
-    depth = {"block_depth", "block_config"} & set(CATALOGUE[name].options)
+    depth = _DEPTH & set(CATALOGUE[name].options)
     return {option: [2, 1, 1, 1] for option in depth}
 
 

@@ -14,6 +14,7 @@ import pytest
 from conftest import run_python
 
 from paddleclas_octconv import __version__
+from paddleclas_octconv.backbones.catalogue import CATALOGUE
 from paddleclas_octconv.cli import COMMANDS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -127,6 +128,57 @@ def test_failure_to_register_is_one_line_and_paddleclas_works(fake_copy):
         "paddleclas-octconv: warning: ppcls.arch.backbone runs without OctConv: "
         "RuntimeError: broken\n"
     )
+
+
+NETWORKS_OF_PADDLEX = "paddlex.modules.image_classification.model_list"
+CLASSES_OF_PADDLEX = "paddlex.inference.models.image_classification.processors"
+
+
+def fake_paddlex(folder: Path, name: str, text: str) -> None:
+    """Write one module of a PaddleX, and the packages that it is in."""
+    *packages, module = name.split(".")
+    for package in packages:
+        folder /= package
+        folder.mkdir(exist_ok=True)
+        (folder / "__init__.py").touch()
+    (folder / f"{module}.py").write_text(text)
+
+
+def test_paddlex_knows_the_networks_and_their_twins_once(tmp_path):
+    fake_paddlex(tmp_path, NETWORKS_OF_PADDLEX, "MODELS = ['ResNet50', 'OctResNet50']\n")
+    code = (
+        f"from {NETWORKS_OF_PADDLEX} import MODELS\n"
+        "import sys\nassert 'paddle' not in sys.modules\nprint(*MODELS)"
+    )
+    result = run_python("-c", code, PYTHONPATH=str(tmp_path))
+    names = result.stdout.split()
+    assert names[:2] == ["ResNet50", "OctResNet50"], result.stderr
+    assert {*CATALOGUE, "Octave", "MobileNetV1"} < set(names)
+    assert len(set(names)) == len(names)
+
+
+def test_each_image_has_its_own_classes_in_paddlex(tmp_path):
+    topk = (
+        "class Topk:\n    def __call__(self, preds, topk=5):\n        return preds, [topk], [0]\n"
+    )
+    fake_paddlex(tmp_path, CLASSES_OF_PADDLEX, topk)
+    code = (
+        f"from {CLASSES_OF_PADDLEX} import Topk\nimport numpy as np\n"
+        "ids, *others = Topk()(np.array([[1, 2], [3, 4]]), topk=2)\n"
+        "assert isinstance(ids, list) and [list(row) for row in ids] == [[1, 2], [3, 4]]\n"
+        "assert others == [[2], [0]]"
+    )
+    result = run_python("-c", code, PYTHONPATH=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("name", [NETWORKS_OF_PADDLEX, CLASSES_OF_PADDLEX])
+def test_a_paddlex_that_has_changed_works_without_them(tmp_path, name):
+    fake_paddlex(tmp_path, name, "Old = 1\n")
+    result = run_python("-c", f"from {name} import Old", PYTHONPATH=str(tmp_path))
+    assert result.returncode == 0
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"paddleclas-octconv: warning: {name} runs without OctConv: Attribute")
 
 
 def test_switched_off_by_the_environment():

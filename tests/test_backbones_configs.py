@@ -8,7 +8,7 @@ import numpy as np
 import paddle
 import pytest
 import yaml
-from backbones import twin
+from backbones import few_blocks, twin
 from conftest import CLASS_NUM, error_line, run_cli
 from mxnet_files import drawn, params
 
@@ -52,6 +52,9 @@ def test_config_trains(name, tiny_data, fetched_trainer, tmp_path):
     if name == FINE_TUNING:
         paddle.save(twin("OctResNet50", class_num=1000).state_dict(), str(tmp_path / "w.pdparams"))
         options += ["-o", f"Arch.pretrained={tmp_path / 'w.pdparams'}"]
+    else:
+        few = few_blocks(CONFIGS[name]["Arch"]["name"])
+        options += [word for key, value in few.items() for word in ("-o", f"Arch.{key}={value}")]
     done = run_cli("train", "-c", name, *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     log = next((tmp_path / "output").rglob("train.log")).read_text()

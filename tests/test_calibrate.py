@@ -134,8 +134,8 @@ def least_squares(layer, start, given, wanted):
     ids=str,
 )
 def test_kernels_are_those_of_least_squares(options, monkeypatch):
-    monkeypatch.setattr(equations, "RIDGES", [1e-3])
-    monkeypatch.setattr(equations.Equations, "_error", lambda *_: -1.0)
+    monkeypatch.setattr(equations.Equations, "_nearest", lambda _, starts: starts[0])
+    monkeypatch.setattr(equations.Equations, "_ridge", lambda *_: 1e-3)
     x = pictures()
     network = chain(**options)
     vanilla = copy.deepcopy(network)
@@ -180,6 +180,27 @@ def centre(network):
             row, column = (side // 2 for side in kernel.shape[2:])
             kept[:, :, row, column] = kernel.sum((2, 3))
             value.set_value(kept)
+
+
+@pytest.mark.parametrize("samples", [10, 40, 160])
+@pytest.mark.parametrize("nearest", [0, 1])
+def test_few_samples_make_it_no_worse_than_either_start(samples, nearest):
+    """By the error on the population, with half of the targets noise."""
+    rng = np.random.default_rng(samples)
+    ratios = []
+    for _ in range(20):
+        true = rng.normal(size=[1, 80, 8])
+        starts = [true + scale * rng.normal(size=true.shape) for scale in (0.1, 1.0)]
+        starts = starts[:: 1 - 2 * nearest]
+        problem = equations.Equations(1, 80, 8)
+        for half in (0, 1):
+            rows = rng.normal(size=[1, samples, 80])
+            noise = np.sqrt(80) * rng.normal(size=[1, samples, 8])
+            problem.add(rows, rows @ true + noise, half)
+        solved = problem.solve(starts)
+        lost = [80 + np.square(each - true).sum() / 8 for each in (solved, *starts)]
+        ratios.append(lost[0] / min(lost[1:]))
+    assert np.mean(ratios) < 1.02
 
 
 @pytest.mark.parametrize("name", ["MobileNetV3_small_x0_35", "ShuffleNetV2_x0_25"])
@@ -303,7 +324,7 @@ def test_neither_batches_nor_pieces_matter(monkeypatch):
     monkeypatch.setattr(
         equations.Equations,
         "solve",
-        lambda self, start: halves.append(self.gram[0]) or solve(self, start),
+        lambda self, starts: halves.append(self.gram[0]) or solve(self, starts),
     )
     x = pictures(40)
     network = chain(kernel_size=3, padding=1)

@@ -34,6 +34,19 @@ def test_image_size_is_set_in_all_transforms_and_in_image_shape(name, size):
         assert config == SHIPPED[name]
 
 
+def test_an_open_image_shape_stays_open_and_is_the_size_that_the_transforms_make():
+    config = copy.deepcopy(SHIPPED["ImageNet/OctResNet50.yaml"])
+    config["Global"]["image_shape"] = [3, -1, -1]
+    assert Config(config, Path("c.yaml")).image_shape == [3, 224, 224]
+    smaller = changed(config, image_size=64)
+    assert smaller["Global"]["image_shape"] == [3, -1, -1]
+    assert Config(smaller, Path("c.yaml")).image_shape == [3, 64, 64]
+    for key in (OPS["Eval"], "Infer.transforms"):
+        get(config, key)[2:3] = []  # no CropImage
+    with pytest.raises(OctConvError, match=r"\[3, -1, -1\] leaves height and width open, and"):
+        _ = Config(config, Path("c.yaml")).image_shape
+
+
 def test_what_is_resized_before_it_is_cropped_is_resized_in_proportion():
     config = changed(SHIPPED["ImageNet/OctResNet50.yaml"], image_size=112)
     assert get(config, OPS["Eval"])[1:3] == [

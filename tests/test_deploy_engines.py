@@ -122,6 +122,35 @@ def test_threads_that_share_a_predictor_get_their_own_answers(folder, engine):
         assert all(pool.map(ask, range(4)))
 
 
+FORK = """
+import os, sys
+import numpy as np
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.deploy.predictor import create_predictor
+
+predictor = create_predictor(sys.argv[1], engine=sys.argv[2], threads=2)
+images = np.ones((1, 3, 32, 32), "float32")
+predictor(images)
+child = os.fork()
+if not child:
+    try:
+        predictor(images)
+    except OctConvError as error:
+        os._exit(7 if "open one in each process" in str(error) else 1)
+    os._exit(1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+predictor(images)
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 9), reason="os.waitstatus_to_exitcode")
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_a_forked_process_is_told_to_open_its_own(folder, engine):
+    """As the workers of a web server that loads the application first: else they would hang."""
+    done = run_python("-c", FORK, folder, engine, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_folder_called_as_an_engine_is_none(tmp_path, monkeypatch):
     """An export has a folder openvino/, which Python takes for a package."""
     (tmp_path / "openvino").mkdir()
@@ -277,21 +306,56 @@ def test_every_engine_takes_any_floating_type_and_layout(predictors, engine):
         np.testing.assert_array_equal(predictors[engine](given), wanted)
 
 
-def test_a_model_of_any_size_runs_in_every_engine(tiny_config, fetched_trainer, tmp_path):
+def probabilities(config, tmp, batch):
+    """What the network that ``export`` has exported gives for a batch, in Paddle."""
+    net = registry.build(**yaml.safe_load(config.read_text())["Arch"])
+    net.set_state_dict(paddle.load(f"{tmp}/weights.pdparams"))
+    net.eval()
+    return paddle.nn.functional.softmax(net(paddle.to_tensor(batch))).numpy()
+
+
+@pytest.mark.parametrize(
+    "option", [("--dynamic-size",), ("-o", "Global.image_shape=[3,-1,-1]")], ids=["option", "key"]
+)
+def test_a_model_of_any_size_runs_in_every_engine(tiny_config, fetched_trainer, tmp_path, option):
     for package in ("openvino", "onnxruntime", "paddle2onnx"):
         pytest.importorskip(package)
     options = [f"--{engine.option}" for engine in CONVERTED.values()]
-    assert export(tiny_config, fetched_trainer, tmp_path, "--dynamic-size", *options) == 0
+    assert export(tiny_config, fetched_trainer, tmp_path, *option, *options) == 0
     batch = np.random.RandomState(0).randn(2, 3, 45, 38).astype("float32")
-    net = registry.build(**yaml.safe_load(tiny_config.read_text())["Arch"])
-    net.set_state_dict(paddle.load(f"{tmp_path}/weights.pdparams"))
-    net.eval()
-    wanted = paddle.nn.functional.softmax(net(paddle.to_tensor(batch))).numpy()
+    wanted = probabilities(tiny_config, tmp_path, batch)
     for engine in engines.ENGINES:
         predictor = create_predictor(tmp_path / "inference", engine=engine)
         np.testing.assert_allclose(predictor(batch), wanted, atol=1e-5)
         with pytest.raises(OctConvError, match=r"shape \(N, 3, H, W\)"):
             predictor(batch[:, :1])
+
+
+def test_a_model_for_so_many_images_at_a_time_takes_any_number(
+    tiny_config, fetched_trainer, tmp_path
+):
+    for package in ("openvino", "nncf", "onnxruntime", "paddle2onnx"):
+        pytest.importorskip(package)
+    options = [f"--{engine.option}" for engine in CONVERTED.values()]
+    options += ["--int8", "--max-drop", "100", "--calibration-images", "8", "--batch-size", "3"]
+    assert export(tiny_config, fetched_trainer, tmp_path, *options) == 0
+    batch = np.random.RandomState(0).randn(7, 3, 32, 32).astype("float32")
+    wanted = probabilities(tiny_config, tmp_path, batch)
+
+    folder = tmp_path / "inference"
+    shutil.copytree(folder, tmp_path / "old")
+    (tmp_path / "old" / "inference.json").unlink()
+    opened = [create_predictor(folder, engine=engine, threads=2) for engine in engines.ENGINES]
+    opened.append(create_predictor(tmp_path / "old", engine="paddle"))
+    for predictor in opened:
+        assert predictor.batch_size == 3
+        for count in (7, 1, 3, 2, 7):
+            np.testing.assert_allclose(predictor(batch[:count]), wanted[:count], atol=1e-5)
+    for engine in CONVERTED:
+        predictor = create_predictor(folder, engine=engine, precision="int8")
+        given = predictor(batch)
+        assert predictor.batch_size == 3 and given.shape == wanted.shape
+        np.testing.assert_allclose(predictor(batch[3:6]), given[3:6], atol=1e-6)
 
 
 @pytest.fixture(scope="module")

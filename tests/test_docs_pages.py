@@ -236,7 +236,7 @@ def test_a_misprint_is_seen(text):
 
 
 @pytest.mark.parametrize(
-    "line", ["export --batch-size 2 -c a.yaml", "train -c Digits/Nothing", "train", "models --fast"]
+    "line", ["export --batch 2 -c a.yaml", "train -c Digits/Nothing", "train", "models --fast"]
 )
 def test_a_wrong_command_is_seen(line):
     assert commands(f"\n\n    paddleclas {line}   # a comment\n") == [line.split()]

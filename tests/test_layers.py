@@ -11,6 +11,7 @@ from paddleclas_octconv.layers import (
     Channels,
     Octave,
     OctBatchNorm2D,
+    OctBNActConvLayer,
     OctConv2D,
     OctConvBNLayer,
     join,
@@ -70,6 +71,12 @@ def test_the_alphas_that_are_proposed_leave_no_branch_empty(channels):
     least, most = str(error.value).rpartition("take 0, or ")[2].split(" to ")
     for alpha in (least, most):
         assert min(Channels.split(channels, float(alpha))) > 0
+
+
+@pytest.mark.parametrize("layer", [OctConv2D, OctConvBNLayer, OctBNActConvLayer])
+def test_unless_told_half_of_the_channels_are_low(layer):
+    y = layer(8, 12, 1)(pair(8))
+    assert (y.high.shape, y.low.shape) == ([2, 6, 6, 6], [2, 6, 3, 3])
 
 
 def test_layers_take_channels_that_are_split_already():

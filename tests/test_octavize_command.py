@@ -10,43 +10,42 @@ from concurrent.futures import TimeoutError as StillRunning
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+import paddle
 import pytest
 import yaml
 from conftest import CLASS_NUM, error_line, run_cli, run_python
 from runs import Run
 
+from paddleclas_octconv import registry
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.common.locks import hold
 from paddleclas_octconv.common.worker import Worker
+from paddleclas_octconv.config import load_config
+from paddleclas_octconv.deploy.images import listed, preprocess_of
 from paddleclas_octconv.measure.operations import Operations
 from paddleclas_octconv.post_training import run as post_training
 from paddleclas_octconv.post_training.networks import Networks
-from paddleclas_octconv.post_training.search import Measured
 from paddleclas_octconv.post_training.task import octave_arch
+from paddleclas_octconv.post_training.trials import Kept
 
 NETWORK = "MobileNetV1_x0_25"
 
-_TRAIN = """
-import sys
-import numpy as np, paddle
-from pathlib import Path
-from paddleclas_octconv import registry
-from paddleclas_octconv.config import load_config
-from paddleclas_octconv.deploy.images import listed, preprocess_of
 
-config, file = load_config(Path(sys.argv[1])), Path(sys.argv[2])
-network = registry.build(config["Arch"]["name"], class_num=config["Arch"]["class_num"])
-found, preprocess = listed(config, "Train"), preprocess_of(config)
-images = paddle.to_tensor(np.stack([preprocess.read(path) for path in found.paths]))
-labels = paddle.to_tensor(found.labels)
-optimizer = paddle.optimizer.Adam(0.01, parameters=network.parameters())
-for _ in range(40):
-    loss = paddle.nn.functional.cross_entropy(network(images), labels)
-    loss.backward()
-    optimizer.step()
-    optimizer.clear_grad()
-paddle.save(network.state_dict(), str(file))
-"""
+def train(config: Path, file: Path) -> None:
+    """Train the network of a config for a few steps, and keep its weights."""
+    config = load_config(config)
+    network = registry.build(config["Arch"]["name"], class_num=config["Arch"]["class_num"])
+    found, preprocess = listed(config, "Train"), preprocess_of(config)
+    images = paddle.to_tensor(np.stack([preprocess.read(path) for path in found.paths]))
+    labels = paddle.to_tensor(found.labels)
+    optimizer = paddle.optimizer.Adam(0.01, parameters=network.parameters())
+    for _ in range(40):
+        loss = paddle.nn.functional.cross_entropy(network(images), labels)
+        loss.backward()
+        optimizer.step()
+        optimizer.clear_grad()
+    paddle.save(network.state_dict(), str(file))
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +57,7 @@ def trained(tmp_path_factory, tiny_config) -> Path:
     (folder / "vanilla.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     output = folder / "output" / NETWORK
     output.mkdir(parents=True)
-    result = run_python(
-        "-c", _TRAIN, folder / "vanilla.yaml", output / "best_model.pdparams", cwd=folder
-    )
-    assert result.returncode == 0, result.stderr
+    train(folder / "vanilla.yaml", output / "best_model.pdparams")
     return folder
 
 
@@ -116,6 +112,9 @@ def test_the_teacher_stays_as_it_was(trained, octave):
     assert student["name"] == f"Oct{NETWORK}" and student["pretrained"] == "octave/weights"
     assert config["Arch"]["freeze_params_list"] == [True, False]
     assert config["Optimizer"]["lr"]["learning_rate"] == pytest.approx(0.0001)  # of 0.001
+    assert config["Global"]["epochs"] == 1
+    losses = [list(loss) for loss in config["Loss"]["Train"]]
+    assert losses == [["DistillationKLDivLoss"], ["DistillationGTCELoss"]]
 
 
 def test_a_folder_that_is_there_stays(trained, octave):
@@ -201,14 +200,65 @@ def test_a_process_that_builds_networks_runs_nothing_of_a_config(build, tmp_path
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("content", ["{", "[" * 100000, "[]", '{"a": 1}', '{"a": {"alphas": "b"}}'])
+@pytest.mark.parametrize("content", ["{", "[" * 100000, "[]", '{"a": 1}', '{"a": [1, "b"]}'])
 def test_what_is_kept_of_a_search_is_data(content, tmp_path):
     (tmp_path / "search.json").write_text(content)
-    kept = post_training._Kept(tmp_path / "search.json")
-    assert kept.measured == {}
-    measured = Measured((0.25, 0.5), 3.0, 2.0, 0.5, 0.125)
-    kept.add("a", measured)
-    assert post_training._Kept(tmp_path / "search.json").measured == {"a": measured}
+    kept = Kept(tmp_path / "search.json")
+    assert kept == {}
+    kept.add("a", 3.0, 0.125)
+    assert Kept(tmp_path / "search.json") == {"a": [3.0, 0.125]}
+
+
+_SMALL = """
+import paddle
+
+
+class Small(paddle.nn.Layer):
+    def __init__(self, class_num=1000):
+        super().__init__()
+        self.stem = paddle.nn.Conv2D(3, 16, 3, stride=2, padding=1)
+        self.first = paddle.nn.Conv2D(16, 64, 3, padding=1)
+        self.second = paddle.nn.Conv2D(64, 64, 3, padding=1)
+        self.classes = paddle.nn.Linear(64, class_num)
+
+    def forward(self, x):
+        x = paddle.nn.functional.relu(self.first(self.stem(x)))
+        return self.classes(paddle.nn.functional.relu(self.second(x)).mean([2, 3]))
+"""
+
+
+def test_a_search_to_its_end(trained):
+    """What is written is as fast as it is said to be, or the vanilla network."""
+    (trained / "small.py").write_text(_SMALL)
+    run_python(
+        *("-c", "import paddle, small; paddle.save(small.Small(4).state_dict(), 'small.pdparams')"),
+        cwd=trained,
+    )
+    arch = {"name": "Octave", "backbone": "small.Small", "alpha": 0, "class_num": CLASS_NUM}
+    config = yaml.safe_load((trained / "vanilla.yaml").read_text())
+    config["Arch"] = arch
+    (trained / "small.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    result = run_cli(
+        *("octavize", "-c", "small.yaml", "--module", "small", "--weights", "small.pdparams"),
+        *("--max-drop", "100", "--images", "16", "--engine", "paddle", "--output", "searched"),
+        "--json",
+        cwd=trained,
+        PYTHONPATH=str(trained),
+    )
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)
+    written = yaml.safe_load((trained / "searched" / "config.yaml").read_text())["Arch"]
+    if told["is_octave"]:
+        assert told["speed_up"] > 1 and told["multiply_adds"] < told["vanilla_multiply_adds"]
+        assert written["alpha"] == told["alphas"] and any(told["alphas"])
+        assert written.get("plain", []) == told["plain"]
+    else:
+        assert told["speed_up"] == 1 and written["alpha"] == 0
+    files = {path.name for path in (trained / "searched").iterdir()}
+    assert files == {"config.yaml", "weights.pdparams", "report.md", "path.png", "search.json"}
+    kept = Kept(trained / "searched" / "search.json")
+    assert len([key for key in kept if key.startswith("latency")]) >= 3
+    assert "| first plain |" in (trained / "searched" / "report.md").read_text()
 
 
 def test_a_transformer():

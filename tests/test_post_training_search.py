@@ -1,69 +1,174 @@
-"""Which resolutions become octave: the path of best gain for least loss, and how far it goes."""
+"""Which parts of a network become octave: the search, on networks whose costs simply add up."""
+
+from itertools import product
 
 import pytest
 
-from paddleclas_octconv.post_training import search
-from paddleclas_octconv.post_training.search import Measured
+from paddleclas_octconv.post_training.search import (
+    Measured,
+    Move,
+    Part,
+    Search,
+    Setting,
+    blocks,
+    moves,
+    nearest,
+    path,
+    shown,
+)
+
+BLOCKS = {"a.*": 0, "b.*": 0, "c.*": 1, "d.*": 1}
+WHOLE = Setting((0.5, 0.5))
 
 
-def measured(alphas, gain, divergence, drop=0.0):
-    """A network that saves this share of 10 ms."""
-    return Measured(alphas, 10.0, 10.0 * (1 - gain), drop, divergence)
+class Additive:
+    """Two resolutions of two blocks each; every block has its gain in time and its loss.
+
+    At half the alpha a block gains half as much and loses a quarter. Each network that is octave
+    anywhere pays ``overhead``.
+    """
+
+    def __init__(self, gains, losses, overhead=0.0, factor=1.0):
+        self.gains, self.losses = gains, losses
+        self.overhead, self.factor = overhead, factor
+        self.solved = []
+
+    def shares(self, setting):
+        return [
+            0.0 if name in setting.plain else setting.alphas[place] / 0.5
+            for name, place in BLOCKS.items()
+        ]
+
+    def time(self, settings):
+        pass
+
+    def latency(self, setting):
+        gains = (gain * share for gain, share in zip(self.gains, self.shares(setting)))
+        return 1.0 - sum(gains) + self.overhead
+
+    def loss(self, setting):
+        return sum(loss * share**2 for loss, share in zip(self.losses, self.shares(setting)))
+
+    def whole(self, setting):
+        self.solved.append(setting)
+        loss = self.loss(setting)
+        return Measured(setting, self.latency(setting), self.factor * loss, loss)
+
+    def fastest(self, budget):
+        """By trying all networks of whole blocks."""
+        every = (
+            Setting((0.5, 0.5), tuple(name for name, is_plain in zip(BLOCKS, each) if is_plain))
+            for each in product((False, True), repeat=4)
+        )
+        return min(self.latency(each) for each in every if self.factor * self.loss(each) <= budget)
 
 
-# Two resolutions; the second is the cheaper one to make octave, and at 0.5 the first gains nothing
-# over 0.25.
-SINGLES = [
-    measured((0.25, 0.0), 0.10, 0.2),
-    measured((0.5, 0.0), 0.10, 0.9),
-    measured((0.0, 0.25), 0.10, 0.1),
-    measured((0.0, 0.5), 0.15, 0.4),
-]
+def searched(trials, budget):
+    search = Search(trials, WHOLE, BLOCKS, budget)
+    return search, list(search.candidates())
 
 
-def test_a_path_takes_the_best_gain_for_the_least_loss():
-    # 0.10 / 0.1 first, then 0.10 / 0.2, then 0.05 more for 0.3 more; the last gains nothing.
-    assert search.path(SINGLES) == [(0.0, 0.25), (0.25, 0.25), (0.25, 0.5)]
+def test_what_loses_little_enough_is_octave_as_a_whole():
+    trials = Additive((0.1, 0.1, 0.1, 0.1), (0.1, 0.1, 0.1, 0.1))
+    assert searched(trials, 0.4)[1][0] == WHOLE
+    assert trials.solved[0] == WHOLE
 
 
-def test_what_is_slower_is_on_no_path():
-    slower = [measured((0.25, 0.0), -0.1, 0.0), measured((0.5, 0.0), 0.0, 0.0)]
-    assert search.path(slower) == []
-    assert search.path([]) == []
-    assert search.path([*slower, measured((0.0, 0.25), 0.2, 0.3)]) == [(0.0, 0.25)]
+def test_what_costs_more_time_than_it_gains_is_plain_even_if_it_loses_nothing():
+    trials = Additive((0.1, -0.05, 0.1, 0.1), (0.1, 0.0, 0.1, 0.1))
+    assert searched(trials, 1.0)[1][0] == Setting((0.5, 0.5), ("b.*",))
+    trials = Additive((-0.01, -0.02, 0.1, 0.1), (0.1, 0.0, 0.1, 0.1))
+    assert searched(trials, 1.0)[1][0].alphas == (0.0, 0.5)
 
 
-@pytest.mark.parametrize("holding", range(-1, 7))
-def test_how_far_to_go_is_found_by_halving(holding):
-    steps = [(index / 10,) for index in range(7)]
+@pytest.mark.parametrize("budget", [0.2, 0.45, 0.8])
+def test_a_block_that_loses_most_for_what_it_gains_goes_first(budget):
+    """As good as the best of all sixteen networks of whole blocks."""
+    trials = Additive((0.05, 0.1, 0.15, 0.1), (0.6, 0.1, 0.3, 0.02))
+    _, found = searched(trials, budget)
+    assert trials.loss(found[0]) <= budget
+    assert trials.latency(found[0]) <= trials.fastest(budget) + 1e-9
+    assert len(set(trials.solved)) <= 6  # found by halving
+
+
+def test_a_resolution_goes_back_to_a_smaller_alpha():
+    # Half as much is gained for a quarter of the loss: better than to give up a block.
+    trials = Additive((0.2, 0.2, 0.01, 0.01), (1.0, 1.0, 0.0, 0.0))
+    assert searched(trials, 0.6)[1][0].alphas == (0.25, 0.5)
+
+
+def test_networks_that_are_slower_are_no_candidates():
+    search, found = searched(Additive((0.1, 0.1, 0.1, 0.1), (0.1,) * 4, overhead=0.5), 1.0)
+    assert found == [] and search.gentlest() is None
+
+
+def test_what_loses_more_on_all_images_is_followed_by_what_loses_less():
+    trials = Additive((0.05, 0.1, 0.15, 0.1), (0.6, 0.1, 0.3, 0.02))
+    _, found = searched(trials, 0.45)
+    losses = [trials.loss(each) for each in found]
+    assert losses[0] <= 0.45 and losses[-1] < 0.1 and len(found) == len(set(found))
+
+
+def test_the_gentlest_network_where_none_holds():
+    trials = Additive((0.1, 0.1, 0.1, 0.1), (0.6, 0.5, 0.3, 0.2), factor=100.0)
+    search, found = searched(trials, 0.5)
+    assert not any(100.0 * trials.loss(each) <= 0.5 for each in found)
+    least = min(trials.loss(each) for each in trials.solved if trials.latency(each) < 1)
+    assert trials.loss(search.gentlest()) == least
+
+
+def test_nothing_that_can_be_octave():
+    trials = Additive((0.1,) * 4, (0.1,) * 4)
+    search = Search(trials, Setting((0.0, 0.0)), BLOCKS, 1.0)
+    assert list(search.candidates()) == [] and search.gentlest() is None
+
+
+@pytest.mark.parametrize("holding", range(8))
+def test_how_far_to_go_back_is_found_by_halving(holding):
+    steps = [Setting((index / 10,)) for index in range(7)]
     tried = []
 
-    def holds(alphas):
-        tried.append(alphas)
-        return steps.index(alphas) <= holding
+    def holds(setting):
+        tried.append(setting)
+        return steps.index(setting) >= holding
 
-    assert search.farthest(steps, holds) == min(holding, 6)
+    assert nearest(steps, holds) == holding
     assert len(tried) <= 3
 
 
-def test_networks_are_checked_from_the_fastest_on():
-    known = {
-        (0.25, 0.25): measured((0.25, 0.25), 0.2, 0.0, drop=0.4),
-        (0.5, 0.5): measured((0.5, 0.5), 0.5, 0.0, drop=3.0),
-        (0.0, 0.5): measured((0.0, 0.5), 0.3, 0.0, drop=0.5),
-        (0.125, 0.0): measured((0.125, 0.0), -0.1, 0.0, drop=0.0),
-    }
-    assert search.in_turn([*known, *known], known.__getitem__, 0.5) == [(0.0, 0.5), (0.25, 0.25)]
+def test_a_path_has_no_step_that_changes_nothing():
+    parts = [Part(Move(0, 0.0), 0.1, 0.9), Part(Move(0, 0.25), 0.2, 0.5), Part(Move(1), 0.1, 0.1)]
+    assert path(WHOLE, parts, {}) == [WHOLE, Setting((0.0, 0.5))]
 
 
-def test_a_resolution_that_gains_nothing_in_the_whole_is_plain():
-    # The second costs time beside the first, though not alone.
-    latency = {(0.5, 0.25): 0.8, (0.5, 0.0): 0.7, (0.0, 0.25): 0.9}
-    assert search.without_what_gains_nothing((0.5, 0.25), latency.__getitem__) == (0.5, 0.0)
-    latency[0.5, 0.0] = 0.85
-    assert search.without_what_gains_nothing((0.5, 0.25), latency.__getitem__) == (0.5, 0.25)
+@pytest.mark.parametrize(
+    ("resolutions", "expected"),
+    [
+        ([["stem.1.conv", "blocks.0.a", "blocks.0.b"], ["blocks.0.c", "blocks.1.a"]],
+         {"stem.1.*": 0, "blocks.0.*": 0, "blocks.1.*": 1}),
+        ([["conv", "last"]], {"conv": 0, "last": 0}),
+        ([["conv1"], ["stages.0.conv"]], {"conv1": 0, "stages.0.*": 1}),
+        ([[f"features.{index}.conv" for index in range(40)]], {}),
+        ([[f"stages.{index // 10}.{index}.conv" for index in range(40)]],
+         {f"stages.{index}.*": 0 for index in range(4)}),
+        ([], {}),
+    ],
+)  # fmt: skip
+def test_blocks_are_told_apart_by_the_names_of_their_convolutions(resolutions, expected):
+    assert blocks(resolutions) == expected
+
+
+def test_what_is_plain_already_is_not_taken_back():
+    assert moves(Setting((0.0, 0.5)), ["a.*"]) == [
+        *(Move(1, alpha) for alpha in (0.25, 0.125, 0.0)),
+        Move(None, block="a.*"),
+    ]
 
 
 def test_a_network_in_words():
-    assert search.shown((0.5, 0.0, 0.125), (4, 8, 16)) == "0.5 at 1/4, 0.125 at 1/16"
-    assert search.shown((0.0,), (4,)) == "vanilla"
+    strides = (4, 8, 16)
+    assert shown(Setting((0.5, 0.0, 0.125)), strides) == "0.5 at 1/4, 0.125 at 1/16"
+    assert shown(Setting((0.5, 0.0, 0.0), ("a.*",)), strides) == "0.5 at 1/4, a.* plain"
+    assert shown(Setting((0.0, 0.0, 0.0)), strides) == "vanilla"
+    assert Move(1, 0.25).shown(strides) == "0.25 at 1/8"
+    assert Move(None, block="a.*").shown(strides) == "a.* plain"

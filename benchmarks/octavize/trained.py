@@ -3,7 +3,8 @@
 For each config of a trained vanilla network and each alpha: its top-1 on the whole evaluation list
 with kernels cut, solved by ``paddleclas octavize`` and, with ``--distil``, distilled after that for
 an epoch. With ``--latency``, on an idle machine, also its latency beside the vanilla network's, in
-turns. What is measured already is kept, so a run that was stopped goes on::
+turns; with ``--int8`` top-1 and latency of both networks in float32 and INT8. What is measured
+already is kept, so a run that was stopped goes on::
 
     python benchmarks/octavize/trained.py --output results/trained-96.json ResNet18_vd.yaml
 """
@@ -17,7 +18,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any, Iterable, Sequence
 
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.config import Config
@@ -42,6 +43,7 @@ def main() -> None:
     parser.add_argument("--alphas", type=float, nargs="+", default=ALPHAS)
     parser.add_argument("--distil", action="store_true", help="for an epoch, after solving")
     parser.add_argument("--latency", action="store_true", help="of one image, in OpenVINO")
+    parser.add_argument("--int8", action="store_true", help="both networks in INT8, too")
     args = parser.parse_args()
     data = json.loads(args.output.read_text("utf-8")) if args.output.exists() else {"rows": []}
     data["machine"] = machine.describe()
@@ -91,6 +93,9 @@ def measure(path: Path, row: dict, args: argparse.Namespace) -> Iterable[dict[st
         }
     if args.latency and "speed_up" not in row:
         yield latency(path, config, args.work / f"{row['network']}-vanilla", folder / "solved")
+    if args.int8 and "precisions" not in row:
+        vanilla = args.work / f"{row['network']}-vanilla-int8"
+        yield {"precisions": precisions(path, config, vanilla, folder / "int8")}
     if args.distil and "distilled" not in row:
         run("train", distil, "--epochs", "1", "--resume")
         yield {"distilled": accuracy(distil, folder / "distilled")}
@@ -107,15 +112,51 @@ def accuracy(config: Path, folder: Path, *options: Any) -> float:
     return found.percent
 
 
-def latency(vanilla: Path, octave: Path, vanilla_folder: Path, folder: Path) -> dict[str, Any]:
-    """The latencies of both networks, of one image on one thread, in milliseconds."""
+def precisions(
+    vanilla: Path, octave: Path, vanilla_folder: Path, folder: Path
+) -> list[dict[str, Any]]:
+    """Top-1 in percent and latency in milliseconds of both networks in float32 and INT8."""
+    options = ("--precision", "fp32,int8", "--data", vanilla)
+    measured = benchmark(vanilla, octave, vanilla_folder, folder, ("--int8",), options)
+    return [
+        {
+            "network": "octave" if row["vs"] else "vanilla",
+            "precision": row["precision"],
+            "top1": 100 * row["top1"],
+            "ms": row["median_ms"],
+        }
+        for row in measured["networks"]
+    ]
+
+
+def benchmark(
+    vanilla: Path,
+    octave: Path,
+    vanilla_folder: Path,
+    folder: Path,
+    exported: Sequence[str] = (),
+    options: Sequence[Any] = (),
+) -> dict[str, Any]:
+    """What ``paddleclas benchmark`` tells of both networks in OpenVINO, which are exported first.
+
+    Args:
+        vanilla, octave: their configs.
+        vanilla_folder, folder: where they go, or are already.
+        exported: more options of ``export``.
+        options: more of ``benchmark``.
+    """
     for config, target in ((vanilla, vanilla_folder), (octave, folder)):
         if not target.exists():
-            run("export", config, "--openvino", "--output", target)
-    file = folder.with_name("latency.json")
+            run("export", config, "--openvino", *exported, "--output", target)
+    file = folder.with_name(f"{folder.name}.json")
     against = ("--vs", vanilla_folder, "--engine", "openvino", "--json", file)
-    run("benchmark", folder, *against)
-    measured = json.loads(file.read_text("utf-8"))
+    run("benchmark", folder, *against, *options)
+    return json.loads(file.read_text("utf-8"))
+
+
+def latency(vanilla: Path, octave: Path, vanilla_folder: Path, folder: Path) -> dict[str, Any]:
+    """The latencies of both networks, of one image on one thread, in milliseconds."""
+    measured = benchmark(vanilla, octave, vanilla_folder, folder)
     ours = next(row for row in measured["networks"] if row["vs"])
     theirs = next(row for row in measured["networks"] if row["label"] == ours["vs"])
     return {

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Sequence
 
 from ..common.errors import OctConvError
+from ..common.numbers import is_whole, shown
 from ..common.progress import bar
 from ..common.say import say
 from ..config.recipe import Recipe
+from ..config.values import ANY
 from ..deploy import export as exporting
 from ..deploy import int8 as quantising
 from ..deploy import metadata
@@ -59,6 +61,7 @@ def export(
     output: str | os.PathLike[str] | None = None,
     format: str | None = None,
     dynamic_size: bool = False,
+    batch_size: int | None = None,
     int8: bool = False,
     calibration_images: int = quantising.CALIBRATION_IMAGES,
     max_drop: float = quantising.MAX_DROP,
@@ -74,6 +77,7 @@ def export(
         output: the folder to export into.
         format: "pir", "pdmodel" or "both"; by default both where Paddle writes both.
         dynamic_size: the model takes images of any height and width.
+        batch_size: it takes exactly so many images at a time; by default any number.
         int8: write an INT8 model for each engine, too.
         calibration_images: how many of the config's images that is calibrated on.
         max_drop: how many percentage points of top-1 it may lose.
@@ -83,6 +87,8 @@ def export(
         OctConvError: something is missing or malformed, the export has failed, or an INT8 model
             loses too much; then all else is written.
     """
+    if batch_size is not None and not is_whole(batch_size, 1):
+        raise OctConvError(f"batch_size: {shown(batch_size)} should be a whole number from 1")
     recipe = Recipe(weights=jobs.text(weights), image_size=image_size, inference=jobs.text(output))
     engines = [engine for engine in CONVERTED.values() if options.get(engine.option)]
     others = {name: value for name, value in options.items() if name not in _ENGINES}
@@ -93,7 +99,9 @@ def export(
         return found[0]
 
     try:
-        return write(find, engines, format, dynamic_size, int8, calibration_images, max_drop)
+        return write(
+            find, engines, format, dynamic_size, batch_size, int8, calibration_images, max_drop
+        )
     except SystemExit as end:
         jobs.demand_success(found[0], int(end.code or 0))
         raise
@@ -107,6 +115,7 @@ def write(
     engines: Sequence[ConvertedEngine],
     form: str | None,
     dynamic_size: bool,
+    batch_size: int | None,
     int8: bool,
     calibration_images: int,
     max_drop: float,
@@ -117,7 +126,7 @@ def write(
         find_job: called once what no config can mend is known to be right.
         engines: for which models are written too.
         form: the format.
-        dynamic_size, int8, calibration_images, max_drop: as of ``export``.
+        dynamic_size, batch_size, int8, calibration_images, max_drop: as of ``export``.
 
     Raises:
         OctConvError: as of ``export``.
@@ -151,16 +160,20 @@ def write(
     data = add.data_of(task.config, calibration_images) if int8 else None
     if form is None and not any(engine.needs_pdmodel for engine in engines):
         formats = ()  # those that this network can be written in
-    task.dynamic_size = dynamic_size
+    if dynamic_size:
+        channels = task.config["Global"]["image_shape"][0]
+        task.config = task.config.changed({"Global.image_shape": [channels, ANY, ANY]})
+    task.batch_size = batch_size
     refusals: list[OctConvError] = []
     written: list[Result] = []
 
     def finish(folder: Path) -> None:
         from ..deploy import conversion, images
 
+        shape = task.config["Global"]["image_shape"]
         samples = images.samples(task.config.sections, count=8) if engines else None
         for engine in engines:
-            difference = conversion.add(engine, folder, task.image_shape, samples)
+            difference = conversion.add(engine, folder, shape, samples)
             file = engine.files["fp32"]
             print(f"paddleclas: {file} agrees with Paddle Inference to {difference:.1e}")
         if data:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+import contextlib
+from typing import Sequence
 
-# Candidates, as a share of the mean of the diagonal.
-RIDGES = (1e-3, 1e-2, 1e-1)
+import numpy as np
+import scipy.linalg
+
+# Candidates, as a share of the mean of the diagonal; what says little asks for a large one.
+RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+FIRST = 1  # the index of the one that is tried first
 JUDGED = 64  # outputs on which one of them is chosen
 
 
@@ -35,27 +40,54 @@ class Equations:
             self.moments[half, problem] += x.T @ y
         self.power += np.square(targets, dtype=np.float64).sum(1)
 
-    def solve(self, start: np.ndarray) -> np.ndarray:
-        """The solution [problems, unknowns, outputs] of least squares, held near ``start``.
+    def solve(self, starts: Sequence[np.ndarray]) -> np.ndarray:
+        """The solution [problems, unknowns, outputs] of least squares, held near a start.
 
         It minimises |rows @ solution - targets|^2 + penalty |solution - start|^2, where the
-        penalty is a ridge times the mean square of a column of the rows. The ridge is the one with
-        which the first half of the samples predicts the second half best; where ``start`` predicts
-        it better than any, as with too few samples, or nothing is finite, ``start`` is returned.
+        penalty is a ridge times the mean square of a column of the rows. The start is the one that
+        comes nearest to the targets as it is. The ridge is the one with which the first half of
+        the samples predicts the second half best; where the start predicts it better than any, as
+        with too few samples, or nothing is finite, the start is returned.
+
+        Args:
+            starts: solutions to begin with; of equally good ones the first is taken.
         """
-        start = np.asarray(start, np.float64)
+        start = self._nearest([np.asarray(each, np.float64) for each in starts])
         gram, moments = self._finite(start)
-        step = -(-start.shape[2] // JUDGED)
-        some = slice(None, None, step)
-        errors = {
-            ridge: self._error(gram[1], moments[1, :, :, some], change, some)
-            for ridge in RIDGES
-            for change in [self._change(gram[0], moments[0, :, :, some], ridge)]
-        }
-        best = min(errors, key=lambda ridge: errors[ridge])
-        if not errors[best] < 0:
+        ridge = self._ridge(gram, moments)
+        if ridge is None:
             return start
-        return start + self._change(gram.sum(0), moments.sum(0), best)
+        return start + self._change(gram.sum(0), moments.sum(0), ridge)
+
+    def _nearest(self, starts: Sequence[np.ndarray]) -> np.ndarray:
+        """The start with the least error on all samples."""
+        first, *others = starts
+        gram, moments = (each.sum(0) for each in self._finite(first))
+        everything = slice(None)
+        errors = [self._error(gram, moments, each - first, everything) for each in others]
+        best = min(range(len(others)), key=errors.__getitem__, default=0)
+        return others[best] if errors and errors[best] < 0 else first
+
+    def _ridge(self, gram: np.ndarray, moments: np.ndarray) -> float | None:
+        """The ridge with which the first half of the samples predicts the second half best; None
+        where nothing is predicted better by any.
+
+        From one ridge it goes on to the next as long as that is better.
+        """
+        some = slice(None, None, -(-moments.shape[3] // JUDGED))
+        errors: dict[int, float] = {}
+
+        def error(place: int) -> float:
+            if place not in errors:
+                change = self._change(gram[0], moments[0, :, :, some], RIDGES[place])
+                errors[place] = self._error(gram[1], moments[1, :, :, some], change, some)
+            return errors[place]
+
+        place = min(FIRST, len(RIDGES) - 1)
+        for step in (-1, 1):
+            while 0 <= place + step < len(RIDGES) and error(place + step) < error(place):
+                place += step
+        return RIDGES[place] if error(place) < 0 else None
 
     def _finite(self, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The equations of what is to be added to ``start``; zeros where they are not finite."""
@@ -69,16 +101,19 @@ class Equations:
 
     def _change(self, gram: np.ndarray, moments: np.ndarray, ridge: float) -> np.ndarray:
         """The solution of equations, held near zero."""
-        penalty = np.zeros(gram.shape[:2])
-        mean = np.einsum("pii->pi", gram)[:, : self.held].mean(1)
-        penalty[:, : self.held] = ridge * mean[:, None]
-        penalty[~(mean > 0)] = 1.0  # rows of zeros say nothing
-        try:
-            change = np.linalg.solve(gram + penalty[:, :, None] * np.eye(gram.shape[1]), moments)
-        except np.linalg.LinAlgError:
-            return np.zeros_like(moments)
-        is_finite = np.isfinite(change).all((1, 2), keepdims=True)
-        return np.where(is_finite, change, 0)
+        change = np.zeros_like(moments)
+        for problem, (own, wanted) in enumerate(zip(gram, moments)):
+            mean = np.diagonal(own)[: self.held].mean()
+            if not mean > 0:  # rows of zeros say nothing
+                continue
+            held = own.copy()
+            held.flat[: self.held * (len(own) + 1) : len(own) + 1] += ridge * mean
+            with contextlib.suppress(scipy.linalg.LinAlgError):  # singular, or overflown
+                # Transposed, the symmetric matrix lies as LAPACK wants it: it is not copied again.
+                factor = scipy.linalg.cho_factor(held.T, overwrite_a=True, check_finite=False)
+                found = scipy.linalg.cho_solve(factor, wanted, check_finite=False)
+                change[problem] = np.where(np.isfinite(found).all(), found, 0)
+        return change
 
     def _error(
         self, gram: np.ndarray, moments: np.ndarray, change: np.ndarray, some: slice

@@ -17,8 +17,12 @@ from .equations import Equations
 from .projection import project, tap_matrix
 
 # Samples for each unknown, and at least: more do not help, and cost time.
-SAMPLES = 20
+SAMPLES = 10
 LEAST_SAMPLES = 20000
+# Neighbouring cells say the same: at most one of so many is taken, and from so many images at
+# least, where there are more.
+APART = 8
+LEAST_IMAGES = 64
 
 
 class Targets(NamedTuple):
@@ -43,7 +47,9 @@ class Fit:
         vanilla: the convolution of the trained network.
         order: which channels of the vanilla convolution are high, and which low.
         number: of the layer, by which cells are drawn.
-        images: how many there will be.
+
+    Attributes:
+        images: the first so many of all give samples.
     """
 
     def __init__(
@@ -52,15 +58,29 @@ class Fit:
         vanilla: nn.Conv2D,
         order: Order,
         number: Sequence[int],
-        images: int,
     ) -> None:
         self.layer, self.vanilla, self.order = layer, vanilla, order
-        self.number, self.images = number, images
+        self.number = number
+        self.images = 0
         self.sums = {"high": _Sum(hh=layer.hh, lh=layer.lh)}
         if layer.outputs.low:
             self.sums["low"] = _Sum(ll=layer.ll, hl=layer.hl)
         self.is_pooled = layer.stride == 2  # then both inputs are, before they are convolved
         self.is_projected = False
+        self.cut: dict[str, np.ndarray] = {}  # kernels, by path
+
+    def needed(self, output: Any, images: int) -> int:
+        """On how many images the layer is to be solved.
+
+        Args:
+            output: of the layer.
+            images: how many there are.
+        """
+        high = output.high if isinstance(output, Pair) else branches(output)[0]
+        size = high.shape[1:3] if self.layer.data_format == "NHWC" else high.shape[2:4]
+        each = max(1, math.prod(size) // APART)
+        most = max(part.samples for part in self.sums.values())
+        return min(max(LEAST_IMAGES, math.ceil(most / each)), images)
 
     def project_once(self, x: Tensor) -> None:
         """Give the layer the projected kernels; ``x``: what the vanilla convolution takes."""
@@ -72,6 +92,7 @@ class Fit:
         kernel = self.vanilla.weight.numpy()
         for key, block in self.layer.cut("weight", kernel, self.order).items():
             name = key.partition(".")[0]
+            self.cut[name] = block
             path = getattr(self.layer, name)
             cells_in, cells_out = self._cells(name)
             own = Window(path, [-(-side // cells_in) for side in size])
@@ -94,6 +115,7 @@ class Fit:
             use: how often the layer was called on them before.
         """
         data_format = self.vanilla._data_format
+        output = output[: self.images - first]
         maps = {"high": channels_last(output, data_format)}
         if "low" in self.sums:
             maps["low"] = channels_last(pool2(output, data_format), data_format)
@@ -144,12 +166,13 @@ class Fit:
     def solve(self) -> None:
         """Give the layer what least squares make of all that was added."""
         for each in self.sums.values():
-            each.solve()
+            each.solve(self.cut)
 
     def forget(self) -> None:
-        """Let the equations go."""
+        """Let the equations go, and what they begin with."""
+        self.cut = {}
         for each in self.sums.values():
-            each.equations = None
+            each.equations = each.starts = None
 
 
 class _Sum:
@@ -169,7 +192,7 @@ class _Sum:
         self.unknowns = [math.prod(path.weight.shape[1:]) for path in self.paths.values()]
         self.samples = max(LEAST_SAMPLES, SAMPLES * sum(self.unknowns))
         self.equations: Equations | None = None
-        self.start: np.ndarray | None = None
+        self.starts: list[np.ndarray] | None = None
 
     def add(
         self,
@@ -195,23 +218,30 @@ class _Sum:
             self.equations = Equations(self.problems, unknowns, targets.shape[2], free)
         self.equations.add(np.concatenate(rows, axis=2), targets, half)
 
-    def solve(self) -> None:
-        """Give the paths the kernels, and the first one the bias, that all samples ask for."""
+    def solve(self, cut: dict[str, np.ndarray]) -> None:
+        """Give the paths the kernels, and the first one the bias, that all samples ask for.
+
+        Args:
+            cut: the vanilla kernel's, by path; the first ones are projected.
+        """
         assert self.equations is not None
-        if self.start is None:
-            start = [
-                as_unknowns(path.weight.numpy(), self.problems) for path in self.paths.values()
-            ]
-            if self.bias is not None:
-                start.append(self.bias.numpy().reshape(self.problems, 1, -1))
-            self.start = np.concatenate(start, axis=1)
+        if self.starts is None:
+            projected = {name: path.weight.numpy() for name, path in self.paths.items()}
+            self.starts = [self._start(kernels) for kernels in (projected, cut)]
         *kernels, bias = np.split(
-            self.equations.solve(self.start), np.cumsum(self.unknowns), axis=1
+            self.equations.solve(self.starts), np.cumsum(self.unknowns), axis=1
         )
         for path, kernel in zip(self.paths.values(), kernels):
             _set(path.weight, as_kernel(kernel, path.weight.shape))
         if self.bias is not None:
             _set(self.bias, bias.ravel())
+
+    def _start(self, kernels: dict[str, np.ndarray]) -> np.ndarray:
+        """Kernels by path, and the bias, as unknowns."""
+        start = [as_unknowns(kernels[name], self.problems) for name in self.paths]
+        if self.bias is not None:
+            start.append(self.bias.numpy().reshape(self.problems, 1, -1))
+        return np.concatenate(start, axis=1)
 
 
 def _set(tensor: Tensor, value: np.ndarray) -> None:

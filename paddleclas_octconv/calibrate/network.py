@@ -1,13 +1,15 @@
 """From a trained vanilla network to an octave network without training, in closed form.
 
-Layer by layer, in the order in which the octave network calls its convolutions: all calibration
-images come to a layer, through layers that are solved already; what the vanilla network gives there
-is the target; then the layer is solved, and all go on. Each network runs once (``lanes.py``).
+Layer by layer, in the order in which the octave network calls its convolutions: the calibration
+images that it needs come to a layer, through layers that are solved already; what the vanilla
+network gives there is the target; then the layer is solved, and all go on. Each network runs once
+(``lanes.py``).
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import Counter, deque
 from typing import Any, Callable, Iterator, cast
 
@@ -43,8 +45,9 @@ def calibrate(
     (``projection.py``), to which they fall back where the images say nothing. Everything else,
     batch norms among it, is the vanilla network's.
 
-    All images go through either network once. Memory grows with their number: by what both
-    networks keep of an image between two layers.
+    All images go through either network once. Of large maps, a few images give cells enough: the
+    others come when a layer needs them, through layers that are solved already. So memory grows
+    with what both networks keep, between two layers, of the images that the layer is solved on.
 
     Args:
         octave: the network to calibrate: one of this package's, or an octavised one. Whatever
@@ -147,7 +150,7 @@ class _Walk:
                         f"calibrate: {twin} of the vanilla network is no convolution"
                     )
                 order = orders.get(name, SAME_ORDER)
-                fit = Fit(layer, self.theirs[twin], order, (seed, number), len(images))
+                fit = Fit(layer, self.theirs[twin], order, (seed, number))
                 self.fits[name] = self.twins[twin] = fit
 
     def run(self) -> None:
@@ -158,17 +161,23 @@ class _Walk:
             stack.enter_context(paddle.no_grad())
             convolve = stack.enter_context(stopping(self.ours))
             teach = stack.enter_context(stopping(self.theirs))
-            pieces = []
-            for first in range(0, len(self.images), PIECE):
-                pieces.append(_Piece(self, self._tensor(first, first + PIECE), first, teach))
-                stack.callback(pieces[-1].end)
-                pieces[-1].start()
-            for name in calls:
+            pieces: list[_Piece] = []
+            for number, name in enumerate(calls):
                 for piece in pieces:
                     piece.check(name)
                 if name in self.fits:
                     fit = self.fits[name]
-                    for piece in pieces:
+                    for first in range(len(pieces) * PIECE, fit.images, PIECE):
+                        pieces.append(
+                            _Piece(self, self._tensor(first, first + PIECE), first, teach)
+                        )
+                        stack.callback(pieces[-1].end)
+                        pieces[-1].start()
+                        for passed in calls[:number]:
+                            pieces[-1].check(passed)
+                            pieces[-1].go_on(convolve(passed, pieces[-1].stop.input))
+                        pieces[-1].check(name)
+                    for piece in pieces[: math.ceil(fit.images / PIECE)]:
                         fit.add(piece.stop.input, piece.targets(fit))
                     fit.solve()
                     solved[name] += 1
@@ -182,15 +191,21 @@ class _Walk:
                     piece.go_on(convolve(name, piece.stop.input))
 
     def _calls(self) -> list[str]:
-        """The convolutions in the order in which the octave network calls them."""
+        """The convolutions in the order in which the octave network calls them; each is told how
+        many images it is solved on, no fewer than those before it."""
         calls = []
+        images = 0
         with paddle.no_grad(), stopping(self.ours) as convolve:
             lane = Lane(self.octave, self._tensor(0, 1))
             try:
                 stop = lane.start()
                 while stop is not None:
                     calls.append(stop.name)
-                    stop = lane.go_on(convolve(*stop))
+                    output = convolve(*stop)
+                    if stop.name in self.fits:
+                        fit = self.fits[stop.name]
+                        images = fit.images = max(images, fit.needed(output, len(self.images)))
+                    stop = lane.go_on(output)
             finally:
                 lane.end()
         if not set(calls) & set(self.fits):
@@ -241,7 +256,7 @@ class _Piece:
             name, x = self._lesson
             self._lesson = None
             output = self._teach(name, x)
-            if name in self._twins:
+            if name in self._twins and self._first < self._twins[name].images:
                 passed = self._twins[name]
                 passed.project_once(x)
                 targets = passed.targets(output, self._first, self._uses[name])

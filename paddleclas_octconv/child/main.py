@@ -32,7 +32,7 @@ from ..config import Config
 from ..config.recipe import PATIENCE
 from ..deploy.engines.paddle_files import check_params
 from ..handover import Handover
-from ..patches import paddle_scalars
+from ..patches import late_imports, paddle_scalars
 from ..trainer import fetch
 from ..trainer.locate import Trainer
 from ..weights import TRUST_VARIABLE
@@ -103,6 +103,7 @@ def _run(handover: Handover, folder: Path) -> None:
     if handover.trust_weights:
         os.environ[TRUST_VARIABLE] = "1"
     autoload.install(force=True)
+    late_imports.install()
     keep_signals_from_paddle()
     with explained("Paddle is installed, but cannot be imported"):
         quiet.import_paddle(handover.verbose)
@@ -197,6 +198,7 @@ def _prepare_engine(handover: Handover, config: Config, start: resume.Start, fol
     from ..patches import (
         cpu_convolution,
         paddle_save,
+        paddle_to_static,
         paddle_workers,
         paddleclas_config,
         paddleclas_download,
@@ -214,7 +216,7 @@ def _prepare_engine(handover: Handover, config: Config, start: resume.Start, fol
     if handover.mode == "infer":
         config = number_label_map(config, folder)
     logging.raiseExceptions = False  # a full disk shall be told of once, not by every log line
-    paddleclas_config.hand_over(config.sections, any_size=handover.dynamic_size)
+    paddleclas_config.hand_over(config.sections)
     paddleclas_download.refuse_archives()
     if not handover.verbose:
         quiet.log_in_the_file_alone(handover.mode, config.device, handover.is_shown)
@@ -226,7 +228,11 @@ def _prepare_engine(handover: Handover, config: Config, start: resume.Start, fol
         tell_predictions()
     elif handover.mode in ("eval", "train"):
         tell_evaluations(in_training=handover.mode == "train")
+    if handover.batch_size is not None:
+        paddle_to_static.fix_batch(handover.batch_size)
     if handover.mode == "train":
+        if "FmixOperator" in str(config.get("DataLoader")):
+            import scipy.stats  # noqa: F401  (or each process that loads data would, each epoch)
         cpu_convolution.install()
         paddle_save.save_whole_checkpoints(save_load)
         prepare_epochs(start)

@@ -29,7 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dynamic-size",
         action="store_true",
-        help="the model takes images of any height and width, not of Global.image_shape alone",
+        help="the model takes images of any height and width, as with Global.image_shape=[3,-1,-1]",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=positive,
+        metavar="N",
+        help="the model takes exactly N images at a time (default: any number)",
     )
     for engine in CONVERTED.values():
         parser.add_argument(
@@ -69,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
         [engine for engine in CONVERTED.values() if getattr(args, engine.option)],
         form=args.format,
         dynamic_size=args.dynamic_size,
+        batch_size=args.batch_size,
         int8=args.int8,
         calibration_images=args.calibration_images,
         max_drop=args.max_drop,

@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     if not found.is_within:
         raise OctConvError(
             f"--max-drop {asked.max_drop:g}: no octave network that is faster loses so little: "
-            f"{search.shown(found.alphas, found.strides)}, which is written, loses "
+            f"{search.shown(found.setting, found.strides)}, which is written, loses "
             f"{found.score.drop:.2f} points of {_measure(found)}"
         )
     return 0
@@ -168,8 +168,8 @@ def _table(asked: task.Task, found: Result) -> str:
 
 
 def _name(found: Result) -> str:
-    if found.alphas:
-        return f"octave, {search.shown(found.alphas, found.strides)}"
+    if found.strides:
+        return f"octave, {search.shown(found.setting, found.strides)}"
     return f"octave, alpha {found.arch.get('alpha')}"
 
 
@@ -179,7 +179,7 @@ def _next(asked: task.Task, found: Result) -> list[str]:
     lines = [f"paddleclas: written: {asked.output}{os.sep}: {', '.join(_files(asked.output))}"]
     if not found.is_octave:
         lines.insert(0, "paddleclas: no octave network is faster here: it is the vanilla one")
-    lines.append(f"paddleclas: next: paddleclas export -c {config} --openvino")
+    lines.append(f"paddleclas: next: paddleclas export -c {config} --openvino --int8")
     if asked.distil and found.is_octave:
         distil = shlex.quote(str(asked.distil))
         lines.append(
@@ -196,8 +196,11 @@ def _files(folder: Path) -> list[str]:
 
 
 def _as_data(asked: task.Task, found: Result) -> dict[str, Any]:
+    told = found._asdict()
+    setting = told.pop("setting")
     return {
-        **found._asdict(),
+        **told,
+        **setting._asdict(),
         "score": found.score._asdict(),
         "speed_up": found.speed_up,
         "engine": asked.engine,

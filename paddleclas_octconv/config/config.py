@@ -9,6 +9,7 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from ..common.errors import OctConvError
 from .dotted import get, put, unshared
+from .image_size import size_of
 from .load import load_config
 from .recipe import Recipe, apply
 from .values import check_values
@@ -105,8 +106,20 @@ class Config(Mapping[str, Any]):
 
     @property
     def image_shape(self) -> list[int]:
-        """Channels, height and width of the network's input."""
-        return self.demand("Global.image_shape")
+        """Channels, height and width of the images that the network is made for: those of
+        ``Global.image_shape``, or where that leaves them open, what the transforms make.
+
+        Raises:
+            OctConvError: neither says how large they are.
+        """
+        shape = self.demand("Global.image_shape")
+        size = size_of(self.sections)
+        if size is None:
+            raise OctConvError(
+                f"Global.image_shape: {shape} leaves height and width open, and the transforms of "
+                "evaluation do not set them: add ResizeImage with a size, or CropImage"
+            )
+        return [shape[0], *size]
 
     @property
     def output_dir(self) -> str:

@@ -42,13 +42,30 @@ def size_after(ops: Any) -> Size | None:
     return size
 
 
+def size_of(config: Mapping[str, Any]) -> Size | None:
+    """The size of the images that a network is made for: that of ``Global.image_shape``, or where
+    this is missing or left open, what the transforms of evaluation and inference make."""
+    shape = get(config, "Global.image_shape")
+    if shape is not None and is_closed(shape):
+        return Size(*shape[1:])
+    evaluated = size_after(get(config, "DataLoader.Eval.dataset.transform_ops"))
+    return evaluated or size_after(get(config, "Infer.transforms"))
+
+
+def is_closed(shape: Sequence[int]) -> bool:
+    """Whether channels, height and width, as ``Global.image_shape``, are those of one size."""
+    return min(shape) > 0
+
+
 def misfit(config: Mapping[str, Any]) -> str | None:
     """How the transforms of evaluation and inference miss ``Global.image_shape``, the size that a
     network is exported for; None where they do not."""
     shape = get(config, "Global.image_shape")
+    if shape is None or not is_closed(shape):
+        return None
     for key in ("DataLoader.Eval.dataset.transform_ops", "Infer.transforms"):
         size = size_after(get(config, key))
-        if shape is not None and size is not None and size != Size(*shape[1:]):
+        if size is not None and size != Size(*shape[1:]):
             turned = size == Size(*reversed(shape[1:]))
             right = "ResizeImage.size is width, height" if turned else "--image-size sets both"
             return (
@@ -80,7 +97,7 @@ def set_image_size(config: dict[str, Any], size: int) -> None:
             f"--image-size {size}: the images of this config are {before.height}x{before.width}, "
             "not square: set the size of each transform, and Global.image_shape, with -o"
         )
-    factor = size / before.height if before.height else 1.0
+    factor = size / before.height if before.height > 0 else 1.0
     for part in ("Train", "Eval", "UnLabelTrain"):
         dataset = get(config, f"DataLoader.{part}.dataset")
         for name in dataset if isinstance(dataset, dict) else ():
@@ -88,7 +105,8 @@ def set_image_size(config: dict[str, Any], size: int) -> None:
                 _resize(dataset[name], size, factor, before)
     if get(config, "Infer.transforms"):
         _resize(config["Infer"]["transforms"], size, factor, before)
-    config.setdefault("Global", {})["image_shape"] = [shape[0], size, size]
+    if is_closed(shape) or not any(shape[1:]):
+        config.setdefault("Global", {})["image_shape"] = [shape[0], size, size]
 
 
 def _resize(ops: Any, size: int, factor: float, before: Size) -> None:

@@ -20,6 +20,7 @@ from .recipe import PATIENCE
 DEVICES = ("cpu", "gpu", "xpu", "npu", "mlu", "ascend", "intel_gpu", "mps")
 EVAL_MODES = ("classification", "retrieval", "adaface")
 MOST_CLASSES = 10_000_000  # of the largest face recognition sets
+ANY = -1  # a side of ``Global.image_shape`` that is left open
 MOST_PIXELS = 65_535  # of a side; what image files hold
 # Of OpenCV and of Pillow.
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "area", "box", "hamming", "lanczos", "random")
@@ -93,8 +94,18 @@ _ARITHMETIC = _Rule(
 )
 _THREE = "a list of three numbers, one a channel"
 _CHANNELS = (3, 4)  # the fourth is empty, for GPUs: NormalizeImage.channel_num
-_SHAPE = _list_of(
-    _SIDE, 3, "channels, height and width, such as [3, 224, 224], each a whole number from 1"
+_SHAPE = _either(
+    _list_of(
+        _SIDE, 3, "channels, height and width, such as [3, 224, 224], each a whole number from 1"
+    ),
+    _Rule(
+        lambda value: (
+            isinstance(value, (list, tuple))
+            and len(value) == 3
+            and all(is_whole(side, ANY, ANY) for side in value[1:])
+        ),
+        f"[3, {ANY}, {ANY}] for an export that takes any height and width",
+    ),
 )
 _TOPK = _either(_POSITIVE, _list_of(_POSITIVE, None, "a list of them"))
 

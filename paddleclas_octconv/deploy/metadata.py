@@ -41,8 +41,10 @@ def describe(config: dict, roots: Iterable[Path] = ()) -> dict[str, Any]:
         OctConvError: the label map is missing, unreadable, or lacks a class.
     """
     arch = config.get("Arch") or {}
+    # PaddleX calls some networks otherwise, and takes a folder by the name it knows.
+    name = (config.get("Global") or {}).get("pdx_model_name") or arch.get("name")
     described: dict[str, Any] = {
-        "Global": {"model_name": arch.get("name"), "exporter": f"{EXPORTER} {__version__}"},
+        "Global": {"model_name": name, "exporter": f"{EXPORTER} {__version__}"},
         "PreProcess": {"transform_ops": transform_ops(config)},
     }
     backbone = _backbone(arch)

@@ -15,7 +15,6 @@ from ..common.suggest import suggest
 from ..weights import VANILLA
 from ..weights.pretrained import load_pretrained
 from .named import network_named
-from .network import octavize
 from .options import NAMES, NOT_FOR_THE_NETWORK, OCTAVE
 
 
@@ -47,6 +46,8 @@ def build_octave(
         OctConvError: there is no such network, or it does not take an option, or it cannot be
             octavised.
     """
+    from .network import octavize  # only now: each process that imports PaddleClas comes here
+
     if isinstance(backbone, Mapping):
         options = {**backbone, **options}
         backbone = options.pop("name", None)

@@ -16,18 +16,9 @@ GET_CONFIG = Patch(
 PATCHES = (GET_CONFIG,)
 
 
-def hand_over(config: dict[str, Any], any_size: bool = False) -> None:
-    """Let ``get_config`` of the PaddleClas on ``sys.path`` give a config, whatever it is asked.
-
-    Args:
-        config: its sections.
-        any_size: whether a model is exported for images of any height and width.
-    """
+def hand_over(config: dict[str, Any]) -> None:
+    """Let ``get_config`` of the PaddleClas on ``sys.path`` give a config, whatever it is asked."""
     from ppcls.utils import config as configs
-
-    if any_size:
-        channels = config["Global"]["image_shape"][0]
-        config = {**config, "Global": {**config["Global"], "image_shape": [channels, -1, -1]}}
 
     GET_CONFIG.wrap(
         configs, lambda original, *args, **kwargs: _with_attributes(config, configs.AttrDict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from typing import Any, Mapping
 
-EPOCHS = 3
+EPOCHS = 1
 RATE = 0.1  # of the learning rate that the network was trained with: it starts near the end
 TEACHER, STUDENT = "Teacher", "Student"  # PaddleClas saves the weights of "Student" apart
 _MODEL = "DistillationModel"
@@ -25,8 +25,9 @@ def distilling_config(
 ) -> dict[str, Any]:
     """The config of the vanilla network with both networks in it.
 
-    The student learns what the teacher says of the training images; their labels are read for the
-    accuracies that are shown alone. The student by itself is evaluated and exported.
+    The student learns what the teacher says of the training images, and their labels where the
+    vanilla network has learned those alone (``CELoss``, no mixed images). The student by itself is
+    evaluated and exported.
 
     Args:
         config: of the vanilla network, overrides applied.
@@ -65,7 +66,8 @@ def distilling_config(
                     "model_name_pairs": [[STUDENT, TEACHER]],
                     "temperature": 4,
                 }
-            }
+            },
+            *_of_labels((config.get("Loss") or {}).get("Train")),
         ],
         **({"Eval": evaluated} if evaluated else {}),
     }
@@ -102,6 +104,15 @@ def with_weights(arch: Mapping[str, Any], teacher: str, student: str) -> dict[st
         for each in arch["models"]
     ]
     return {**arch, "models": models}
+
+
+def _of_labels(losses: Any) -> list[dict[str, Any]]:
+    """PaddleClas's loss of labels for the student, where a network trains by ``CELoss`` alone."""
+    (loss,) = losses if isinstance(losses, list) and len(losses) == 1 else ({},)
+    if not isinstance(loss, Mapping) or list(loss) != ["CELoss"]:
+        return []
+    options = {"weight": 1.0, **(loss["CELoss"] or {}), "model_names": [STUDENT]}
+    return [{"DistillationGTCELoss": options}]
 
 
 def _of_the_student(metrics: Any) -> Any:

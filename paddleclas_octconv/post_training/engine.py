@@ -18,30 +18,52 @@ from ..measure.rows import Row
 from .evaluation import Predictions
 from .images import Images
 from .networks import Networks
+from .task import Task
 
 VANILLA, OCTAVE = "vanilla", "octave"
+MAPPED = 1 << 20  # bytes from which on memory goes back to the system once it is free
 
 
 def worker_for(engine: str) -> Worker:
     """A process with ``Networks`` that exports in the format that an engine reads best."""
     converted = CONVERTED.get(engine)
     environ = {"FLAGS_enable_pir_api": "0"} if converted and converted.needs_pdmodel else {}
+    # The lanes of ``calibrate`` are threads: glibc would keep what each has freed for it alone.
+    environ.update(MALLOC_ARENA_MAX="1", MALLOC_MMAP_THRESHOLD_=str(MAPPED))
     return Worker(Networks, machine.cpu_count(), **environ)
 
 
 class Exports:
-    """Exported networks in a folder, for one engine.
+    """The octave network that is there now, and exported ones in a folder, for one engine.
 
     Args:
         worker: that of ``worker_for``.
-        engine: its name.
-        shape: channels, height and width of an image.
+        task: its engine, image size and seed.
         folder: an empty one.
     """
 
-    def __init__(self, worker: Worker, engine: str, shape: Sequence[int], folder: Path) -> None:
-        self._worker, self._engine, self._shape = worker, engine, list(shape)
-        self._folder = folder
+    def __init__(self, worker: Worker, task: Task, folder: Path) -> None:
+        self._worker, self._engine, self._shape = worker, task.engine, task.shape
+        self._seed, self._folder = task.seed, folder
+
+    def can_be(self, arch: Mapping[str, Any]) -> bool:
+        """Whether anything becomes octave by an ``Arch``."""
+        return self._worker.call("can_be", arch=arch)
+
+    def cut(self, arch: Mapping[str, Any]) -> None:
+        """Make an octave network with cut weights, which is as fast as a solved one."""
+        self._worker.call("cut", arch=arch)
+
+    def solve(self, arch: Mapping[str, Any], images: int, progress: Progress) -> int:
+        """Make an octave network, solved; its multiply-adds.
+
+        Args:
+            arch: its ``Arch``.
+            images: of those that were read, at most.
+            progress: is told how many convolutions are solved, and of how many.
+        """
+        arguments = {"arch": arch, "images": images, "seed": self._seed}
+        return self._worker.call("solve", progress, **arguments)["multiply_adds"]
 
     def folder(self, label: str) -> Path:
         """Where a network is exported."""
@@ -84,14 +106,12 @@ class Exports:
         )
         return Predictions(places, np.load(file))
 
-    def time(self, label: str, repeats: int) -> tuple[Row, Row]:
-        """The vanilla network and another one, measured in turns, one image at a time."""
+    def time(self, labels: Sequence[str], repeats: int) -> list[Row]:
+        """The vanilla network and after it others, measured in turns, one image at a time."""
         size = self._shape[-1]
         contenders = [
-            Contender(VANILLA, folder=str(self.folder(VANILLA))),
-            Contender(label, folder=str(self.folder(label)), twin=VANILLA),
+            Contender(label, folder=str(self.folder(label)), twin=VANILLA)
+            for label in (VANILLA, *labels)
         ]
-        contenders[0].twin = VANILLA
         cases = [Case(each.label, self._engine, image_size=size) for each in contenders]
-        vanilla, other = measure(contenders, cases, Settings(repeats=repeats))
-        return vanilla, other
+        return measure(contenders, cases, Settings(repeats=repeats))

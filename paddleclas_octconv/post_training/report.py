@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
 
-from .search import Measured, shown
+from .search import Measured, Part, shown
 
 if TYPE_CHECKING:
     from .run import Result
@@ -15,11 +15,7 @@ PAGE, PLOT = "report.md", "path.png"
 
 
 def write(
-    folder: Path,
-    task: Task,
-    found: Result,
-    singles: Sequence[Measured],
-    wholes: Sequence[Measured],
+    folder: Path, task: Task, found: Result, tried: Sequence[Measured], parts: Sequence[Part]
 ) -> None:
     """Write both into a folder.
 
@@ -27,47 +23,55 @@ def write(
         folder: where they go.
         task: what was asked for.
         found: the network that was chosen.
-        singles: the resolutions alone.
-        wholes: networks of the path that were measured.
+        tried: networks that were measured.
+        parts: what was measured of parts of the network.
     """
-    _draw(folder / PLOT, task, found, singles, wholes)
+    _draw(folder / PLOT, task, found, tried)
     measure = "agreement" if found.score.top1 is None else "top-1"
     lines = [
         f"# {task.vanilla['name']}, at most {task.max_drop:g} points of {measure} lost",
         "",
-        f"Chosen: {shown(found.alphas, found.strides)}. On the {found.score.images} images of the "
+        f"Chosen: {shown(found.setting, found.strides)}. On the {found.score.images} images of the "
         f"evaluation list it loses {found.score.drop:.2f} points; {found.vanilla_ms:.2f} ms become "
         f"{found.ms:.2f} ms ({found.speed_up:.2f}x) in {task.engine}, one image at a time.",
         "",
-        "Points lost are those on held-out images of the training list; the divergence, by which "
-        "steps are ordered, is that of the probabilities from the vanilla network's, in nats.",
+        "Networks that were tried, on a sample of the evaluation list; the divergence is that of "
+        "their probabilities from the vanilla network's, in nats.",
         "",
         f"![Points lost against latency]({PLOT})",
         "",
-        "| alpha at each resolution | points lost | divergence | speed-up |",
+        "| octave at | points lost | divergence | speed-up |",
         "|:--|--:|--:|--:|",
     ]
-    for each in (*singles, *wholes):
+    for each in tried:
         lines.append(
-            f"| {shown(each.alphas, found.strides)} | {each.drop:.2f} | {each.divergence:.4f} "
-            f"| {each.speed_up:.2f}x |"
+            f"| {shown(each.setting, found.strides)} | {each.drop:.2f} | {each.divergence:.4f} "
+            f"| {1 / each.latency:.2f}x |"
         )
+    lines += [
+        "",
+        "What a part costs in time if it is taken back from the network in which everything is "
+        "octave, as a share of the vanilla latency; and by how much less that network diverges "
+        "then, judged by the part alone.",
+        "",
+        "| taken back to | costs | saves |",
+        "|:--|--:|--:|",
+    ]
+    for part in parts:
+        saved = "" if part.saved is None else f"{part.saved:.4f}"
+        lines.append(f"| {part.move.shown(found.strides)} | {part.cost:.1%} | {saved} |")
     (folder / PAGE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _draw(
-    file: Path, task: Task, found: Result, singles: Sequence[Measured], wholes: Sequence[Measured]
-) -> None:
+def _draw(file: Path, task: Task, found: Result, tried: Sequence[Measured]) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()
-    for label, networks, marker in (
-        ("one resolution octave", singles, "o"),
-        ("networks of the path", sorted(wholes, key=lambda each: each.ms), "s-"),
-    ):
-        latencies = [found.vanilla_ms / each.speed_up for each in networks]
-        axes.plot(latencies, [each.drop for each in networks], marker, label=label)
+    by_latency = sorted(tried, key=lambda each: each.latency)
+    latencies = [found.vanilla_ms * each.latency for each in by_latency]
+    drops = [each.drop for each in by_latency]
+    axes.plot(latencies, drops, "s-", label="tried, on a sample")
     axes.plot([found.vanilla_ms], [0], "k^", label="vanilla")
     axes.plot([found.ms], [found.score.drop], "r*", markersize=12,
               label="chosen, on the evaluation list")  # fmt: skip

@@ -101,9 +101,7 @@ def check(config: Config) -> None:
         raise OctConvError(
             f"Global.eval_mode: {mode!r}: only networks that classify into one class are octavized"
         )
-    shape = config.at("Global.image_shape")
-    if shape is None:
-        raise OctConvError("Global.image_shape: missing from the config")
+    shape = config.image_shape
     if shape[1] != shape[2]:
         raise OctConvError(
             f"Global.image_shape: {shape}: only square images can be measured, such as "

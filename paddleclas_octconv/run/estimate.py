@@ -15,7 +15,7 @@ from ..backbones.counts import COUNTS, IMAGE_SIZE, Counts
 from ..common import machine
 from ..common.errors import OctConvError
 from ..config import Config
-from ..config.image_size import size_after
+from ..config.image_size import size_after, size_of
 from ..config.recipe import Recipe
 from ..data.list_files import delimiter_of, read_lines
 
@@ -53,9 +53,8 @@ def estimate(config: Config, images: Mapping[str, int] | None = None) -> Estimat
     count = images.get("Train")
     if counts is None or count is None:
         return None
-    shape = config.at("Global.image_shape") or []
-    size = size_after(config.dataset("Train").get("transform_ops")) or shape[1:]
-    if len(size) != 2:
+    size = size_after(config.dataset("Train").get("transform_ops")) or size_of(config)
+    if size is None:
         return None
     height, width = size
     share = height * width / IMAGE_SIZE**2
@@ -133,8 +132,8 @@ def _refusal(
 def _fitting(config: Config, images: Mapping[str, int]) -> Iterator[tuple[Recipe, Estimate]]:
     """Smaller recipes that this machine can do, the one nearest to the config first."""
     memory = psutil.virtual_memory().total / 2
-    shape = config.at("Global.image_shape") or [0]
-    sizes = [None, *(side for side in (128, 96, 64, 32) if side < shape[-1])]
+    _, width = size_of(config) or (0, 0)
+    sizes = [None, *(side for side in (128, 96, 64, 32) if side < width)]
     batch_size = config.batch_size or 1
     batches = [None, *(2**power for power in range(10, 2, -1) if 2**power < batch_size)]
     for count in (None, *(number for number in (12, 5, 2, 1) if number < config.epochs)):

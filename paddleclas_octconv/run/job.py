@@ -36,7 +36,7 @@ class Job:
         trust_weights: whether weights are loaded even from a file that can run code.
         allow_non_finite_loss: whether it trains on where the loss is not a number.
         verbose: whether the terminal has all that Paddle and PaddleClas have to say.
-        dynamic_size: whether an exported model takes images of any height and width.
+        batch_size: how many images an exported model takes at a time; None: any number.
         output: the file that takes all that is said; None: standard output and error.
         display: shows how far it is, in place of what PaddleClas says of that.
         spelling: how the command line has said what is in the config, for what is told.
@@ -52,7 +52,7 @@ class Job:
     trust_weights: bool = False
     allow_non_finite_loss: bool = False
     verbose: bool = False
-    dynamic_size: bool = False
+    batch_size: int | None = None
     output: IO[str] | None = None
     display: Display | None = None
     spelling: Spelling = field(default_factory=Spelling)
@@ -93,9 +93,9 @@ class Job:
             allow_non_finite_loss=self.allow_non_finite_loss,
             trust_weights=self.trust_weights,
             verbose=self.verbose,
-            dynamic_size=self.dynamic_size,
             is_shown=self.display is not None,
             options=dict(self.spelling.given),
+            batch_size=self.batch_size,
         )
         if self.options and not self._checked:
             # One process says once what is wrong, not each rank.
@@ -117,12 +117,6 @@ class Job:
             say(self.spelling.of(line), self.output)
         self.results, self.error = outcome.results, outcome.error
         return outcome.code
-
-    @property
-    def image_shape(self) -> list[int]:
-        """Channels, height and width of the images that an exported model takes; -1: any."""
-        shape = self.config.image_shape
-        return [shape[0], -1, -1] if self.dynamic_size else shape
 
     def _start(
         self,

@@ -6,6 +6,7 @@ model of its own, registered in ``engines.ENGINES``. Options, conversion, INT8 a
 
 from __future__ import annotations
 
+import os
 import threading
 from abc import ABC, abstractmethod
 from importlib.util import find_spec
@@ -29,37 +30,43 @@ RANGES: tuple[Ranges, ...] = get_args(Ranges)
 
 
 class Predictor(ABC):
-    """An exported network, ready to run; from several threads, one after the other.
+    """An exported network, ready to run in the process that opened it; from several threads, one
+    after the other.
 
     Attributes:
         engine: the name of its engine, such as "openvino".
         precision: one of ``PRECISIONS``.
         model: the file it was read from.
+        batch_size: how many images the network takes at a time; None: any number.
         image_shape: channels, height and width that the network takes; None: any.
     """
 
     def __init__(
-        self, engine: str, precision: str, model: Path, image_shape: Iterable[Any]
+        self, engine: str, precision: str, model: Path, input_shape: Iterable[Any]
     ) -> None:
         """
         Args:
             engine, precision, model: as the attributes.
-            image_shape: as the engine has it: what is no positive number stands for any.
+            input_shape: (N, C, H, W) as the engine has it: what is no positive number stands for
+                any.
 
         Raises:
             OctConvError: the network takes no images.
         """
         self.engine, self.precision, self.model = engine, precision, model
-        self.image_shape = tuple(
-            size if isinstance(size, int) and size > 0 else None for size in image_shape
-        )
-        if len(self.image_shape) != 3:
+        shape = [size if isinstance(size, int) and size > 0 else None for size in input_shape]
+        if len(shape) != 4:
             raise OctConvError(f"{model}: its network takes no images (N, C, H, W)")
+        self.batch_size, self.image_shape = shape[0], tuple(shape[1:])
+        self._process = os.getpid()
         # The engines keep a call's inputs and outputs in one place.
         self._one_at_a_time = threading.Lock()
 
     def outputs(self, images: np.ndarray) -> list[np.ndarray]:
         """All outputs, each float32 and (N, …).
+
+        A network for batches of one size gets such: the images in as many as they need, the last
+        one filled up with its last image.
 
         Args:
             images: preprocessed images (N, C, H, W), N at least 1, of any floating type.
@@ -69,9 +76,16 @@ class Predictor(ABC):
                 is no number; or the engine cannot run the network.
         """
         checked = checked_images(images, self.image_shape)
+        if os.getpid() != self._process:  # its threads are not there: it would wait for ever
+            raise OctConvError(
+                f"{self.model}: the predictor is of another process, which has forked this one: "
+                "open one in each process"
+            )
         try:
             with self._one_at_a_time:
-                return self._outputs(checked)
+                if self.batch_size is None:
+                    return self._outputs(checked)
+                return self._in_batches(checked, self.batch_size)
         except OctConvError:
             raise
         except Exception as error:  # each engine has its own
@@ -81,9 +95,18 @@ class Predictor(ABC):
                 f"{list(checked.shape)}: {reason}"
             ) from None
 
+    def _in_batches(self, images: np.ndarray, size: int) -> list[np.ndarray]:
+        import numpy as np
+
+        whole = filled_up(images, size)
+        starts = range(0, len(whole), size)
+        parts = zip(*(self._outputs(whole[start : start + size]) for start in starts))
+        return [np.concatenate(outputs)[: len(images)] for outputs in parts]
+
     @abstractmethod
     def _outputs(self, images: np.ndarray) -> list[np.ndarray]:
-        """The same for float32 images that are checked, of one thread at a time."""
+        """The same for float32 images that are checked, ``batch_size`` of them, of one thread at a
+        time."""
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """The first output, (N, classes); arguments and errors are those of ``outputs``."""
@@ -267,8 +290,8 @@ class ConvertedEngine(Engine):
 
         Args:
             folder: the exported folder.
-            images: preprocessed images (1, C, H, W) to calibrate on; gone through once.
-            count: how many they are.
+            images: preprocessed images (N, C, H, W) to calibrate on; gone through once.
+            count: how many times N they are.
             ranges: what INT8's steps stand for.
 
         Raises:
@@ -329,6 +352,14 @@ def checked_images(images: Any, image_shape: Sequence[int | None] = (None,) * 3)
     if not np.isfinite(array).all():
         raise OctConvError(f"images: hold values that are NaN or infinite: {due}")
     return array
+
+
+def filled_up(images: np.ndarray, size: int) -> np.ndarray:
+    """Images (N, C, H, W), the last one repeated until N is a multiple of a batch size."""
+    import numpy as np
+
+    missing = -len(images) % size
+    return np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing else images
 
 
 def precision_of(text: str) -> str:

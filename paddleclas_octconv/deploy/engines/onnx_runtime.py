@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Iterable
 from ...common import machine
 from ...common.errors import OctConvError
 from ...common.say import described
-from . import onnx_int8
 from .base import ConvertedEngine, Predictor, Ranges
 from .onnx_graph import plain
+from .onnx_int8 import speed_up
 from .operators import check_onnx
 from .paddle_files import model_files
 
@@ -94,7 +94,7 @@ class ONNXRuntime(ConvertedEngine):
             try:
                 quant_pre_process(str(source), prepared, skip_symbolic_shape=True)
                 model = onnx.load(prepared)
-                onnx_int8.speed_up(model)
+                speed_up(model)
                 onnx.save(model, prepared)
                 quantization.quantize_static(
                     prepared,
@@ -124,7 +124,7 @@ class ONNXPredictor(Predictor):
 
     def __init__(self, session: Any, precision: str, model: Path) -> None:
         source = session.get_inputs()[0]
-        super().__init__(ONNXRuntime.name, precision, model, source.shape[1:])
+        super().__init__(ONNXRuntime.name, precision, model, source.shape)
         self._session, self._input = session, source.name
 
     def _outputs(self, images: np.ndarray) -> list[np.ndarray]:

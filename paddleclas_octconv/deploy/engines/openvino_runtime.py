@@ -137,7 +137,7 @@ class PlainPredictor(Predictor):
     """A model compiled once for any batch, with OpenVINO's own settings, bfloat16 among them."""
 
     def __init__(self, compiled: Any, model: Path) -> None:
-        super().__init__(OpenVINO.name, "fp32", model, _image_shape(compiled))
+        super().__init__(OpenVINO.name, "fp32", model, _input_shape(compiled))
         self._compiled = compiled
 
     def _outputs(self, images: np.ndarray) -> list[np.ndarray]:
@@ -161,7 +161,7 @@ class OpenVINOPredictor(Predictor):
     """
 
     def __init__(self, core: Any, network: Any, model: Path, precision: str, threads: int) -> None:
-        super().__init__(OpenVINO.name, precision, model, _image_shape(network))
+        super().__init__(OpenVINO.name, precision, model, _input_shape(network))
         self._core, self._network, self._threads = core, network, threads
         self._settings = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -192,7 +192,7 @@ class OpenVINOPredictor(Predictor):
 
     def _pieces(self, images: np.ndarray) -> list[np.ndarray]:
         """The batch, cut so that the maps of all that runs at once fit into the cache."""
-        if len(images) <= _LEAST_PIECE:
+        if self.batch_size is not None or len(images) <= _LEAST_PIECE:
             return [images]
         shape = images.shape[1:]
         if shape not in self._most:
@@ -251,12 +251,12 @@ def _keep(request: Any, into: tuple[dict[int, list[np.ndarray]], int]) -> None:
     done[place] = [value.copy() for value in request.results.values()]
 
 
-def _image_shape(network: Any) -> list[int]:
-    """Channels, height and width of its input; -1: any."""
+def _input_shape(network: Any) -> list[int]:
+    """That of its input (N, C, H, W); -1: any."""
     shape = network.inputs[0].get_partial_shape()
     if shape.rank.is_dynamic:
-        return [-1, -1, -1]
-    return [size.get_length() if size.is_static else -1 for size in shape][1:]
+        return [-1] * 4
+    return [size.get_length() if size.is_static else -1 for size in shape]
 
 
 def _demand_capability(core: Any, precision: str) -> None:

@@ -135,7 +135,7 @@ class PaddlePredictor(Predictor):
     def __init__(self, create: Callable[[], Any], precision: str, model: Path) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="paddle-inference")
         self.raw = self._thread.submit(create).result()
-        super().__init__(PaddleInference.name, precision, model, input_shape(model)[1:] or [-1] * 3)
+        super().__init__(PaddleInference.name, precision, model, input_shape(model) or [-1] * 4)
 
     def __getattr__(self, name: str) -> Any:
         if name == "raw":  # not set yet

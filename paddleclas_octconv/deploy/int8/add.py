@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
+from typing import Any, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from ...common.say import say
 from .. import agreement
 from ..conversion import room_demanded
 from ..engines import ConvertedEngine, Predictor
-from ..engines.base import RANGES, demand_modules
+from ..engines.base import RANGES, demand_modules, filled_up
 from ..images import Listed, Preprocess, batches, listed, preprocess_of
 from ..predictor import create_predictor
 from . import CALIBRATION_IMAGES, MAX_DROP
@@ -166,10 +166,12 @@ def _quantize(folder: Path, engine: ConvertedEngine, data: Data, progress: Progr
     That is judged by the images that it is calibrated on: those of the evaluation stay unseen.
     """
     wanted = _probabilities(folder, engine, "fp32", data)
+    size = _open(folder, engine, "fp32").batch_size or 1
     kept: tuple[float, dict[Path, bytes]] | None = None
     for ranges in RANGES:
-        count = len(data.training.paths)
-        images = _read(data.training.paths, data.preprocess)
+        count = -(-len(data.training.paths) // size)
+        read = batches(data.training.paths, data.preprocess, size)
+        images = (filled_up(batch, size) for _, batch in read)
         shown = progress(images, f"calibration, {engine.name}, {ranges} of the ranges", count)
         engine.quantize(folder, shown, count, ranges)
         given = _probabilities(folder, engine, "int8", data)
@@ -207,8 +209,3 @@ def _open(folder: Path, engine: ConvertedEngine, precision: str) -> Predictor:
 def _files(folder: Path, engine: ConvertedEngine) -> list[Path]:
     """Those of an engine's INT8 model that are there."""
     return [file for file in engine.paths(folder, "int8") if file.is_file()]
-
-
-def _read(paths: Iterable[Path], preprocess: Preprocess) -> Iterator[Any]:
-    for path in paths:
-        yield preprocess.read(path)[None]

@@ -1,0 +1,145 @@
+"""The programs of the page compile, and say what this package says."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+import requests
+import yaml
+from conftest import run_cli
+
+from paddleclas_octconv import registry
+from paddleclas_octconv.deploy.images import Preprocess
+from paddleclas_octconv.deploy.predictor import create_predictor
+
+PROGRAMS = Path(__file__).resolve().parent.parent / "docs" / "programs"
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_config, fetched_trainer, tmp_path_factory) -> Path:
+    """An export with a model for each engine that can be converted for here."""
+    tmp = tmp_path_factory.mktemp("programs")
+    paddle.seed(3)
+    net = registry.build(**yaml.safe_load(tiny_config.read_text())["Arch"])
+    paddle.save(net.state_dict(), str(tmp / "weights.pdparams"))
+    made = ["--weights", tmp / "weights.pdparams", "--output", tmp / "model"]
+    converters = {"--openvino": "openvino", "--onnx": "paddle2onnx"}
+    made += [option for option, module in converters.items() if find_spec(module)]
+    done = run_cli("export", "-c", tiny_config, *made)
+    assert done.returncode == 0, done.stderr
+    return tmp / "model"
+
+
+@pytest.fixture()
+def image(folder, tiny_data) -> np.ndarray:
+    """A prepared image (1, 3, H, W)."""
+    described = yaml.safe_load((folder / "inference.yml").read_text())
+    steps = Preprocess(described["PreProcess"]["transform_ops"])
+    return steps.read(tiny_data / "images" / "0.png")[None]
+
+
+def run_program(source: str, tmp_path: Path, given: list, arguments: list, image) -> tuple:
+    """The class and the probability that a program prints, compiled with some more arguments."""
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("there is no g++ to compile with")
+    program = tmp_path / "classify"
+    command = [compiler, "-std=c++17", PROGRAMS / source, "-o", program, *given]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run(
+        [program, *arguments], input=image.tobytes(), capture_output=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    number, probability = done.stdout.split()
+    return int(number), float(probability)
+
+
+def home(variable: str, what: str) -> Path:
+    if variable not in os.environ:
+        pytest.skip(f"{variable} names no folder with {what}")
+    return Path(os.environ[variable])
+
+
+def test_openvino_in_cpp(folder, image, tmp_path):
+    openvino = Path(pytest.importorskip("openvino").__file__).parent
+    (library,) = (openvino / "libs").glob("libopenvino.so.*")
+    given = ["-I", openvino / "include", library, f"-Wl,-rpath,{library.parent}"]
+    model = folder / "openvino" / "model.xml"
+    found = run_program("openvino.cpp", tmp_path, given, [model], image)
+    check(found, folder, image)
+
+
+def test_onnx_runtime_in_cpp(folder, image, tmp_path):
+    if not (folder / "inference.onnx").exists():
+        pytest.skip("paddle2onnx is not installed")
+    ort = home("ONNXRUNTIME_HOME", "include/ and lib/ of an archive of ONNX Runtime")
+    given = ["-I", ort / "include", "-L", ort / "lib", "-lonnxruntime", f"-Wl,-rpath,{ort / 'lib'}"]
+    model = folder / "inference.onnx"
+    found = run_program("onnxruntime.cpp", tmp_path, given, [model], image)
+    check(found, folder, image)
+
+
+def test_paddle_inference_in_cpp(folder, image, tmp_path):
+    root = home("PADDLE_INFERENCE_HOME", "Paddle's C++ inference archive") / "paddle"
+    lib = root / "lib"
+    given = ["-I", root / "include", "-L", lib, "-lpaddle_inference", f"-Wl,-rpath,{lib}"]
+    files = [folder / "inference.json", folder / "inference.pdiparams", str(image.shape[-1])]
+    found = run_program("paddle_inference.cpp", tmp_path, given, files, image)
+    check(found, folder, image)
+
+
+def check(found: tuple, folder: Path, image: np.ndarray) -> None:
+    (scores,) = create_predictor(folder, engine="paddle")(image)
+    assert found[0] == scores.argmax()
+    assert abs(found[1] - scores.max()) < 1e-5
+
+
+def test_the_server_answers_many_at_once_and_goes_on_after_what_is_no_image(folder, tiny_data):
+    for package in ("fastapi", "uvicorn"):
+        pytest.importorskip(package)
+    from concurrent.futures import ThreadPoolExecutor
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/classify"
+    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(PROGRAMS), "server:app"]
+    photos = sorted((tiny_data / "images").glob("*.png"))[:6]
+    file = folder.with_name("predicted.json")
+    done = run_cli("predict", folder, photos[0].parent, "--json", file, "--engine", "paddle")
+    assert done.returncode == 0, done.stderr
+    wanted = {Path(each["file_name"]).name: each for each in json.loads(file.read_text())}
+    with subprocess.Popen(
+        [*command, "--port", str(port)],
+        env={**os.environ, "MODEL": str(folder), "PREDICTORS": "2"},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            for line in server.stderr:
+                if "Uvicorn running" in line:
+                    break
+            with ThreadPoolExecutor(6) as clients:
+                sent = [photo.read_bytes() for photo in photos]
+                answers = list(clients.map(lambda data: requests.post(url, data=data), sent * 4))
+            for photo, answer in zip(photos * 4, answers):
+                found = answer.json()
+                assert found["class_ids"] == wanted[photo.name]["class_ids"]
+                np.testing.assert_allclose(found["scores"], wanted[photo.name]["scores"], atol=1e-5)
+            assert requests.post(url, data=b"no image").status_code == 422
+            assert requests.post(url, data=b"").status_code == 422
+            assert requests.post(url, data=sent[0]).status_code == 200
+        finally:
+            server.terminate()
