@@ -78,8 +78,9 @@ benchmarks: $(VENV)/bin/python
 	benchmarks/measure.sh
 
 results: $(VENV)/bin/python
-	pip install -q '.[cpu]'
-	paddleclas compare --preset small --seeds 1,2,3 --jobs 2 --output output/results/small
+	pip install -q '.[cpu,openvino,int8]'
+	paddleclas compare --preset small --seeds 1,2,3 --jobs 2 --octavize 0.25,0.5 --distil 1 \
+	    --engine openvino --precision fp32,int8 --output output/results/small
 	python docs/tables.py --keep output/results/small small
 
 clean:

@@ -30,4 +30,5 @@ measure sizes --engine openvino --image-size 32,64,96,160,320
 measure threads --engine openvino,onnxruntime,paddle --threads 2 --batch-size 8
 measure forms --form both --profile --batch-size 1,8
 measure training --train-step
+networks=OctResNet50 measure training-profile --train-step --profile
 python docs/tables.py

@@ -15,6 +15,7 @@ import argparse
 import json
 import re
 import shutil
+import statistics
 from itertools import compress
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
@@ -24,6 +25,7 @@ from matplotlib.figure import Figure
 
 from paddleclas_octconv.common.machine import IDLE, in_words
 from paddleclas_octconv.compare import tables as comparison
+from paddleclas_octconv.compare.front import Point, front
 from paddleclas_octconv.compare.verdict import verdicts
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +33,7 @@ MISSING = "_Not measured yet on an idle machine: `make benchmarks`._"
 _TIMED = "make routes ROUTES_ARGS=--time"
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NOT_RUN = "_Not run yet._"
+ABSENT = "–"  # of a figure that was not measured
 PLOTS = "accuracy-*.png"  # of a report: the curves, and accuracy against what it costs
 POINTS = 120  # of a learning rate's curve that are kept
 _ENGINES = {"paddle": "Paddle Inference", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
@@ -274,30 +277,88 @@ def training(root: Path) -> str:
     return _table(["", "median ms", "over the twin"], lines)
 
 
+def profile(root: Path) -> str:
+    """Where a training step spends its time: milliseconds by operator, forward and back."""
+    rows = _rows(root, "training-profile")
+    header = [""]
+    names: dict[str, None] = {}
+    for row in rows:
+        header += [row["label"], "back"]
+        names.update(dict.fromkeys(_operator(kind["name"]) for kind in row["kernels"]))
+    lines = []
+    for name in names:
+        line = [name]
+        for row in rows:
+            forward, back = (
+                sum(
+                    kind["milliseconds"]
+                    for kind in row["kernels"]
+                    if (_operator(kind["name"]), kind["name"].endswith("_grad")) == (name, is_back)
+                )
+                for is_back in (False, True)
+            )
+            line += [f"{forward:.0f}", f"{back:.0f}"]
+        if any(float(cell) for cell in line[1:]):
+            lines.append(line)
+    source = _source(root, root / "benchmarks" / "training-profile.json") if rows else ""
+    return f"{_table(header, lines)}\n\n{source}".strip()
+
+
+_OPERATORS = {
+    "conv2d": "convolution",
+    "batch_norm": "batch norm",
+    "relu": "ReLU",
+    "pool2d": "pooling",
+    "nearest_interp": "upsampling",
+    "matmul": "pooling and upsampling as products",
+    "addmm": "upsampling and sum as a product",
+    "add": "sum",
+    "adam": "update",
+}
+
+
+def _operator(name: str) -> str:
+    return _OPERATORS.get(name[: -len("_grad")] if name.endswith("_grad") else name, "others")
+
+
 def comparisons(root: Path) -> str:
-    """Everything that was compared: verdict, tables, curves and what they depend on."""
-    parts = []
+    """Everything that was compared, folded away by the size of the images."""
+    sizes: dict[int, list[tuple[Path, dict]]] = {}
     for file, results in _comparisons(root):
-        names = ", ".join(model["model"] for model in results["models"])
-        parts.append(f"### {file.stem}: {names}")
-        parts.append(f"Data: [`results/{file.name}`](../results/{file.name}).")
-        parts += [f"> {verdict['text']}" for verdict in verdicts(results["models"])]
-        for table in (comparison.accuracy_table(results), comparison.cost_table(results)):
-            parts += [_table(table.header, table.rows), table.note]
-        images = sorted((root / "docs" / "images").glob(f"{file.stem}-{PLOTS}"))
-        parts += [f"![{image.stem}](images/{image.name})" for image in images]
-        facts = (f"{name}: {_fact(name, value)}" for name, value in comparison.facts(results))
-        parts.append("; ".join(facts) + ".")
+        sizes.setdefault(results["models"][0]["image_size"], []).append((file, results))
+    parts = []
+    for size, found in sorted(sizes.items(), reverse=True):
+        names = ", ".join(file.stem for file, _ in found)
+        parts += [f"<details><summary>{size}x{size}: {names}</summary>"]
+        parts += [_comparison(root, *each) for each in found] + ["</details>"]
     return "\n\n".join(parts) or NOT_RUN
 
 
+def _comparison(root: Path, file: Path, results: dict) -> str:
+    """One of them: verdict, tables, curves and what they depend on."""
+    names = ", ".join(model["model"] for model in results["models"])
+    parts = [f"### {file.stem}: {names}", f"Data: [`results/{file.name}`](../results/{file.name})."]
+    parts += [f"> {verdict['text']}" for verdict in _verdicts(results)]
+    for table in comparison.tables_of(results):
+        parts += [_table(table.header, table.rows), table.note]
+    images = sorted((root / "docs" / "images").glob(f"{file.stem}-{PLOTS}"))
+    parts += [f"![{image.stem}](images/{image.name})" for image in images]
+    facts = (f"{name}: {_fact(name, value)}" for name, value in comparison.facts(results))
+    return "\n\n".join([*parts, "; ".join(facts) + "."])
+
+
 def verdict(root: Path) -> str:
-    """The verdicts of all comparisons, each with its file."""
+    """The verdicts of the comparisons with several seeds, each with its file."""
     lines = []
     for file, results in _comparisons(root):
-        said = (each["text"] for each in verdicts(results["models"]))
+        seeds = min(len(model["runs"]) for model in results["models"])
+        said = [each["text"] for each in _verdicts(results)] if seeds > 1 else []
         lines += [f"- {text} ([`{file.stem}`](../results/{file.name}))" for text in said]
     return "\n".join(lines) or NOT_RUN
+
+
+def _verdicts(results: dict) -> list[dict]:
+    return [*verdicts(results["models"]), *results.get("fronts", ())]
 
 
 def stems(root: Path) -> str:
@@ -485,57 +546,139 @@ def finetune(root: Path) -> str:
     return "\n".join(lines)
 
 
-# The words of the table of trained networks.
-_TRAINED = {
-    "header": (
-        "network",
-        "alpha",
-        "vanilla",
-        "cut",
-        "solved",
-        "distilled",
-        "multiply-adds",
-        "speed",
-    ),
-    "fewer": "{:.0%} fewer",
-    "faster": "{:.2f}x ({:.1f} to {:.1f} ms)",
-}
-_TRAINED_CH = {
-    "header": ("网络", "alpha", "训练好的原网络", "切分", "求解", "蒸馏", "乘加次数", "速度"),
-    "fewer": "减少 {:.0%}",
-    "faster": "{:.2f} 倍（{:.1f} → {:.1f} ms）",
-}
-
-
 def trained(root: Path) -> str:
-    """Trained networks made octave: top-1, and what is gained."""
-    return _trained(root, _TRAINED)
-
-
-def trained_ch(root: Path) -> str:
-    """The same in Chinese."""
-    return _trained(root, _TRAINED_CH)
-
-
-def _trained(root: Path, words: dict) -> str:
-    file = root / "results" / "trained-96.json"
-    if not file.is_file():
-        return NOT_RUN
+    """Trained networks made octave: top-1 cut, solved and distilled, and what is gained."""
+    header = ["network", "alpha", "vanilla", "cut", "solved", "distilled", "multiply-adds", "speed"]
     lines = []
-    rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
-    for row in sorted(rows, key=lambda row: (row["network"], row["alpha"])):
-        top1 = (f"{row[name]:.2f}%" if name in row else "" for name in _ARMS)
-        fewer = words["fewer"].format(1 - row["multiply_adds"] / row["vanilla_multiply_adds"])
-        speed = ""
+    for row in sorted(_trained(root), key=lambda row: (row["network"], row["alpha"])):
+        top1 = [_percent(row, name) for name in ("vanilla", "cut", "solved", "distilled")]
+        fewer = f"{1 - row['multiply_adds'] / row['vanilla_multiply_adds']:.0%} fewer"
+        lines.append([row["network"], f"{row['alpha']:g}", *top1, fewer, _gain(row, "")])
+    return _known(header, lines)
+
+
+def before_after(root: Path) -> str:
+    """The first of the trained networks, before and after: top-1 and milliseconds."""
+    words = ("{}, alpha", "top-1 before", "after", "distilled", "ms before", "ms after", "{:.2f}x")
+    return _before_after(root, words)
+
+
+def before_after_ch(root: Path) -> str:
+    """The same in Chinese."""
+    words = ("{}，alpha", "之前 top-1", "之后", "蒸馏后", "之前 ms", "之后 ms", "{:.2f} 倍")
+    return _before_after(root, words)
+
+
+def _before_after(root: Path, words: Sequence[str]) -> str:
+    rows = _trained(root)
+    first, *header, faster = words
+    lines = []
+    for row in sorted(rows, key=lambda row: row["alpha"]):
+        if row["network"] != rows[0]["network"]:
+            continue
+        top1 = [_percent(row, name) for name in ("vanilla", "solved", "distilled")]
+        times = [ABSENT, ABSENT]
         if "speed_up" in row:
-            speed = words["faster"].format(row["speed_up"], row["vanilla_ms"], row["ms"])
-        lines.append([row["network"], f"{row['alpha']:g}", *top1, fewer, speed])
-    shown = [any(line[column] for line in lines) for column in range(len(words["header"]))]
-    header, *lines = ([*compress(line, shown)] for line in (words["header"], *lines))
-    return _table(header, lines)
+            after = f"{row['ms']:.1f} (**{faster.format(row['speed_up'])}**)"
+            times = [f"{row['vanilla_ms']:.1f}", after]
+        lines.append([f"{row['alpha']:g}", *top1, *times])
+    return _known([first.format(rows[0]["network"]), *header], lines) if rows else NOT_RUN
 
 
-_ARMS = ("vanilla", "cut", "solved", "distilled")
+def deciding(root: Path) -> str:
+    """Accuracy and milliseconds together: each trained network, and what it becomes."""
+    header = ["network", "", "top-1", "distilled", "from scratch", "multiply-adds", "float32"]
+    header += ["INT8 top-1", "INT8"]
+    lines = []
+    rows = _trained(root)
+    for network in dict.fromkeys(row["network"] for row in rows):
+        mine = sorted((r for r in rows if r["network"] == network), key=lambda row: row["alpha"])
+        before = mine[0]
+        cost = f"{before['vanilla_multiply_adds'] / 1e6:,.0f} M"
+        int8 = next((row for row in mine if "vanilla_int8" in row), {})
+        lines.append([f"**{network}**", "vanilla", _percent(before, "vanilla"), "", "", cost, ""])
+        lines[-1] += [_percent(int8, "vanilla_int8"), ""]
+        for row in mine:
+            top1 = [_percent(row, name) for name in ("solved", "distilled", "scratch")]
+            cost = f"{row['multiply_adds'] / 1e6:,.0f} M"
+            line = ["", f"alpha {row['alpha']:g}", *top1, cost, _gain(row, "")]
+            lines.append([*line, _percent(row, "int8"), _gain(row, "int8_")])
+    return _table(header, lines) if lines else NOT_RUN
+
+
+def decided(root: Path) -> str:
+    """Which of all these lie on the front of top-1 over latency, in words."""
+    lines = []
+    for kind, prefix, vanilla, octave in (
+        ("float32", "", "vanilla", ("solved", "distilled", "scratch")),
+        ("INT8", "int8_", "vanilla_int8", ("int8",)),
+    ):
+        points = []
+        rows = [row for row in _trained(root) if f"{prefix}speed_up" in row]
+        for network in dict.fromkeys(row["network"] for row in rows):
+            mine = [row for row in rows if row["network"] == network]
+            # Each octave network was measured in turns with its vanilla one.
+            ms = statistics.median(row[f"vanilla_{prefix}ms"] for row in mine)
+            top1 = next((row[vanilla] for row in mine if vanilla in row), None)
+            if top1 is not None:
+                points.append(Point(network, "", top1, ms))
+            for row in mine:
+                name = f"Oct {network} alpha {row['alpha']:g}"
+                ways = {way: row[way] for way in octave if way in row}
+                points += [
+                    Point(f"{name} {way}", prefix, ways[way], ms / row[f"{prefix}speed_up"])
+                    for way in ways
+                ]
+        if len(points) < 2:
+            continue
+        on_it = front(points)
+        said = ", ".join(f"{p.model} ({p.top1:.2f}%, {p.ms:.1f} ms)" for p in on_it)
+        names = ", ".join(p.model for p in on_it if p.model.startswith("Oct ")) or "none"
+        lines.append(
+            f"- {kind}, front of top-1 over latency: {said}. Octave networks on it: {names}."
+        )
+    return "\n".join(lines) or NOT_RUN
+
+
+def _known(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table without the columns that nothing was measured of."""
+    if not lines:
+        return NOT_RUN
+    known = [any(line[column] != ABSENT for line in lines) for column in range(len(header))]
+    return _table([*compress(header, known)], [[*compress(line, known)] for line in lines])
+
+
+def _trained(root: Path) -> Rows:
+    """The rows of the data, what was measured in INT8 under keys of its own."""
+    file = root / "results" / "trained-96.json"
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else []
+    return [{**row, **_in_int8(row.get("precisions", ()))} for row in rows]
+
+
+def _in_int8(measured: Rows) -> dict[str, float]:
+    found = {row["network"]: row for row in measured if row["precision"] == "int8"}
+    if not found:
+        return {}
+    vanilla, octave = found["vanilla"], found["octave"]
+    return {
+        "vanilla_int8": vanilla["top1"],
+        "int8": octave["top1"],
+        "vanilla_int8_ms": vanilla["ms"],
+        "int8_ms": octave["ms"],
+        "int8_speed_up": vanilla["ms"] / octave["ms"],
+    }
+
+
+def _percent(row: dict, name: str) -> str:
+    return f"{row[name]:.2f}%" if name in row else ABSENT
+
+
+def _gain(row: dict, prefix: str) -> str:
+    """``1.23x (9.3 to 7.6 ms)``; the keys of a precision have a prefix."""
+    if f"{prefix}speed_up" not in row:
+        return ABSENT
+    before, after = row[f"vanilla_{prefix}ms"], row[f"{prefix}ms"]
+    return f"{row[f'{prefix}speed_up']:.2f}x ({before:.1f} to {after:.1f} ms)"
 
 
 def trained_precisions(root: Path) -> str:
@@ -674,7 +817,8 @@ TABLES: dict[str, Callable[[Path], Any]] = {
     for table in (
         *(provenance, rule, gains, gains_ch, engines, costs, sizes, threads, forms, kernels),
         *(training, published, alphas, finetune, comparisons, verdict, stems, octavize, worth),
-        *(precisions, trained, trained_ch, trained_precisions, routes),
+        *(precisions, trained, trained_precisions, before_after, before_after_ch),
+        *(deciding, decided, profile, routes),
     )
 }
 

@@ -110,8 +110,8 @@ def test_classes_beyond_those_of_the_labels_are_counted(tmp_path):
 def keep_latencies(file: Path) -> None:
     """Let them be an idle machine's, which these tests do not leave it: not measured again."""
     kept = json.loads(file.read_text())
-    for each in kept["latencies"].values():
-        each["busy"] = False
+    for forms in kept["latencies"].values():
+        forms["fp32"]["busy"] = False
     file.write_text(json.dumps({**kept, "machine": latency.machine.in_words()}))
 
 
@@ -193,10 +193,10 @@ def test_latencies_are_kept_where_they_can_still_be_true(folder, results, monkey
         for change, count in (
             ({"machine": latency.machine.in_words()}, 0),
             ({"machine": "another, 64 cores"}, 1),
-            ({"latencies": {"oct": {"busy": True}}}, 2),
+            ({"latencies": {"oct": {"fp32": {"busy": True}}}}, 2),
         ):
-            for each in kept["latencies"].values():
-                each["busy"] = False
+            for forms in kept["latencies"].values():
+                forms["fp32"]["busy"] = False
             (output / "latency.json").write_text(json.dumps({**kept, **change}))
             monkeypatch.setattr(latency.machine, "load", lambda: 0.0)
             latency.of_exports(output, members, "paddle")

@@ -274,13 +274,26 @@ def test_several_engines_in_one_table_over_exports_that_are_kept(tmp_path, capsy
 def test_training_steps(tmp_path):
     file = tmp_path / "result.json"
     command = ["benchmark", "OctMobileNetV1_x0_25:class_num=10", "--train-step", *SMALL]
-    assert cli.main([*command, "--json", str(file)]) == 0
+    assert cli.main([*command, "--profile", "--json", str(file)]) == 0
     result = json.loads(file.read_text(encoding="utf-8"))
     assert [row["label"] for row in result["networks"]] == [
         "OctMobileNetV1_x0_25:class_num=10",
         "MobileNetV1_x0_25:class_num=10",
     ]
     assert {row["batch_size"] for row in result["networks"]} == {4}
+    octave, twin = ({kind["name"]: kind for kind in r["kernels"]} for r in result["networks"])
+    assert twin["batch_norm"]["count"] == twin["batch_norm_grad"]["count"] == 27
+    assert octave["batch_norm"]["count"] == octave["batch_norm_grad"]["count"] > 27
+    assert all(kind["milliseconds"] > 0 for kind in (*octave.values(), *twin.values()))
+
+
+def test_an_operator_takes_the_least_time_that_it_took():
+    steps = [[("conv2d", 3.0), ("add", 1.0), ("conv2d", 2.0)], [("conv2d", 1.0), ("add", 5.0)]]
+    steps[1].append(("conv2d", 4.0))
+    assert kernels.by_operator(steps) == [
+        kernels.Kernels("conv2d", 2, 3.0),
+        kernels.Kernels("add", 1, 1.0),
+    ]
 
 
 def test_where_paddleclas_has_no_twin_it_is_the_network_without_low_frequencies():
@@ -414,7 +427,7 @@ def test_profile_shows_the_kernels_of_the_deploy_form(tmp_path, capsys):
 
 def test_profile_needs_onednn(capsys):
     assert cli.main(["benchmark", "OctMobileNetV1", "--profile", "--no-onednn"]) == 2
-    assert "--profile: shows predictions of Paddle on the CPU" in capsys.readouterr().err
+    assert "--profile: shows what Paddle runs on the CPU" in capsys.readouterr().err
 
 
 BUSY = [[0.010], [0.011], [0.012], [0.200], [0.400]]  # as other programs leave the times

@@ -195,6 +195,87 @@ def test_the_results_of_a_comparison_are_kept_and_shown(tmp_path):
     assert "[`best-32`](../results/best-32.json)" in tables.verdict(tmp_path)
 
 
+TRAINED = [
+    {
+        **{"network": "Net", "alpha": 0.5, "vanilla": 70.0, "solved": 68.0, "distilled": 69.5},
+        **{"vanilla_multiply_adds": 80_000_000, "multiply_adds": 50_000_000},
+        **{"vanilla_ms": 10.0, "ms": 8.0, "speed_up": 1.25},
+        "precisions": [
+            {"network": network, "precision": precision, "top1": top1, "ms": ms}
+            for network, precision, top1, ms in (
+                *(("vanilla", "fp32", 70.0, 10.0), ("octave", "fp32", 68.0, 8.0)),
+                *(("vanilla", "int8", 69.9, 4.0), ("octave", "int8", 67.9, 5.0)),
+            )
+        ],
+    },
+    {
+        **{"network": "Net", "alpha": 0.25, "vanilla": 70.0, "solved": 69.0, "scratch": 67.0},
+        **{"vanilla_multiply_adds": 80_000_000, "multiply_adds": 60_000_000},
+        **{"vanilla_ms": 20.0, "ms": 22.0, "speed_up": 20 / 22},
+    },
+    {
+        **{"network": "Light", "alpha": 0.5, "vanilla": 60.0, "solved": 50.0},
+        **{"vanilla_multiply_adds": 8_000_000, "multiply_adds": 5_000_000},
+    },
+]
+
+
+@pytest.fixture
+def of_trained(tmp_path) -> Path:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "trained-96.json").write_text(json.dumps({"rows": TRAINED}))
+    return tmp_path
+
+
+def test_readme_shows_one_network_before_and_after(of_trained):
+    assert tables.before_after(of_trained).splitlines() == [
+        "| Net, alpha | top-1 before | after | distilled | ms before | ms after |",
+        "|:--|--:|--:|--:|--:|--:|",
+        "| 0.25 | 70.00% | 69.00% | – | 20.0 | 22.0 (**0.91x**) |",
+        "| 0.5 | 70.00% | 68.00% | 69.50% | 10.0 | 8.0 (**1.25x**) |",
+    ]
+    assert "8.0 (**1.25 倍**)" in tables.before_after_ch(of_trained)
+
+
+def test_the_deciding_table_has_all_networks_and_says_what_is_not_measured(of_trained):
+    rows = [line.split(" | ") for line in tables.deciding(of_trained).splitlines()[2:]]
+    assert [row[1] for row in rows] == [
+        "vanilla",
+        "alpha 0.25",
+        "alpha 0.5",
+        "vanilla",
+        "alpha 0.5",
+    ]
+    assert rows[1][2:5] == ["69.00%", "–", "67.00%"] and rows[2][2:5] == ["68.00%", "69.50%", "–"]
+    assert rows[2][5:7] == ["50 M", "1.25x (10.0 to 8.0 ms)"] and rows[4][6] == "–"
+    assert rows[2][7:] == ["67.90%", "0.80x (4.0 to 5.0 ms) |"] and rows[0][7] == "69.90%"
+
+
+def test_the_front_is_that_of_networks_measured_in_turns(of_trained):
+    """Of 15 ms, the median of the vanilla network's, the octave ones have their ratios."""
+    assert tables.decided(of_trained).splitlines() == [
+        "- float32, front of top-1 over latency: Oct Net alpha 0.5 distilled (69.50%, 12.0 ms), "
+        "Net (70.00%, 15.0 ms). Octave networks on it: Oct Net alpha 0.5 distilled.",
+        "- INT8, front of top-1 over latency: Net (69.90%, 4.0 ms). Octave networks on it: none.",
+    ]
+
+
+def test_a_training_step_is_shown_by_operator(tmp_path):
+    (tmp_path / "benchmarks").mkdir()
+    kinds = {"conv2d": 60.0, "conv2d_grad": 110.0, "pool2d_grad": 7.0, "mean_all": 0.1}
+    kernels = [{"name": name, "count": 1, "milliseconds": ms} for name, ms in kinds.items()]
+    data = {"machine": MACHINE, "networks": [{"label": "Net", "kernels": kernels}]}
+    (tmp_path / "benchmarks" / "training-profile.json").write_text(json.dumps(data))
+    lines = tables.profile(tmp_path).splitlines()
+    assert lines[:4] == [
+        "|  | Net | back |",
+        "|:--|--:|--:|",
+        "| convolution | 60 | 110 |",
+        "| pooling | 0 | 7 |",
+    ]
+    assert "others" not in lines[4] and "paddleclas benchmark" in lines[-1]
+
+
 def test_stems_are_compared_by_their_time_of_training(tmp_path):
     (tmp_path / "results").mkdir()
     for stem in (1, 2):
@@ -214,7 +295,15 @@ def test_stems_are_compared_by_their_time_of_training(tmp_path):
 def test_what_is_not_measured_says_so(tmp_path):
     for name in ("engines", "sizes", "costs", "rule", "provenance"):
         assert tables.TABLES[name](tmp_path) == tables.MISSING
-    for name in ("comparisons", "verdict", "stems"):
+    for name in (
+        "comparisons",
+        "verdict",
+        "stems",
+        "trained",
+        "before_after",
+        "deciding",
+        "decided",
+    ):
         assert tables.TABLES[name](tmp_path) == tables.NOT_RUN
 
 

@@ -117,7 +117,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile",
         action="store_true",
-        help="list oneDNN's kernels in Paddle Inference, and what a prediction takes besides them",
+        help="list oneDNN's kernels in Paddle Inference, or Paddle's operators in a training step, "
+        "and what a step takes besides them",
     )
     parser.add_argument(
         "--exports",
@@ -244,7 +245,7 @@ def as_csv(table: Sequence[Row]) -> str:
 
 
 def render_kernels(table: Sequence[Row]) -> str:
-    """oneDNN's kernels in one prediction of each network, and the time in none of them."""
+    """The kernels or operators in one step of each network, and the time in none of them."""
     text = PrettyTable(["network", "kernels", "count", "ms"])
     text.align = "l"
     text.align["count"] = text.align["ms"] = "r"
@@ -354,10 +355,8 @@ def _demand_trained(contenders: Sequence[Contender]) -> None:
 def _check(args: argparse.Namespace, settings: Settings, engines: Sequence[str]) -> None:
     """Options that do not go together, and files that cannot be written, before anything runs."""
     is_paddle = list(engines) == ["paddle"]
-    if args.profile and (
-        settings.gpu or settings.train_step or not settings.onednn or not is_paddle
-    ):
-        raise OctConvError("--profile: shows predictions of Paddle on the CPU with oneDNN alone")
+    if args.profile and (settings.gpu or not settings.onednn or not is_paddle):
+        raise OctConvError("--profile: shows what Paddle runs on the CPU, with oneDNN, alone")
     for option, given in (("--train-step", args.train_step), ("--device gpu", settings.gpu)):
         if given and not is_paddle:
             raise OctConvError(f"{option}: goes with --engine paddle alone")

@@ -13,7 +13,8 @@ from ..compare import plan
 from ..compare.jobs import run_all, watched
 from ..compare.presets import PRESETS
 from ..compare.runs import read_state
-from ..deploy.engines import CONVERTED, ENGINES
+from ..deploy.engines import CONVERTED, ENGINES, PRECISIONS
+from ..measure.cases import formats_of
 from ..run import estimate, launch
 from ..run.display import Display
 from .options import add_overrides, alpha, asks_for_cpu, file_or_folder, pixels, positive
@@ -55,6 +56,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "last config",
     )
     parser.add_argument(
+        "--octavize",
+        type=_alphas,
+        metavar="0.25,0.5",
+        help="make of each vanilla network, once it is trained, an octave one at each of these "
+        "alphas, without training it again (as 'paddleclas octavize' does)",
+    )
+    parser.add_argument(
+        "--distil",
+        type=positive,
+        metavar="EPOCHS",
+        help="with --octavize: distil each of these for so many epochs, as one more network",
+    )
+    parser.add_argument(
         "--jobs",
         type=positive,
         default=1,
@@ -66,6 +80,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(ENGINES),
         default="paddle",
         help="what the latency of the exported networks is measured in (default: paddle)",
+    )
+    parser.add_argument(
+        "--precision",
+        type=_names,
+        metavar="A,B",
+        help=f"some of {', '.join(PRECISIONS)}: evaluate the exported networks in --engine in each "
+        "of these, too, and tell which lie on the front of top-1 over latency",
     )
     parser.add_argument("--gpus", metavar="0,1", help="GPUs to train on, one process each")
     add_overrides(parser, "set a value in every config, such as Optimizer.lr.learning_rate=0.01")
@@ -87,6 +108,9 @@ def run(args: argparse.Namespace) -> int:
     ENGINES[args.engine].demand()
     if args.engine in CONVERTED:
         CONVERTED[args.engine].demand_conversion(f"--engine {args.engine}")
+    precisions = _precisions(args)
+    if args.distil and not args.octavize:
+        raise OctConvError("--distil: goes with --octavize, which makes the networks to distil")
     name = args.preset or ("configs" if args.configs else "reference")
     planned = plan.make(
         plan.Options(
@@ -100,6 +124,9 @@ def run(args: argparse.Namespace) -> int:
             seeds=args.seeds,
             alphas=args.alphas,
             beside=args.beside,
+            octavize=args.octavize,
+            distil=args.distil,
+            formats=[(args.engine, precision) for precision in precisions],
             gpus=args.gpus,
             overrides=args.override,
             output=args.output or Path("output", "compare", name),
@@ -120,7 +147,7 @@ def run(args: argparse.Namespace) -> int:
         from ..compare import report, tables  # which draws: matplotlib takes its time
 
         with writing("--output", planned.output):
-            page = report.write(planned.output, args.engine, display.stage)
+            page = report.write(planned.output, args.engine, precisions, display.stage)
     print(tables.in_terminal(report.read(planned.output)))
     print(f"paddleclas: report: {page}")
     return 1 if failures else 0
@@ -138,6 +165,7 @@ def _check_cpu(args: argparse.Namespace, planned: plan.Comparison) -> None:
     expected = [
         estimate.estimate(run.config, {"Train": run.train_images, "Eval": run.eval_images})
         for run in planned.runs
+        if run.epochs
     ]
     seconds = sum(each.seconds for each in expected if each)
     if seconds > estimate.PATIENCE:
@@ -147,6 +175,29 @@ def _check_cpu(args: argparse.Namespace, planned: plan.Comparison) -> None:
             "and a smaller --image-size shorten it, --preset small has them for CIFAR-10, and "
             "-o Global.device=cpu starts it as it is"
         )
+
+
+def _precisions(args: argparse.Namespace) -> list[str]:
+    """Those of ``--precision``, which engine and machine have.
+
+    Raises:
+        OctConvError: one of them lacks one.
+    """
+    gpu = args.engine == "paddle" and machine.has_gpu()
+    found = []
+    for word in args.precision or ():
+        try:
+            ((_, precision),) = formats_of([args.engine], [word], gpu)
+            if not gpu:
+                ENGINES[args.engine].demand_processor(precision)
+        except OctConvError as error:
+            raise OctConvError(f"--precision {word}: {error}") from None
+        if precision == "int8":
+            from ..deploy.int8 import add
+
+            add.demand([CONVERTED[args.engine]], f"--precision {word}")
+        found.append(precision)
+    return list(dict.fromkeys(found))
 
 
 def _seeds(text: str) -> list[int]:

@@ -13,7 +13,7 @@ from .. import data
 from ..api.jobs import weights_in
 from ..common import machine
 from ..common.errors import OctConvError
-from ..deploy.engines import ENGINES, engine_of
+from ..deploy.engines import ENGINES, engine_of, fastest_installed
 from ..post_training import search, task, written
 from .export import percentage_points
 from .options import (
@@ -115,8 +115,7 @@ def run(args: argparse.Namespace) -> int:
 def _task(args: argparse.Namespace) -> task.Task:
     """What a command line asks for, checked as far as it can be without Paddle."""
     task.check_options(args.alpha, args.max_drop, args.distil)
-    fastest = next(name for name, engine in ENGINES.items() if engine.is_installed())
-    engine = args.engine or fastest
+    engine = args.engine or fastest_installed()
     engine_of(engine).demand()
     recipe = recipe_of(args)
     given = recipe.weights

@@ -25,6 +25,7 @@ _BROKEN = {
     version: "CPU inference with oneDNN fails (ConvertPirAttribute2RuntimeAttribute)"
     for version in ("3.3.0", "3.3.1")
 }
+FAST_CPU = "PADDLECLAS_OCTCONV_FAST_CPU"  # "0" in the environment: training leaves all to Paddle
 NO_PADDLE = "Paddle is not installed: pip install 'paddleclas-octconv[cpu]' (or [gpu]) brings it"
 
 
@@ -58,6 +59,15 @@ def last_level_cache() -> int | None:
         with contextlib.suppress(OSError, ValueError):
             sizes.append(int(file.read_text(encoding="ascii").strip().rstrip("K")) * 1024)
     return max(sizes, default=None)
+
+
+def has_bfloat16() -> bool | None:
+    """Whether the CPU multiplies bfloat16 by itself; None where the system does not say."""
+    try:
+        words = set(_CPUINFO.read_text(encoding="utf-8", errors="replace").split())
+    except OSError:
+        return None
+    return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})  # Arm's is the last
 
 
 def load() -> float:

@@ -15,7 +15,7 @@ from ..run import process
 from ..run.training_log import TrainingLog
 from ..run.watched import Watched
 from .plan import Run
-from .runs import LOG, Failed, failure_of, stage_of
+from .runs import LOG, Failed, current_stage, failure_of, is_done
 
 _EVERY = 0.5  # seconds
 
@@ -48,9 +48,11 @@ def run_all(
     try:
         with process.raising_on_signals():
             while waiting or working:
-                while waiting and len(working) < jobs:
-                    run = waiting.pop(0)
+                for run in _ready(waiting)[: jobs - len(working)]:
+                    waiting.remove(run)
                     working[run] = _begin(output, run, jobs, gpus)
+                if not working:  # what the others are made of has failed
+                    break
                 look([run.name for run in working])
                 time.sleep(_EVERY)
                 for run, child in list(working.items()):
@@ -76,7 +78,12 @@ def run_all(
 def watched(run: Run) -> Watched:
     """A run as a display shows it: what it says stands in its folder."""
     log = TrainingLog([run.folder / LOG])
-    return Watched(run.name, run.model, run.config.epochs, log, lambda: stage_of(run), run.world)
+    return Watched(run.name, run.model, run.epochs, log, lambda: current_stage(run), run.world)
+
+
+def _ready(runs: Sequence[Run]) -> list[Run]:
+    """Those that need not wait for another one to be finished."""
+    return [run for run in runs if run.source is None or is_done(run.source)]
 
 
 def threads_of(jobs: int) -> int:

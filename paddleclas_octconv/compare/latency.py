@@ -12,7 +12,7 @@ from ..common.documents import read_json
 from ..common.errors import OctConvError
 from ..common.files import write_atomically
 from ..deploy import conversion
-from ..deploy.engines import CONVERTED
+from ..deploy.engines import CONVERTED, ENGINES
 from ..deploy.engines.paddle_files import model_files
 from ..measure.benchmark import measure
 from ..measure.cases import Case, Contender, Settings
@@ -25,8 +25,12 @@ FILE = "latency.json"
 
 
 def of_exports(
-    folder: Path, runs: Sequence[Run], engine: str, say: Say = lambda message: None
-) -> dict[str, dict[str, Any]]:
+    folder: Path,
+    runs: Sequence[Run],
+    engine: str,
+    precisions: Sequence[str] = ("fp32",),
+    say: Say = lambda message: None,
+) -> dict[str, dict[str, dict[str, Any]]]:
     """The latency of each run's export, one image at a time; kept, since it takes a while.
 
     What was measured while others kept the machine busy, or on another machine or with other
@@ -36,23 +40,27 @@ def of_exports(
         folder: of the comparison.
         runs: one of each model.
         engine: what runs the networks; they are converted for it where they have not been.
+        precisions: what it computes in; all in turns with each other.
         say: is told what is going on.
 
     Returns:
-        By model: engine, median_ms, minimum_ms, spread, and whether the machine was busy.
+        By model and precision, less those that its export has no model for: engine, median_ms,
+        minimum_ms, spread, and whether the machine was busy.
 
     Raises:
         OctConvError: a network cannot be converted or measured.
     """
     exports = {run.model: run.folder / "inference" for run in runs}
     written = [
-        [name, engine, model_files(path)[1].stat().st_mtime] for name, path in exports.items()
+        [name, engine, *precisions, model_files(path)[1].stat().st_mtime]
+        for name, path in exports.items()
     ]
     where = machine.in_words()
     kept = _read(folder / FILE)
-    is_steady = not any(each["busy"] for each in kept.get("latencies", {}).values())
-    if kept.get("of") == written and kept.get("machine") == where and is_steady:
-        return kept["latencies"]
+    if kept.get("of") == written and kept.get("machine") == where:
+        forms = [form for forms in kept["latencies"].values() for form in forms.values()]
+        if not any(form["busy"] for form in forms):
+            return kept["latencies"]
     sizes = {run.model: run.config.image_shape[-1] for run in runs}
     missing = [
         name
@@ -65,19 +73,23 @@ def of_exports(
         say(f"converting {name} for {engine}{left}")
         conversion.add(CONVERTED[engine], exports[name], [3, sizes[name], sizes[name]])
     contenders = [Contender(name, folder=str(path)) for name, path in exports.items()]
-    cases = [Case(name, engine, image_size=sizes[name]) for name in exports]
+    cases = [
+        Case(name, engine, precision, sizes[name])
+        for name, path in exports.items()
+        for precision in precisions
+        if ENGINES[engine].find(path, precision)
+    ]
     busy = machine.load() > machine.IDLE
     table = _measure(contenders, cases, say)
-    latencies = {
-        row.label: {
+    latencies: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in table:
+        latencies.setdefault(row.label, {})[row.precision] = {
             "engine": engine,
             "median_ms": row.median_ms,
             "minimum_ms": row.minimum_ms,
             "spread": row.spread,
             "busy": busy or _is_unsteady(table),
         }
-        for row in table
-    }
     content = json.dumps({"of": written, "machine": where, "latencies": latencies}, indent=2)
     write_atomically(folder / FILE, content.encode())
     return latencies

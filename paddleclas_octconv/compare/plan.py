@@ -23,10 +23,14 @@ from ..config.check import check_config
 from ..config.recipe import PATIENCE, Recipe
 from ..data.list_files import Label, delimiter_of, list_text, read_labels, write_list
 from ..data.subsets import stratified_subset
+from ..deploy.export import is_quantized
+from ..post_training.distilling import is_distilling
+from ..run.watched import TRAIN
 from . import differences, variants
 from .presets import PRESETS, config_names
 
 MANIFEST = "comparison.json"
+OCTAVIZE = "octavize"  # how a run makes its weights, unless it trains
 _BATCH = "DataLoader.Train.sampler.batch_size"
 
 
@@ -38,6 +42,9 @@ class Options:
         configs, models: by name.
         alphas: of the octave networks; each is trained with each.
         beside: more networks of PaddleClas, under the same recipe.
+        octavize: alphas of octave networks to make of each vanilla one, once it is trained.
+        distil: for how many epochs each of these is distilled, as one more network.
+        formats: (engine, precision) in which the exported networks are evaluated, too.
     """
 
     configs: list[str] = field(default_factory=list)
@@ -51,6 +58,9 @@ class Options:
     seeds: list[int] | None = None
     alphas: list[float] | None = None
     beside: list[str] | None = None
+    octavize: list[float] | None = None
+    distil: int | None = None
+    formats: list[tuple[str, str]] = field(default_factory=list)
     gpus: str | None = None
     overrides: list[str] = field(default_factory=list)
     output: Path = Path("output/compare")
@@ -62,6 +72,8 @@ class Run:
 
     name: unique, such as "ResNet50" or "ResNet50-seed2"; model: the same for all seeds.
     steps: optimizer steps an epoch. world: processes that train, one on each GPU.
+    source: the run whose weights it begins with, once that is finished.
+    formats: (engine, precision) in which what it has exported is evaluated, too.
     """
 
     name: str
@@ -73,10 +85,37 @@ class Run:
     train_images: int
     eval_images: int
     world: int = 1
+    source: Run | None = None
+    formats: Sequence[tuple[str, str]] = ()
 
     @property
     def config_file(self) -> Path:
         return self.folder / "config.yaml"
+
+    @property
+    def making(self) -> str:
+        """How it makes its weights: ``TRAIN``, by distilling too, or ``OCTAVIZE``."""
+        return OCTAVIZE if self.source and not is_distilling(self.config) else TRAIN
+
+    @property
+    def epochs(self) -> int:
+        """How many it trains."""
+        return self.config.epochs if self.making == TRAIN else 0
+
+    @property
+    def trained(self) -> Run:
+        """The run that has trained the network from the start: itself, or what it is made of."""
+        return self.source.trained if self.source else self
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """What is done, one after the other."""
+        return (self.making, "export", "predict", *map(stage_of, self.formats))
+
+
+def stage_of(form: tuple[str, str]) -> str:
+    """The stage that evaluates a format, (engine, precision)."""
+    return "-".join(form)
 
 
 class Drawn(NamedTuple):
@@ -116,9 +155,11 @@ def make(options: Options) -> Comparison:
         configs = variants.with_alphas(configs, options.alphas)
     if options.beside:
         configs = variants.with_others(configs, options.beside)
+    if options.octavize:
+        variants.check_octavize(configs, options.octavize)
     for name, config in configs.items():
         with _naming(name):
-            check_config(config, "train", "compare", "export")
+            _check(config, options)
     _check_same_data(configs)
     plan = Comparison(options, options.output, [], {})
     world = len(options.gpus.split(",")) if options.gpus else 1
@@ -130,11 +171,20 @@ def make(options: Options) -> Comparison:
     for name, config in configs.items():
         with _naming(name):
             changed = _changed(config, plan)
+            made = variants.octavized(name, changed, options.octavize or (), options.distil)
+            for each in made:
+                check_config(each.config, "train", "compare", "export")
         for seed in options.seeds or [changed.at("Global.seed") or 0]:
-            # A seed that was trained before is the same run, whichever way it was asked for.
-            new_name = f"{name}-seed{seed}" if options.seeds else name
-            run_name = kept.get((name, seed), new_name)
-            plan.runs.append(_run(plan, run_name, name, seed, changed, world))
+            runs: dict[str, Run] = {}
+            for model, source, its_config in [(name, None, changed), *made]:
+                # A seed that was trained before is the same run, whichever way it was asked for.
+                new_name = f"{model}-seed{seed}" if options.seeds else model
+                run_name = kept.get((model, seed), new_name)
+                run = _run(plan, run_name, model, seed, its_config, world)
+                run.source = runs[source] if source else None
+                run.formats = tuple(options.formats)
+                runs[model] = run
+            plan.runs.extend(runs.values())
     if manifest:
         _check_kept(plan, kept_runs, manifest.get("preset"))
     elif plan.output.is_dir() and any(plan.output.iterdir()):
@@ -171,6 +221,8 @@ def _write(plan: Comparison) -> None:
             "train_images": run.train_images,
             "eval_images": run.eval_images,
             "world": run.world,
+            "source": run.source and run.source.name,
+            "formats": [list(form) for form in run.formats],
         }
     manifest["preset"] = plan.options.preset
     command = shlex.join(["paddleclas", *sys.argv[1:]])
@@ -198,8 +250,9 @@ def load_runs(folder: Path) -> list[Run]:
 
 
 def _runs(folder: Path, manifest: dict[str, Any]) -> list[Run]:
-    return [
-        Run(
+    runs: dict[str, Run] = {}
+    for name, kept in manifest["runs"].items():  # a source stands before what is made of it
+        runs[name] = Run(
             name,
             kept["model"],
             kept["seed"],
@@ -209,9 +262,10 @@ def _runs(folder: Path, manifest: dict[str, Any]) -> list[Run]:
             kept["train_images"],
             kept["eval_images"],
             kept.get("world", 1),
+            runs.get(kept.get("source")),
+            tuple((engine, precision) for engine, precision in kept.get("formats", ())),
         )
-        for name, kept in manifest["runs"].items()
-    ]
+    return list(runs.values())
 
 
 def _folder(output: Path, name: str) -> Path:
@@ -245,9 +299,20 @@ def _configs(options: Options) -> dict[str, Path]:
                     f"(there are: {', '.join(configs)})"
                 )
         configs = {name: configs[name] for name in dict.fromkeys(options.models)}
-    if len(configs) < 2 and not options.models:
+    if len(configs) < 2 and not options.models and not options.octavize:
         raise OctConvError("compare: give two configs or more")
     return configs
+
+
+def _check(config: Config, options: Options) -> None:
+    check_config(config, "train", "compare", "export")
+    if is_quantized(config.sections):
+        for option, given in (("--octavize", options.octavize), ("--precision", options.formats)):
+            if given:
+                raise OctConvError(
+                    f"{option}: this config trains for INT8 by PaddleSlim (Slim.quant): "
+                    "leave Slim out of it"
+                )
 
 
 def _check_same_data(configs: dict[str, Config]) -> None:

@@ -12,6 +12,7 @@ from ..common import fonts
 from ..run import plots
 from ..run.picture import MOST_CLASSES
 from ..run.plots import COLORS, FONT
+from .front import front, points_of
 
 # Of octave and of other networks, the first for so many networks as there are colours.
 _MARKERS = (("o", "s"), ("^", "D"), ("v", "P"), ("<", "X"))
@@ -61,6 +62,10 @@ def _draw_all(results: dict[str, Any], folder: Path) -> dict[str, str]:
         caption = "Accuracy against latency; the bars are half the distance of the quartiles"
         ways = (_milliseconds, _milliseconds_spread)
         draw("accuracy-latency.png", caption, cost, points, label, *ways)
+        formats = {point.precision for point in points_of(points)}
+        if formats:
+            caption = f"Top-1 against latency in {', '.join(sorted(formats))}, and the front"
+            draw("accuracy-formats.png", caption, all_formats, points, label)
     for (name, model), original in zip(drawn.items(), models):
         if len(model["classes"]) <= MOST_CLASSES:
             caption = f"Confusion matrix of {name}{_numbered(original['classes'])}"
@@ -165,6 +170,35 @@ def cost(
     axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
     axes.margins(x=0.15, y=0.15)
     plots.finish(axes, label, "evaluation accuracy")
+    return figure
+
+
+def all_formats(models: Sequence[dict], label: str) -> Figure:
+    """Top-1 against latency of all exported networks, and the front, drawn as steps.
+
+    Args:
+        models: of the results.
+        label: what the latency is.
+    """
+    points = points_of(models)
+    precisions = list(dict.fromkeys(point.precision for point in points))
+    figure, axes = _panel(len(models) + len(precisions) + 1)
+    filled = dict(zip(precisions, ("o", "s", "^", "D")))
+    for model, color in zip(models, plots.colors()):
+        own = [point for point in points if point.model == model["model"]]
+        label_of = dict(label=model["model"])
+        axes.plot([p.ms for p in own], [100 * p.top1 for p in own], color=color, lw=0.6, alpha=0.6)
+        for point in own:
+            marker = filled[point.precision]
+            axes.plot(point.ms, 100 * point.top1, marker, color=color, **label_of)
+            label_of = {}
+    for precision, marker in filled.items():
+        axes.plot([], [], marker, color="0.5", label=precision)
+    best = front(points)
+    ends = [(point.ms, 100 * point.top1) for point in best]
+    axes.step(*zip(*ends), where="post", color="0.3", lw=1.2, ls="--", zorder=1, label="front")
+    axes.margins(x=0.1, y=0.1)
+    plots.finish(axes, label, "top-1, %")
     return figure
 
 

@@ -1,6 +1,6 @@
 """What an exported network predicts for every image of the config's Eval list.
 
-``python -m paddleclas_octconv.compare.predict RUN_FOLDER`` writes ``predictions.json`` there.
+``python -m paddleclas_octconv.compare.predict RUN_FOLDER [ENGINE PRECISION]`` writes a file there.
 """
 
 from __future__ import annotations
@@ -16,12 +16,17 @@ from ..common.progress import bar
 from ..config import Config
 from ..deploy import images, predictor
 from ..deploy.classify import decided
+from .formats import predictions_file
 
 BATCH = 50  # images
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, engine: str = "paddle", precision: str = "fp32") -> None:
     """Predict with the export in ``<folder>/inference``.
+
+    Args:
+        folder: of a run.
+        engine, precision: of ``create_predictor``.
 
     Raises:
         OctConvError: an image cannot be read, or the export is not whole.
@@ -30,7 +35,10 @@ def main(folder: Path) -> None:
 
     config = Config.read(folder / "config.yaml")
     listed = images.listed(config, "Eval")
-    network = predictor.create_predictor(folder / "inference", gpu=machine.has_gpu())
+    options = {"gpu": True} if engine == "paddle" and machine.has_gpu() else {}
+    network = predictor.create_predictor(
+        folder / "inference", engine=engine, precision=precision, **options
+    )
     predicted: list = []
     confidence: list[float] = []
     with bar(len(listed.paths)) as shown:
@@ -46,8 +54,8 @@ def main(folder: Path) -> None:
         "predicted": predicted,
         "confidence": confidence,  # of the likeliest class
     }
-    write_atomically(folder / "predictions.json", json.dumps(result).encode())
+    write_atomically(predictions_file(folder, engine, precision), json.dumps(result).encode())
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

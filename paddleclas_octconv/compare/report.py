@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 import jinja2
 
@@ -14,7 +14,7 @@ from ..common.files import MOST_TEXT, write_atomically
 from . import curves, plots, results
 from .plan import load_runs
 from .runs import is_done
-from .tables import accuracy_table, cost_table, facts
+from .tables import facts, tables_of
 
 PLOTS = "plots"
 RESULTS = "results.json"
@@ -24,6 +24,7 @@ OVERLAY = "visualdl"
 def write(
     folder: Path,
     engine: str = "paddle",
+    precisions: Sequence[str] = (),
     stage: results.Stage = lambda name, detail="": None,
 ) -> Path:
     """Write the report on all finished runs of a comparison.
@@ -31,6 +32,7 @@ def write(
     Args:
         folder: of the comparison.
         engine: what latency is measured in.
+        precisions: of it, in which top-1 and latency are shown side by side.
         stage: is told what is going on.
 
     Returns:
@@ -39,7 +41,7 @@ def write(
     Raises:
         OctConvError: the folder holds no comparison, or a network cannot be measured.
     """
-    collected = results.collect(folder, engine, stage)
+    collected = results.collect(folder, engine, precisions, stage)
     stage("plots")
     for run in load_runs(folder):
         if is_done(run):
@@ -83,7 +85,7 @@ def _render(template: str, collected: dict, captions: dict, folder: Path, **more
     return environment.get_template(f"{template}.j2").render(
         results=collected,
         facts=facts(collected),
-        tables=[accuracy_table(collected), cost_table(collected)],
+        tables=tables_of(collected),
         captions=captions,
         plots=PLOTS,
         overlay=f"{folder}/{OVERLAY}",

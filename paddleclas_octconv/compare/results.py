@@ -20,11 +20,14 @@ from ..common.worker import Worker
 from ..deploy.metadata import label_list
 from ..deploy.metadata import read as read_export
 from ..measure.operations import Operations
-from ..run.watched import time_left
+from ..post_training.distilling import student_arch
+from ..run.watched import TRAIN, time_left
 from . import curves, latency, reference
 from .differences import of_recipes
-from .plan import Run, load_runs, read_manifest
-from .runs import PREDICTIONS, is_done, read_state
+from .formats import predictions_file, refusal
+from .front import fronts
+from .plan import OCTAVIZE, Run, load_runs, read_manifest
+from .runs import LOG, is_done, read_state
 from .variants import is_octave
 from .verdict import verdicts
 
@@ -36,13 +39,17 @@ MISTAKES = 8  # the most confident ones that are kept
 
 
 def collect(
-    folder: Path, engine: str = "paddle", stage: Stage = lambda name, detail="": None
+    folder: Path,
+    engine: str = "paddle",
+    precisions: Sequence[str] = (),
+    stage: Stage = lambda name, detail="": None,
 ) -> dict[str, Any]:
     """Read, count and measure everything about the runs of a comparison's folder.
 
     Args:
         folder: of the comparison.
         engine: what latency is measured in.
+        precisions: of it, in which accuracy and latency stand side by side; none: in none.
         stage: is told what is going on.
     """
     manifest = read_manifest(folder) or {}
@@ -57,17 +64,28 @@ def collect(
         stage("operations", f"{len(counted) + 1} of {len(first)}{left}")
         counted[model] = _count(run)
     stage("latency")
+    measured = list(dict.fromkeys(["fp32", *precisions]))
     latencies = latency.of_exports(
-        folder, list(first.values()), engine, lambda message: stage("latency", message)
+        folder,
+        list(first.values()),
+        engine,
+        measured,
+        lambda message: stage("latency", message),
     )
     entries = []
     for model in models:
         members = [run for run in done if run.model == model]
-        entries.append(_model(model, members, counted[model], latencies.get(model)))
+        forms = latencies.get(model, {})
+        entry = _model(model, members, counted[model], forms.get("fp32"))
+        entry["formats"] = [
+            _format(members, engine, precision, forms.get(precision)) for precision in precisions
+        ]
+        entries.append(entry)
     _pair(entries)
     return {
         "preset": manifest.get("preset"),
         "verdicts": verdicts(entries),
+        "fronts": fronts(entries),
         "machine": machine.describe(),
         "trained_on": _trained_on(done),
         "date": datetime.date.today().isoformat(),
@@ -105,9 +123,10 @@ def _model(name: str, runs: Sequence[Run], counted: dict, latency: dict | None) 
     )
     return {
         "model": name,
-        "arch": config["Arch"],
+        "arch": student_arch(config["Arch"]),
         "config": config,
-        "epochs": config.epochs,
+        "source": runs[0].trained.model if runs[0].source else None,
+        "epochs": runs[0].epochs,
         "image_size": config.image_shape[-1],
         "batch_size": config.batch_size,
         "steps_per_epoch": runs[0].steps,
@@ -124,15 +143,16 @@ def _model(name: str, runs: Sequence[Run], counted: dict, latency: dict | None) 
 def _run(run: Run) -> dict[str, Any]:
     state, read = read_state(run), curves.read(run)
     evaluated = dict(read.eval_accuracy)
-    predictions = _read_predictions(run)
+    exported = _top1(predictions_file(run.folder))
     return {
         "name": run.name,
         "seed": run.seed,
-        "train_accuracy": dict(read.train_accuracy).get(run.config.epochs),
-        "eval_accuracy": evaluated.get(run.config.epochs),
-        "eval_loss": dict(read.eval_loss).get(run.config.epochs),
+        "train_accuracy": dict(read.train_accuracy).get(run.epochs),
+        # What is solved is evaluated as it is exported.
+        "eval_accuracy": exported if run.making == OCTAVIZE else evaluated.get(run.epochs),
+        "eval_loss": dict(read.eval_loss).get(run.epochs),
         "best_eval_accuracy": max(evaluated.values(), default=None),
-        "exported_accuracy": float(np.mean(predictions["labels"] == predictions["predicted"])),
+        "exported_accuracy": exported,
         "images_per_second": _throughput(run),
         "train_seconds": state["seconds"].get("train"),
         "peak_memory": state["peak_memory"],
@@ -140,20 +160,44 @@ def _run(run: Run) -> dict[str, Any]:
     }
 
 
+def _format(
+    runs: Sequence[Run], engine: str, precision: str, latency: dict | None
+) -> dict[str, Any]:
+    """A network in a format: top-1 of all seeds, latency of the first."""
+    refused = next(filter(None, (refusal(run, engine, precision) for run in runs)), None)
+    files = [predictions_file(run.folder, engine, precision) for run in runs]
+    known = [] if refused else [file for file in files if file.is_file()]
+    return {
+        "engine": engine,
+        "precision": precision,
+        "top1": spread(map(_top1, known)),
+        "latency": latency,
+        "refused": refused,
+    }
+
+
+def _top1(file: Path) -> float:
+    found = _read_predictions(file)
+    return float(np.mean(found["labels"] == found["predicted"]))
+
+
 def _throughput(run: Run) -> float | None:
     """Images a second while training, without evaluation: the median of what PaddleClas logs.
 
     It logs those of one process; each of the others trains as many.
     """
-    text = (run.folder / "train.log").read_text(encoding="utf-8", errors="replace")
+    if run.making != TRAIN:
+        return None
+    text = (run.folder / LOG).read_text(encoding="utf-8", errors="replace")
     rates = [float(rate) for rate in _IPS.findall(text)]
     return run.world * statistics.median(rates) if rates else None
 
 
 def _count(run: Run) -> dict[str, Any]:
     """Parameters and multiply-adds; empty where the network cannot be built by its name alone."""
-    options = {k: v for k, v in run.config["Arch"].items() if k not in ("name", "pretrained")}
-    network: dict[str, Any] = dict(name=run.config.network, options=options)
+    arch = student_arch(run.config["Arch"])
+    options = {k: v for k, v in arch.items() if k not in ("name", "pretrained")}
+    network: dict[str, Any] = dict(name=arch["name"], options=options)
     try:
         with Worker(Operations) as worker:
             size = run.config.image_shape[-1]
@@ -162,8 +206,8 @@ def _count(run: Run) -> dict[str, Any]:
         return {"parameters": None, "total_parameters": None, "multiply_adds": None, "twin": None}
 
 
-def _read_predictions(run: Run) -> dict[str, np.ndarray]:
-    content = read_json(run.folder / PREDICTIONS, "")
+def _read_predictions(file: Path) -> dict[str, np.ndarray]:
+    content = read_json(file, "")
     found = {key: np.array(values) for key, values in content.items()}
     if found["labels"].ndim == 2:  # several labels an image: each set of them is as a class
         count = len(found["labels"])
@@ -176,7 +220,7 @@ def _read_predictions(run: Run) -> dict[str, np.ndarray]:
 def _predictions(run: Run) -> dict[str, Any]:
     """The confusion matrix (rows: true classes), the most confident mistakes, and the accuracy of
     guessing."""
-    found = _read_predictions(run)
+    found = _read_predictions(predictions_file(run.folder))
     described = read_export(run.folder / "inference") or {}
     last = max(int(found[key].max()) for key in ("labels", "predicted"))
     classes = run.config.at("Arch.class_num") or 0
@@ -241,6 +285,9 @@ def _pair(entries: list[dict]) -> None:
         config = configs[entry["model"]]
         apart = [(of_recipes(config, configs[e["model"]]), e) for e in (vanilla or bare)]
         differs, twin = min(apart, key=lambda found: len(found[0]), default=([], None))
+        source = entry.pop("source")
+        if source:  # it begins where that one ended
+            differs, twin = [], next((e for e in others if e["model"] == source), None)
         entry["twin_model"] = twin and twin["model"]
         entry["twin_differs"] = differs
         if twin is not None:

@@ -1,4 +1,4 @@
-"""Runs one training of a comparison: train, export, predict; each done once.
+"""Runs one training of a comparison: train, export, predict, and that in each format; each once.
 
 What was done is kept in ``state.json`` of the run's folder. An interrupted training goes on from
 its newest whole checkpoint, whose weights are exported in the end: those of the last epoch, which
@@ -8,6 +8,7 @@ no evaluation has chosen.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import time
 from pathlib import Path
@@ -23,13 +24,13 @@ from ..common.say import say
 from ..deploy import export
 from ..run import launch, process, training
 from ..run.job import create_job
-from ..run.watched import DONE
+from ..run.watched import DONE, TRAIN
+from . import octavized
+from .formats import prepare
 from .memory import PeakMemory
-from .plan import Run
+from .plan import OCTAVIZE, Run, stage_of
 
-STAGES = ("train", "export", "predict")
 STATE = "state.json"
-PREDICTIONS = "predictions.json"
 LOG = "train.log"
 
 
@@ -52,13 +53,13 @@ def read_state(run: Run) -> dict[str, Any]:
 
 def is_done(run: Run) -> bool:
     """Whether nothing is left to do of a run."""
-    return read_state(run)["done"] == list(STAGES)
+    return set(run.stages) <= set(read_state(run)["done"])
 
 
-def stage_of(run: Run) -> str:
+def current_stage(run: Run) -> str:
     """What a run is at, or will be at next."""
     done = read_state(run)["done"]
-    return next((stage for stage in STAGES if stage not in done), DONE)
+    return next((stage for stage in run.stages if stage not in done), DONE)
 
 
 def failure_of(run: Run) -> Failed | None:
@@ -82,15 +83,21 @@ def execute(run: Run, gpus: str | None) -> None:
         KeyboardInterrupt: it was interrupted.
     """
     with hold(run.folder / ".lock"):
-        for stage in STAGES:
+        formats = {stage_of(form): form for form in run.formats}
+        for stage in run.stages:
             if stage in read_state(run)["done"]:
                 continue
-            if stage == "train":
+            if stage == TRAIN:
                 _train(run, gpus)
+            elif stage == OCTAVIZE:
+                _call(run, stage, _octavize)
             elif stage == "export":
                 _call(run, stage, _export)
-            else:
+            elif stage == "predict":
                 _call(run, stage, _predict)
+            else:
+                engine, precision = formats[stage]
+                _call(run, stage, functools.partial(_evaluate, engine, precision))
             state = read_state(run)
             state["done"].append(stage)
             _write(run, state)
@@ -105,7 +112,8 @@ def _train(run: Run, gpus: str | None) -> None:
     options = {"gpus": gpus, "log-dir": str(run.folder / "launch")} if gpus else {}
 
     def train(run: Run, output: IO[str]) -> int:
-        job = create_job("train", run.config, output=output, options=options)
+        config = octavized.config_to_train(run)
+        job = create_job("train", config, output=output, options=options)
         return training.train(job, goes_on=True)
 
     state = read_state(run)
@@ -131,11 +139,13 @@ def _add_seconds(state: dict, stage: str, seconds: float) -> None:
     state["seconds"][stage] = state["seconds"].get(stage, 0.0) + seconds
 
 
+def _octavize(run: Run, output: IO[str]) -> int:
+    octavized.octavize(run)
+    return 0
+
+
 def _export(run: Run, output: IO[str]) -> int:
-    last, _ = checkpoints.newest(run.config)
-    if last is None:
-        raise OctConvError(f"Global.output_dir: {run.config.output_dir} holds no whole checkpoint")
-    config = run.config.changed({"Global.pretrained_model": str(last.prefix)})
+    config = run.config.changed({"Global.pretrained_model": octavized.weights_of(run)})
     job = create_job("export", config, output=output)
     formats = export.formats_of(None, export.is_quantized(job.config.sections))
     try:
@@ -145,8 +155,17 @@ def _export(run: Run, output: IO[str]) -> int:
     return 0
 
 
-def _predict(run: Run, output: IO[str]) -> int:
-    command = start.command(f"{__package__}.predict", str(run.folder))
+def _evaluate(engine: str, precision: str, run: Run, output: IO[str]) -> int:
+    """Count what the network gets right in a format, unless it cannot be had in it."""
+    refused = prepare(run, engine, precision)
+    if refused:
+        say(f"{engine}, {precision}: {refused}", output)
+        return 0
+    return _predict(run, output, engine, precision)
+
+
+def _predict(run: Run, output: IO[str], *form: str) -> int:
+    command = start.command(f"{__package__}.predict", str(run.folder), *form)
     environ = launch.environment(run.config.device, {})
     return process.run(command, environ, output)
 
@@ -169,7 +188,7 @@ def _call(run: Run, stage: str, work: Callable[[Run, IO[str]], int]) -> None:
             code = 2
         finally:
             state = read_state(run)
-            if stage == "train":
+            if stage == run.making:
                 state["peak_memory"] = max(state["peak_memory"], memory.bytes)
                 state.pop("training_since", None)
             _add_seconds(state, stage, time.monotonic() - began)

@@ -93,6 +93,40 @@ def cost_table(results: dict[str, Any]) -> Table:
     return Table("Cost", note, header, rows)
 
 
+def formats_table(results: dict[str, Any]) -> Table | None:
+    """Top-1 and latency in each precision; None where nothing was evaluated in any."""
+    models = results["models"]
+    precisions = [form["precision"] for form in models[0].get("formats", ())] if models else []
+    if not precisions:
+        return None
+    header = ["model"]
+    for precision in precisions:
+        header += [f"{precision} top-1", f"{precision} latency"]
+    best = {(name, front["precision"]) for front in results["fronts"] for name, _ in front["front"]}
+    rows = []
+    for model in models:
+        row = [model["model"]]
+        for form in model["formats"]:
+            star = " *" if (model["model"], form["precision"]) in best else ""
+            refused = "refused" if form["refused"] else ""
+            row.append((_percent(form["top1"]) + star) if form["top1"] else refused)
+            row.append(_maybe(form["latency"], _latency))
+        rows.append(row)
+    note = (
+        f"On the {results['eval_images']:,} evaluation images, with the exported network in "
+        f"{_engine(results)}. * On the front of its precision: no other network there is as "
+        "accurate and as fast, and better in one of the two."
+    )
+    refusals = {f["refused"]: None for model in models for f in model["formats"] if f["refused"]}
+    return Table("Formats", " ".join([note, *refusals]), header, rows)
+
+
+def tables_of(results: dict[str, Any]) -> list[Table]:
+    """All tables of a report."""
+    found = (accuracy_table(results), formats_table(results), cost_table(results))
+    return [table for table in found if table is not None]
+
+
 def in_terminal(results: dict[str, Any]) -> str:
     """The verdicts and the main figures, in 80 columns."""
     header = ["model", "train acc", "eval acc", "mul-adds", "latency", "training"]
@@ -118,7 +152,8 @@ def in_terminal(results: dict[str, Any]) -> str:
     for verdict in results["verdicts"]:
         said = [verdict["advice"], verdict["text"]]
         text += ["", *(textwrap.fill(line, 79) for line in said)]
-    return "\n".join(text)
+    fronts = [textwrap.fill(front["text"], 79) for front in results["fronts"]]
+    return "\n".join([*text, *(["", *fronts] if fronts else [])])
 
 
 def facts(results: dict[str, Any]) -> list[tuple[str, str]]:
@@ -160,6 +195,11 @@ def _accuracy(value: dict | None) -> str:
     if value["spread"] is None:
         return f"{value['mean']:.4f}"
     return f"{value['mean']:.4f} ± {value['spread']:.4f} ({value['count']})"
+
+
+def _percent(value: dict) -> str:
+    spread = "" if value["spread"] is None else f" ± {100 * value['spread']:.2f} ({value['count']})"
+    return f"{100 * value['mean']:.2f}%{spread}"
 
 
 def _maybe(value: Any, show: Callable[[Any], str]) -> str:

@@ -12,7 +12,7 @@ from paddle.nn.initializer import Normal
 from ..common.errors import OctConvError
 from .channels import Channels, Split
 from .cutting import SAME_ORDER, Arrays, OctaveLayer, Order, take, with_groups, without_groups
-from .octave import DataFormat, Feature, Octave, pair, plus, pool2, up2_to
+from .octave import DataFormat, Feature, Octave, pair, plus, plus_up2, pool2
 
 
 class OctConv2D(OctaveLayer):
@@ -118,9 +118,10 @@ class OctConv2D(OctaveLayer):
         y_high = self.hh(x_high)
         if self.lh is not None:
             exchanged = self.lh(x_low)
-            if self.stride == 1:  # else the low input has the resolution of the high output
-                exchanged = up2_to(exchanged, y_high, self.data_format)
-            y_high = y_high + exchanged
+            if self.stride == 1:
+                y_high = plus_up2(y_high, exchanged, self.data_format)
+            else:  # the low input already has the resolution of the high output
+                y_high = y_high + exchanged
         y_low = None
         if self.ll is not None:
             y_low = self.ll(self._pool2(x_low) if self.stride == 2 else x_low)

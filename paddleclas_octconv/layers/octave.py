@@ -14,6 +14,8 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
 
+from .products import moves_of
+
 
 class Octave(NamedTuple):
     """A feature map in two frequencies.
@@ -63,6 +65,9 @@ def plus(x: Tensor | None, y: Tensor | None) -> Tensor | None:
 
 def pool2(x: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
     """2x2 average, stride 2: (H, W) -> (ceil(H/2), ceil(W/2)); borders average what is there."""
+    moves = moves_of(x, x, data_format)
+    if moves is not None:
+        return moves.pool2(x)
     return F.avg_pool2d(
         x, kernel_size=2, stride=2, ceil_mode=True, exclusive=True, data_format=data_format
     )
@@ -74,6 +79,9 @@ def up2_to(x: Tensor, like: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
     Asking the interpolation for an odd size outright would be the same in Paddle's own kernels,
     but not in oneDNN's: at a scale other than 2 it takes other neighbours.
     """
+    moves = moves_of(x, like, data_format)
+    if moves is not None:
+        return moves.up2(x, like)
     up = F.interpolate(x, scale_factor=2, mode="nearest", data_format=data_format)
     height = 1 if data_format == "NHWC" else 2
     # Spelt `y.shape`, to_static would turn a size that is known into operators that measure it.
@@ -85,6 +93,14 @@ def up2_to(x: Tensor, like: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
     if not is_known or size != doubled:
         up = paddle.slice(up, [height, height + 1], [0, 0], size)
     return up
+
+
+def plus_up2(x: Tensor, y: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
+    """``x + up2_to(y, x)``."""
+    moves = moves_of(y, x, data_format)
+    if moves is not None:
+        return moves.plus_up2(x, y)
+    return x + up2_to(y, x, data_format)
 
 
 def join(x: Feature, data_format: DataFormat = "NCHW") -> Tensor:

@@ -20,7 +20,7 @@ from ..data.list_files import Label
 from ..run.watched import time_left
 from . import prepare
 from .cases import Case, Contender, Settings, groups_of
-from .kernels import profile
+from .kernels import profile, profile_training
 from .operations import Operations
 from .prepare import Say
 from .rows import STEADY, Measured, Row, rows_of, spread_of
@@ -80,7 +80,11 @@ def measure(
         if settings.profile:  # nothing else runs beside it
             for case, measured in found.items():
                 say(f"profiling {case.contender}")
-                measured.kernels = profile(**_prediction(case, folders, settings))
+                if settings.train_step:
+                    training = _training(case, by_label[case.contender], settings)
+                    measured.kernels = profile_training(settings.threads, **training)
+                else:
+                    measured.kernels = profile(**_prediction(case, folders, settings))
     return rows_of(contenders, counted, {case: found[case] for case in cases})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, ContextManager
@@ -148,6 +149,26 @@ class Operations:
             durations.append(time.perf_counter() - start)
         return durations
 
+    def operators(self) -> list[tuple[str, float]]:
+        """The operators of one training step in their order, each with its milliseconds."""
+        from paddle import profiler
+
+        assert self.step is not None  # train has been called
+        with profiler.Profiler(
+            targets=[profiler.ProfilerTarget.CPU], on_trace_ready=lambda profile: None
+        ) as profile:
+            self.step()
+        nodes = list(profile.profiler_result.get_data().values())
+        found: list[tuple[int, str, float]] = []
+        while nodes:
+            node = nodes.pop()
+            name = _operator(node.name)
+            if name and str(node.type).endswith(".Operator"):
+                found.append((node.start_ns, name, (node.end_ns - node.start_ns) / 1e6))
+            else:
+                nodes.extend(node.children_node)
+        return [(name, milliseconds) for _, name, milliseconds in sorted(found)]
+
     def memory(self, gpu: bool) -> int:
         """The most memory the process has held so far, of the GPU if ``gpu``."""
         if gpu:
@@ -163,6 +184,17 @@ class Operations:
 
         info = psutil.Process().memory_info()
         return getattr(info, "peak_wset", info.rss)
+
+
+def _operator(event: str) -> str | None:
+    """The operator that an event of Paddle's profiler is about, with _grad where it goes back."""
+    forward = re.fullmatch(r"(\w+?)_? dygraph", event)
+    if forward:
+        return forward[1]
+    back = re.fullmatch(r"(?:Global_)?(?:GradNode)?(\w+?)(?:GradNode)?(?:Final)?", event)
+    if not back or "GradNode" not in event:
+        return None
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", back[1]).lower() + "_grad"
 
 
 def _settle(network: nn.Layer, image_size: int) -> None:

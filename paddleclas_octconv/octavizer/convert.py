@@ -17,7 +17,7 @@ from ..layers import Octave, OctBatchNorm2D, OctConv2D, Order, Reparameterizable
 from ..layers.channels import Channels
 from ..layers.cutting import SAME_ORDER, Arrays, take
 from ..layers.folding import FoldedOctConv2D, foldable_unit
-from ..layers.octave import branches, plus, pool2, up2_to
+from ..layers.octave import branches, plus, plus_up2, pool2
 from .layout import Layout
 from .pair import Pair, at_least, convert, fit, make
 from .planned import Conv, Plan
@@ -80,8 +80,7 @@ class OctavizedConv2D(OctConv2D, Reparameterizable):
         if low is not None:
             low = self._large_enough(low)
         if self.lh is not None:
-            exchanged = self._fit(self.lh(low), y_high)
-            y_high = y_high + up2_to(exchanged, y_high, self.data_format)
+            y_high = plus_up2(y_high, self._fit(self.lh(low), y_high), self.data_format)
         if self.layout_out is None:
             return y_high
         y_low = None

@@ -29,6 +29,7 @@ from paddle import Tensor, nn
 from paddle.amp.auto_cast import amp_state
 from paddle.autograd import PyLayer
 
+from ..common import machine
 from .patch import TRAINER, Patch
 
 CONV2D = Patch(
@@ -45,7 +46,7 @@ PATCHES = (CONV2D,)
 # elements of a kernel's matrix (pixels of input times output), for each image and at all.
 LEAST_BATCH, MOST_OUTPUTS = 16, 9
 MOST_PLACES_AN_IMAGE, MOST_PLACES = 2**10, 2**15
-SWITCH = "PADDLECLAS_OCTCONV_FAST_CPU"  # "0" in the environment: leave it all to Paddle
+SWITCH = machine.FAST_CPU
 
 
 class _Geometry(NamedTuple):

@@ -78,6 +78,34 @@ def distilling_config(
     return changed
 
 
+def is_distilling(config: Mapping[str, Any]) -> bool:
+    """Whether a config is one of ``distilling_config``."""
+    return (config.get("Arch") or {}).get("name") == _MODEL
+
+
+def student_arch(arch: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``Arch`` of the network that is evaluated and exported: of two, that of the student."""
+    if arch.get("name") != _MODEL:
+        return arch
+    students = (each[STUDENT] for each in arch["models"] if STUDENT in each)
+    return {k: v for k, v in next(students, arch).items() if k != "pretrained"}
+
+
+def with_weights(arch: Mapping[str, Any], teacher: str, student: str) -> dict[str, Any]:
+    """``Arch`` of both networks, with the weights that they start from.
+
+    Args:
+        arch: as of ``distilling_config``.
+        teacher, student: weights, without ``.pdparams``.
+    """
+    given = {TEACHER: teacher, STUDENT: student}
+    models = [
+        {role: {**model, "pretrained": given[role]} for role, model in each.items()}
+        for each in arch["models"]
+    ]
+    return {**arch, "models": models}
+
+
 def _of_labels(losses: Any) -> list[dict[str, Any]]:
     """PaddleClas's loss of labels for the student, where a network trains by ``CELoss`` alone."""
     (loss,) = losses if isinstance(losses, list) and len(losses) == 1 else ({},)

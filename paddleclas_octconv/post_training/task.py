@@ -21,7 +21,8 @@ ALPHA = 0.5
 CALIBRATION = 400  # images
 _TWINS = {entry.twin: name for name, entry in CATALOGUE.items() if entry.twin}
 # Keys of Arch that say how a network is trained or exported, not what it is.
-_BESIDES = ("pretrained", "use_ssld", "use_sync_bn", "infer_add_softmax")
+_KEPT = ("use_sync_bn", "infer_add_softmax")
+_BESIDES = ("pretrained", "use_ssld", *_KEPT)
 _OF_TWINS = ("class_num",)  # options that every twin has too
 
 
@@ -54,7 +55,7 @@ class Task:
     @property
     def vanilla(self) -> dict[str, Any]:
         """``Arch`` of the vanilla network, with no more than what makes it what it is."""
-        arch = {k: v for k, v in self.config["Arch"].items() if k not in _BESIDES}
+        arch = bare_arch(self.config)
         if self.weights is None:
             given = ("pretrained", "use_ssld")
             arch.update({k: v for k, v in self.config["Arch"].items() if k in given})
@@ -160,6 +161,17 @@ def file_of(path: str, name: str) -> str:
     if wrong:
         raise OctConvError(f"{name} {path}: {wrong}" + ("" if file == path else f": {file}"))
     return file
+
+
+def bare_arch(config: Mapping[str, Any]) -> dict[str, Any]:
+    """``Arch`` of a config, with no more than what makes its network what it is."""
+    return {k: v for k, v in config["Arch"].items() if k not in _BESIDES}
+
+
+def arch_in(config: Mapping[str, Any], arch: Mapping[str, Any]) -> dict[str, Any]:
+    """Another network's ``Arch``, to be trained and exported as a config says of its own."""
+    kept = {k: v for k, v in config["Arch"].items() if k in _KEPT}
+    return {**{k: v for k, v in arch.items() if k != "pretrained"}, **kept}
 
 
 def octave_arch(

@@ -10,7 +10,7 @@ import yaml
 
 from ..common.files import write_atomically, writing
 from .distilling import distilling_config
-from .task import Task
+from .task import Task, arch_in
 
 CONFIG, WEIGHTS = "config.yaml", "weights.pdparams"
 
@@ -24,9 +24,7 @@ def write(folder: Path, task: Task, arch: dict[str, Any]) -> None:
         arch: ``Arch`` of the network whose weights lie there.
     """
     config = copy.deepcopy(task.config.sections)
-    besides = {k: v for k, v in config["Arch"].items() if k in ("use_sync_bn", "infer_add_softmax")}
-    config["Arch"] = {**arch, **besides}
-    config["Arch"].pop("pretrained", None)
+    config["Arch"] = arch_in(config, arch)
     config["Global"].update(
         pretrained_model=weights_of(task),
         checkpoints=None,

@@ -33,5 +33,10 @@ def engine_of(name: str) -> Engine:
     return ENGINES[name]
 
 
+def fastest_installed() -> str:
+    """The name of the fastest engine that is installed."""
+    return next(name for name, engine in ENGINES.items() if engine.is_installed())
+
+
 __all__ = ["AUTO", "CHOICES", "CONVERTED", "ENGINES", "PRECISIONS", "ConvertedEngine", "Engine",
-           "Predictor", "engine_of", "precision_of"]  # fmt: skip
+           "Predictor", "engine_of", "fastest_installed", "precision_of"]  # fmt: skip

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Iterable, Literal, Mapping, Sequence, get_args
 
+from ...common import machine
 from ...common.errors import OctConvError
 
 if TYPE_CHECKING:
@@ -192,6 +193,18 @@ class Engine(ABC):
         if precision not in self.precisions:
             raise OctConvError(
                 f"precision {precision!r}: the engine {self.name} has {', '.join(self.precisions)}"
+            )
+
+    def demand_processor(self, precision: str) -> None:
+        """See that this processor computes in a precision by itself, which tells how fast it is.
+
+        Raises:
+            OctConvError: it lacks it, or emulates it.
+        """
+        if precision == "bf16" and machine.has_bfloat16() is False:
+            raise OctConvError(
+                "precision 'bf16': this processor emulates it (it has neither AVX512_BF16 nor "
+                "AMX_BF16)"
             )
 
     def demand_options(self, options: Mapping[str, Any]) -> None:

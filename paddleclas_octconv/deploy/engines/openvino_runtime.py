@@ -57,18 +57,18 @@ class OpenVINO(ConvertedEngine):
         import openvino
 
         core = openvino.Core()
-        needed = _CAPABILITIES.get(precision)
-        capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        if needed and needed not in capabilities:
-            raise OctConvError(
-                f"precision {precision!r}: this processor has none, as OpenVINO sees it "
-                f"({', '.join(capabilities)})"
-            )
+        _demand_capability(core, precision)
         try:
             network = core.read_model(str(model))
         except RuntimeError as error:
             raise OctConvError(f"{model}: OpenVINO cannot read it: {_reason(error)}") from None
         return OpenVINOPredictor(core, network, model, precision, threads)
+
+    def demand_processor(self, precision: str) -> None:
+        import openvino
+
+        super().demand_processor(precision)
+        _demand_capability(openvino.Core(), precision)
 
     def open_plainly(self, model: Path) -> Predictor:
         import openvino
@@ -257,6 +257,16 @@ def _input_shape(network: Any) -> list[int]:
     if shape.rank.is_dynamic:
         return [-1] * 4
     return [size.get_length() if size.is_static else -1 for size in shape]
+
+
+def _demand_capability(core: Any, precision: str) -> None:
+    needed = _CAPABILITIES.get(precision)
+    capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if needed and needed not in capabilities:
+        raise OctConvError(
+            f"precision {precision!r}: this processor has none, as OpenVINO sees it "
+            f"({', '.join(capabilities)})"
+        )
 
 
 def _reason(error: Exception) -> str:
