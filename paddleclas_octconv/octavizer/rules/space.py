@@ -58,8 +58,23 @@ def pool(call: Call) -> Pair:
     elif not is_padded:
         low = at_least(low, kernel, x.data_format)
     # "SAME" rounds up by itself; with both, oneDNN has no pooling for odd sizes.
-    low = call.again(low, ceil_mode=not isinstance(padding, str))
+    rounds = not isinstance(padding, str) and not (
+        isinstance(padding, int) and _is_half(x, high, kernel, stride, padding)
+    )
+    low = call.again(low, ceil_mode=rounds)
     return x.like(high, fit(low, high, x.data_format, max(kernel)))
+
+
+def _is_half(x: Pair, high: Tensor, kernel: tuple, stride: tuple, padding: int) -> bool:
+    """Whether the pooled low map is known to be half of the high one without rounding up.
+
+    Rounding up, it may have a row and column more, which ``fit`` would have to cut off again.
+    """
+    for axis, size, step in zip(x.space, kernel, stride):
+        side, wanted = x.low.shape[axis], (high.shape[axis] + 1) // 2
+        if min(side, wanted) <= 0 or (side + 2 * padding - size) // step + 1 != wanted:
+            return False
+    return True
 
 
 def _crop(low: Tensor, size: Tensor, data_format: str) -> Tensor:
