@@ -15,6 +15,7 @@ import paddle
 import pytest
 import yaml
 from conftest import error_line, run_python
+from paddle import nn
 
 from paddleclas_octconv import cli, registry
 from paddleclas_octconv.common import machine
@@ -315,6 +316,48 @@ def test_paddle_runs_in_one_thread_whoever_calls(folder, monkeypatch):
         caller.start()
         caller.join()
     assert len(seen) == 1 and threading.get_ident() not in seen
+
+
+def vanilla(folder, activation):
+    """A folder with a network of convolutions and batch norms, in the older format."""
+    convolutions = [nn.Conv2D(channels, 4, 3, bias_attr=False) for channels in (3, 4)]
+    layers = [convolutions[0], nn.BatchNorm2D(4), activation, convolutions[1], nn.BatchNorm2D(4)]
+    net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(64, 5))
+    for layer in net.sublayers():
+        if isinstance(layer, nn.BatchNorm2D):
+            layer._mean.set_value(paddle.randn([4]))
+            layer._variance.set_value(paddle.rand([4]) + 0.5)
+    with paddle.pir_utils.DygraphOldIrGuard():
+        inference_form.save(net, folder, [3, 8, 8])
+    return folder
+
+
+def test_batch_norms_are_in_the_convolutions_before_they_are_quantised(tmp_path):
+    openvino = pytest.importorskip("openvino")
+    pytest.importorskip("nncf")
+    paddle.seed(4)
+    engine = CONVERTED["openvino"]
+    conversion.add(engine, vanilla(tmp_path, nn.ReLU()), [3, 8, 8])
+    engine.quantize(tmp_path, iter(IMAGES[:, None, :, :8, :8]), len(IMAGES))
+    for file in engine.files.values():
+        operations = openvino.Core().read_model(str(tmp_path / file)).get_ops()
+        after = {
+            user.get_node().get_type_name()
+            for operation in operations
+            if operation.get_type_name() == "Convolution"
+            for user in operation.output(0).get_target_inputs()
+        }
+        assert after == {"Add"}  # of the bias, nothing is multiplied
+
+
+def test_what_openvino_has_no_operator_for_is_one_clear_error(tmp_path):
+    pytest.importorskip("openvino")
+    with pytest.raises(OctConvError) as caught:
+        conversion.add(CONVERTED["openvino"], vanilla(tmp_path, nn.PReLU(4)), [3, 8, 8])
+    assert str(caught.value) == (
+        "--openvino: inference.pdmodel cannot be converted: OpenVINO has no operator prelu of "
+        "Paddle's; --onnx may have it"
+    )
 
 
 def test_a_model_that_is_a_little_wrong_is_refused(copy):

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 from ..common.errors import OctConvError
+from ..common.say import say
 from ..deploy import export, int8, metadata
 from ..deploy.engines import CONVERTED
 from . import job
@@ -22,8 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=export.CHOICES,
-        help="pir: inference.json, the faster one, for Paddle 3; pdmodel: inference.pdmodel, for "
-        "PaddleClas's predictor and Paddle 2; default: both where Paddle writes both",
+        help="pir: inference.json, the faster one, for Paddle Inference 3; pdmodel: "
+        "inference.pdmodel, for PaddleClas's predictor and Paddle 2; default: both where Paddle "
+        "writes both",
     )
     parser.add_argument(
         "--dynamic-size",
@@ -34,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{engine.option}",
             action="store_true",
-            help=f"write {engine.files['fp32']} too, and check it (needs the extra "
-            f"[{engine.extra}])",
+            help=f"write {engine.files['fp32']} too, and check it: for {engine.read_by} (needs the "
+            f"extra [{engine.extra}])",
         )
     group = parser.add_argument_group("INT8, after training")
     group.add_argument(
@@ -114,6 +116,8 @@ def run(args: argparse.Namespace) -> int:
                     f"{result.top1_int8:.2f} % of {result.evaluation_images} images, "
                     f"{result.top1_fp32:.2f} % in float32; {result.speed_up:.2f} times as fast"
                 )
+                if CONVERTED[result.engine].int8_note:
+                    say(f"note: {CONVERTED[result.engine].int8_note}")
 
     folder = export.export(task.run, task.config.sections, formats, [task.trainer.root], finish)
     print(f"paddleclas: exported to {folder}")

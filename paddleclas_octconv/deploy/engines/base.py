@@ -189,21 +189,25 @@ class ConvertedEngine(Engine):
 
     Attributes:
         option: of ``paddleclas export``, without the dashes.
+        read_by: who reads that format beside this package, for the help of the option.
         files: the models in an exported folder, in float32 ("fp32") and INT8 ("int8").
         weights: the suffix of the file of weights beside a model; None where it holds its own.
         converters: the modules that convert.
         quantizers: the modules that make INT8 of what is converted.
         needs_pdmodel: it is converted from ``inference.pdmodel``, not from what Paddle writes.
+        int8_note: what to expect of its INT8, said where it is written.
         takes_slim: it computes what PaddleSlim has quantised.
     """
 
     option: ClassVar[str]
+    read_by: ClassVar[str]
     files: ClassVar[Mapping[str, str]]
     weights: ClassVar[str | None] = None
     converters: ClassVar[tuple[str, ...]]
     quantizers: ClassVar[tuple[str, ...]]
     needs_pdmodel: ClassVar[bool] = False
     takes_slim: ClassVar[bool] = False
+    int8_note: ClassVar[str] = ""
 
     def find(self, folder: Path, precision: str) -> Path | None:
         model, *others = self.paths(folder, precision)

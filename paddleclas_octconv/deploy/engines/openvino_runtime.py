@@ -7,6 +7,7 @@ import io
 import logging
 import math
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterable
@@ -30,6 +31,7 @@ _CONVOLUTIONS = ("Convolution", "GroupConvolution")
 _BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}  # of an element of a feature map
 # Fewer images at once read the weights too often, in INT8 above all.
 _LEAST_PIECE = 2
+_UNKNOWN = re.compile(r"No creator found for (\w+) node")
 
 
 class OpenVINO(ConvertedEngine):
@@ -39,6 +41,7 @@ class OpenVINO(ConvertedEngine):
     extra = "openvino"
     precisions = ("fp32", "fp16", "bf16", "int8")
     option = "openvino"
+    read_by = "OpenVINO (Python, C++)"
     exported = ("openvino",)
     files = {"fp32": "openvino/model.xml", "int8": "openvino/model-int8.xml"}
     weights = ".bin"
@@ -74,16 +77,24 @@ class OpenVINO(ConvertedEngine):
 
     def convert(self, folder: Path) -> None:
         import openvino
+        from openvino._offline_transformations import apply_moc_transformations
 
         source, _ = model_files(folder, pir=False)
         target = folder / self.files["fp32"]
         try:
             network = openvino.Core().read_model(str(source))
+            # Batch norms become part of the convolutions, as they do when OpenVINO opens the model.
+            # NNCF takes the model as it is, and would quantise between the two.
+            apply_moc_transformations(network, cf=False)
             target.parent.mkdir(exist_ok=True)
             openvino.save_model(network, str(target), compress_to_fp16=False)
         except (RuntimeError, OSError) as error:
+            reason = _reason(error)
+            unknown = _UNKNOWN.search(reason)
+            if unknown:  # PReLU, with OpenVINO 2026.4
+                reason = f"OpenVINO has no operator {unknown[1]} of Paddle's; --onnx may have it"
             raise OctConvError(
-                f"--{self.option}: {source.name} cannot be converted: {_reason(error)}"
+                f"--{self.option}: {source.name} cannot be converted: {reason}"
             ) from None
 
     def quantize(
