@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint mutants benchmarks results clean
+.PHONY: help demo test fuzz lint mutants routes benchmarks results clean
 
 help:
 	@echo 'make demo    install into $(VENV); train, evaluate, export and predict handwritten digits'
@@ -24,6 +24,7 @@ help:
 	@echo 'make fuzz    spoilt files for every reader, 500 each (FUZZ_EXAMPLES=… for others)'
 	@echo 'make lint    check style, formatting and types'
 	@echo 'make mutants plant 300 errors, one by one, and tell which of them the tests let pass (hours)'
+	@echo 'make routes  the programs that people deploy with: do they give the same classes? (half an hour)'
 	@echo 'make benchmarks  measure the tables of docs/performance.md again, on an idle machine'
 	@echo 'make results  the small comparison with three seeds, into docs/results.md'
 	@echo 'make clean   remove the environment, builds, and what the demo made'
@@ -65,6 +66,11 @@ SEED ?= 1
 mutants: $(VENV)/bin/python
 	pip install -q -e '.[cpu,onnx,openvino,int8,slim,test]' cosmic-ray
 	python tests/mutants.py --number $(N) --seed $(SEED) $(ROOMS)
+
+# ROUTES_ARGS="mnn opencv" chooses some, --time times them; `python tests/routes --help`.
+routes: $(VENV)/bin/python
+	pip install -q -e '.[cpu,onnx]'
+	python tests/routes $(ROUTES_ARGS)
 
 benchmarks: $(VENV)/bin/python
 	pip install -q '.[cpu,openvino,onnx,int8]'

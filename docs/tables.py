@@ -25,6 +25,7 @@ from paddleclas_octconv.compare.verdict import verdicts
 
 ROOT = Path(__file__).resolve().parent.parent
 MISSING = "_Not measured yet on an idle machine: `make benchmarks`._"
+_TIMED = "make routes ROUTES_ARGS=--time"
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NOT_RUN = "_Not run yet._"
 PLOTS = "accuracy-*.png"  # of a report: the curves, and accuracy against what it costs
@@ -575,6 +576,45 @@ def precisions(root: Path) -> str:
     return "\n".join([table, "", *(_source(root, file) for file in files)])
 
 
+def routes(root: Path) -> str:
+    """Classes and speed in the programs that other people's machines run."""
+    file = root / "results" / "routes.json"
+    if not file.is_file():
+        return "_Not tried yet: `make routes`._"
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    found = {(row["route"], row["network"], row["size"]): row for row in rows}
+    pairs = {row["network"]: row["twin"] for row in rows if "twin" in row}
+    sizes = list(dict.fromkeys(row["size"] for row in rows))
+    header = ["", *(f"{name}, {size}" for name in pairs for size in sizes), "octave over twin"]
+    lines, errors = [], []
+    for route in dict.fromkeys(row["route"] for row in rows):
+        cells, ratios = [], []
+        for name, twin in pairs.items():
+            for size in sizes:
+                mine, other = (found.get((route, each, size), {}) for each in (name, twin))
+                cells.append(_same(mine, other))
+                if "error" in mine:
+                    errors.append(f"- {route}, {name} at {size}x{size}: `{mine['error']}`")
+                if "ms" in mine and "ms" in other and size == max(sizes):
+                    ratios.append(f"{other['ms'] / mine['ms']:.2f}x ({mine['ms']:.1f} ms)")
+        lines.append([route, *cells, ", ".join(ratios)])
+    note = [f"_Not timed yet on an idle machine: `{_TIMED}`._", ""]
+    if any(line[-1] for line in lines):
+        note = []
+    else:
+        header, lines = header[:-1], [line[:-1] for line in lines]
+    return "\n".join([_table(header, lines), "", *note, *errors, _source(root, file)])
+
+
+def _same(row: dict, twin: dict) -> str:
+    """How many images have the class that Paddle Inference gives, and how near the logits are."""
+    if not row:
+        return ""
+    if "error" in row:
+        return "fails, as its twin does" if "error" in twin else "fails"
+    return f"{row['same']} of {row['images']} ({row['difference']:.0e})"
+
+
 def worth(root: Path) -> str:
     """Speed-up of octavised networks over the vanilla ones, by engine."""
     table = _ratios(_rows(root, "octavize/speed"), by="engine")
@@ -586,7 +626,7 @@ TABLES: dict[str, Callable[[Path], Any]] = {
     for table in (
         *(provenance, rule, gains, gains_ch, engines, costs, sizes, threads, forms, kernels),
         *(training, published, alphas, finetune, comparisons, verdict, stems, octavize, worth),
-        *(precisions, trained, trained_ch),
+        *(precisions, trained, trained_ch, routes),
     )
 }
 

@@ -1,0 +1,231 @@
+"""Whether the programs that people deploy with give what Paddle Inference gives.
+
+``python tests/routes`` takes ``inference.onnx`` of three octave networks and of their vanilla twins
+through each route, one a file in this folder, and writes ``results/routes.json``. A route's tools
+are installed into an environment of its own under the cache folder, of which one after the other
+is there at a time; ``--keep`` leaves them. Its exit code is 1 where an octave network gives an
+image another class than Paddle Inference does, and 2 where the tool of a route cannot be had.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Iterator, NamedTuple
+
+import numpy as np
+from networks import PAIRS, SIZES, export, photographs
+
+from paddleclas_octconv.common import machine
+from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.common.suggest import suggest
+from paddleclas_octconv.deploy import agreement
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+CACHE = ROOT / ".cache" / "routes"
+TURNS = 50  # of a network and its twin, where they are timed
+_FACT = r"^\W*{}: (.*)$"
+
+
+class Route(NamedTuple):
+    """A program that runs ONNX models, or makes of them what it runs.
+
+    Attributes:
+        script: does the jobs; a line of it names the packages that it needs.
+        title: how its makers call it.
+        installs: those packages.
+    """
+
+    script: Path
+    title: str
+    installs: list[str]
+
+    @property
+    def name(self) -> str:
+        return self.script.stem
+
+    def install(self, folder: Path) -> list[str]:
+        """Make the route's environment; the command line that runs a job, but for the job.
+
+        Raises:
+            OctConvError: a tool is not there, or cannot be installed.
+        """
+        if self.script.suffix == ".mjs":
+            commands = [
+                # Their install scripts fetch the libraries for GPUs.
+                ["npm", "install", "--silent", "--ignore-scripts", "--no-save", *self.installs]
+            ]
+            runner = ["node", str(folder / self.script.name)]
+            folder.mkdir(parents=True, exist_ok=True)
+            for script in self.script.parent.glob("*.mjs"):
+                shutil.copy(script, folder)
+        else:
+            python = str(folder / "bin" / "python")
+            commands = [[sys.executable, "-m", "venv", str(folder)]]
+            # One by one: what the first brings is not fetched again in another version.
+            commands += [[python, "-m", "pip", "install", "-q", each] for each in self.installs]
+            runner = [python, str(self.script)]
+        for command in commands:
+            try:
+                done = subprocess.run(
+                    command,
+                    cwd=folder if "npm" in command else None,
+                    capture_output=True,
+                    text=True,
+                )
+            except FileNotFoundError:
+                raise OctConvError(f"{self.name}: {command[0]} is not there") from None
+            if done.returncode:
+                said = (done.stderr or done.stdout).strip().splitlines()[-1:]
+                raise OctConvError(f"{self.name}: {' '.join(command)}: {''.join(said)}")
+        return runner
+
+
+def routes() -> list[Route]:
+    """Those of this folder, by name."""
+    found = []
+    for script in sorted([*HERE.glob("*.py"), *HERE.glob("*/*.mjs")]):
+        text = script.read_text(encoding="utf-8")
+        title, installs = (
+            re.search(_FACT.format(fact), text, re.M) for fact in ("title", "installs")
+        )
+        if title and installs and script.name != "__main__.py":
+            found.append(Route(script, title[1], installs[1].split()))
+    return found
+
+
+def main() -> int:
+    """Try the routes."""
+    parser = argparse.ArgumentParser(
+        prog="python tests/routes", description=__doc__.splitlines()[0]
+    )
+    known = {route.name: route for route in routes()}
+    parser.add_argument("routes", nargs="*", metavar="ROUTE", help=f"some of {', '.join(known)}")
+    parser.add_argument("--data", type=Path, help="a folder of images to take, not scikit-learn's")
+    parser.add_argument("--time", action="store_true", help="time the networks, on an idle machine")
+    parser.add_argument("--keep", action="store_true", help="leave the environments for next time")
+    parser.add_argument("--output", type=Path, default=ROOT / "results" / "routes.json")
+    args = parser.parse_args()
+    try:
+        for name in args.routes:
+            if name not in known:
+                raise OctConvError(f"{name}: no such route{suggest(name, known)}")
+        chosen = [known[name] for name in args.routes or known]
+        images = {size: photographs(size, args.data) for size in SIZES}
+    except OctConvError as error:
+        print(f"routes: {error}", file=sys.stderr)
+        return 2
+    return max(told(route, images, args) for route in chosen)
+
+
+def told(route: Route, images: dict[int, np.ndarray], args: argparse.Namespace) -> int:
+    """Try a route and note what it gives; 1 if it is wrong, 2 if its tool cannot be had."""
+    try:
+        rows = list(tried(route, images, args))
+    except OctConvError as error:
+        print(f"routes: {error}", file=sys.stderr)
+        return 2
+    write(args.output, rows, args.time)
+    octave = [row for row in rows if "twin" in row]
+    wrong = [row for row in octave if row.get("same") != row["images"]]
+    for row in wrong:
+        given = row.get("error") or f"the same class for {row['same']} of {row['images']} images"
+        print(f"routes: {route.name}: {row['network']} at {row['size']}x{row['size']}: {given}")
+    print(f"routes: {route.name}: {len(octave) - len(wrong)} of {len(octave)} networks are right")
+    return 1 if wrong else 0
+
+
+def tried(
+    route: Route, images: dict[int, np.ndarray], args: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
+    """What a route gives: a row for each network and size of images.
+
+    Raises:
+        OctConvError: its tool cannot be had.
+    """
+    environment = CACHE / "environments" / route.name
+    runner = route.install(environment)
+    for size in images:
+        for pair in PAIRS.items():
+            folder, wanted = job(pair, images[size])
+            shutil.rmtree(folder / route.name, ignore_errors=True)
+            for name in pair:
+                (folder / route.name / name).mkdir(parents=True)
+                shutil.copy(folder / name / "inference.onnx", folder / route.name / name)
+            result = run(runner, folder, route, pair, TURNS if args.time else 0)
+            for name in pair:
+                yield {
+                    **{"route": route.title, "installs": route.installs, "network": name},
+                    **({"twin": PAIRS[name]} if name in PAIRS else {}),
+                    **{"size": size, "images": len(wanted[name])},
+                    **judged(result.get(name, result), wanted[name]),
+                }
+            shutil.rmtree(folder / route.name)
+    if not args.keep:
+        shutil.rmtree(environment)
+
+
+def job(pair: tuple[str, str], images: np.ndarray) -> tuple[Path, dict[str, np.ndarray]]:
+    """A folder with the models of a pair and the images, and what Paddle Inference gives for these;
+    made once a run."""
+    size = images.shape[-1]
+    folder = CACHE / f"{pair[0].replace(':', '-')}-{size}"
+    if folder not in MADE:
+        shutil.rmtree(folder, ignore_errors=True)
+        outputs = {name: export(name, size, images, folder / name) for name in pair}
+        np.save(folder / "images.npy", images)
+        images.tofile(folder / "images.bin")
+        MADE[folder] = outputs
+    return folder, MADE[folder]
+
+
+MADE: dict[Path, dict[str, np.ndarray]] = {}
+
+
+def run(runner: list[str], folder: Path, route: Route, pair: tuple[str, str], turns: int) -> dict:
+    """A route's results for a pair, by network; or of both where it has ended without any."""
+    models = {name: str(folder / route.name / name / "inference.onnx") for name in pair}
+    shape = list(np.load(folder / "images.npy", mmap_mode="r").shape)
+    (folder / "job.json").write_text(json.dumps({"models": models, "turns": turns, "shape": shape}))
+    result = folder / "result.json"
+    result.unlink(missing_ok=True)
+    done = subprocess.run([*runner, str(folder)], capture_output=True, text=True)
+    if result.is_file():
+        return json.loads(result.read_text())
+    said = done.stderr.strip().splitlines()[-1:]
+    return {"error": "".join(said) or f"its process ended with code {done.returncode}"}
+
+
+def judged(result: dict[str, Any], wanted: np.ndarray) -> dict[str, Any]:
+    """What a row tells of a network's result."""
+    if "error" in result:
+        return {"error": result["error"]}
+    given = np.array(result["outputs"], np.float32).reshape(len(wanted), -1)
+    row: dict[str, Any] = {"same": int((given.argmax(1) == wanted.argmax(1)).sum())}
+    images = [("", np.empty(0))]
+    found = agreement.difference(lambda _: [wanted], lambda _: [given], images)
+    row["difference"] = float(f"{found.relative:.1e}")
+    if "ms" in result:
+        row["ms"] = round(result["ms"], 3)
+    return row
+
+
+def write(file: Path, rows: list[dict[str, Any]], timed: bool) -> None:
+    """Write the results; those of routes that were not tried this time stay."""
+    data = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"rows": []}
+    tried_now = {row["route"] for row in rows}
+    kept = [row for row in data["rows"] if row["route"] not in tried_now]
+    command = " ".join(["python tests/routes", *sys.argv[1:]])
+    described = {**machine.describe(), "command": command}
+    data = {"machine": described, "timed": timed, "rows": [*kept, *rows]}
+    file.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
