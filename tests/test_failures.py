@@ -14,7 +14,7 @@ import psutil
 import pytest
 import yaml
 from conftest import error_line, run_cli
-from runs import Run, alive, rank_of
+from runs import Run, alive, config_of, rank_of
 
 from paddleclas_octconv.checkpoints import whole as checkpoints
 from paddleclas_octconv.child.images import IN_A_ROW
@@ -35,11 +35,7 @@ EXPLODING = (
 
 
 def last_epoch(folder: Path) -> int:
-    config = {
-        "Global": {"output_dir": str(folder / "output")},
-        "Arch": {"name": "OctMobileNetV1_x0_25"},
-    }
-    return checkpoints.newest(config)[0].epoch
+    return checkpoints.newest(config_of(folder / "output"))[0].epoch
 
 
 def test_killed_worker_ends_the_job_and_is_named(fetched_trainer, tiny_config, tmp_path):

@@ -24,6 +24,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from runs import config_of
 
 from paddleclas_octconv.backbones.oct_mobilenet_v1 import OctMobileNet
 from paddleclas_octconv.checkpoints import whole as checkpoints
@@ -287,8 +288,7 @@ def test_spoilt_checkpoint(data, checkpoint, folder):
     for each, content in checkpoint.items():
         spoilt = data.draw(spoilt_bytes(content)) if each == suffix else content
         (output / f"latest{each}").write_bytes(spoilt)
-    config = {"Global": {"output_dir": str(output)}, "Arch": {"name": "OctResNet50"}}
-    found, passed_over = checkpoints.newest(config)
+    found, passed_over = checkpoints.newest(config_of(output))
     assert (found is None) == bool(passed_over)
     assert all("latest" in message and "\n" not in message for message in passed_over)
     with contextlib.suppress(OctConvError):
@@ -305,8 +305,7 @@ def test_spoilt_manifest(data, checkpoint, folder):
         (output / f"latest{each}").write_bytes(content)
     whole = json.dumps({"files": {f"latest{each}": "0" * 64 for each in checkpoint}}).encode()
     (output / "latest.manifest.json").write_bytes(data.draw(spoilt_bytes(whole)))
-    config = {"Global": {"output_dir": str(output)}, "Arch": {"name": "OctResNet50"}}
-    found, passed_over = checkpoints.newest(config)
+    found, passed_over = checkpoints.newest(config_of(output))
     assert found is None and len(passed_over) == 1
 
 
