@@ -493,7 +493,7 @@ def test_an_engine_that_is_missing_names_its_extra(folder, engine, monkeypatch):
 def test_a_damaged_file_is_one_clear_error(copy, name):
     (copy / name).write_bytes(b"no model")
     engine = "openvino" if "openvino" in name else "onnxruntime"
-    with pytest.raises(OctConvError, match=f"{name}: .*(cannot read it|is no ONNX model)"):
+    with pytest.raises(OctConvError, match=f"{name}: .*(cannot read it|not an ONNX model)"):
         create_predictor(copy, engine=engine)
 
 

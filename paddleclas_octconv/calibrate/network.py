@@ -147,7 +147,7 @@ class _Walk:
                 twin = octave.twin_key(f"{name}.weight").rpartition(".")[0]
                 if twin not in self.theirs:
                     raise OctConvError(
-                        f"calibrate: {twin} of the vanilla network is no convolution"
+                        f"calibrate: {twin} of the vanilla network is not a convolution"
                     )
                 order = orders.get(name, SAME_ORDER)
                 fit = Fit(layer, self.theirs[twin], order, (seed, number))

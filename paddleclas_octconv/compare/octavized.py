@@ -52,7 +52,7 @@ def weights_of(run: Run) -> str:
         return str(run.folder / _FOLDER / WEIGHTS[: -len(".pdparams")])
     last, _ = checkpoints.newest(run.config)
     if last is None:
-        raise OctConvError(f"Global.output_dir: {run.config.output_dir} holds no whole checkpoint")
+        raise OctConvError(f"Global.output_dir: {run.config.output_dir} has no complete checkpoint")
     return str(last.prefix)
 
 

@@ -80,7 +80,7 @@ def difference(
         for one, other in zip(ours, theirs):
             relative, cosine = _compare(one, other)
             if not np.isfinite(relative):
-                raise OctConvError(f"an output for {kind} is no number")
+                raise OctConvError(f"an output for {kind} is not a number (NaN or infinite)")
             if relative >= worst.relative:
                 worst = worst._replace(relative=relative, inputs=kind)
             worst = worst._replace(cosine=min(worst.cosine, cosine))

@@ -116,8 +116,8 @@ class Classifier:
         scores = self._predictor(images)
         if scores.ndim != 2:
             raise OctConvError(
-                f"{self._predictor.model}: its output, of shape {list(scores.shape)}, is no row of "
-                "scores for each image: it is no classifier"
+                f"{self._predictor.model}: not a classifier: its output has shape "
+                f"{list(scores.shape)}, expected (N, classes)"
             )
         return scores
 

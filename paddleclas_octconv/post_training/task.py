@@ -117,7 +117,7 @@ def check_options(alpha: Any, max_drop: float | None, distil: Path | None) -> No
         OctConvError: they do not, or alpha is no share, or leaves everything as it is.
     """
     if distil is not None and distil.exists() and not distil.is_file():
-        raise OctConvError(f"--distil {distil}: is no file: give the file to write")
+        raise OctConvError(f"--distil {distil}: not a file: name the file to write")
     if alpha is None:
         return
     if max_drop is not None:

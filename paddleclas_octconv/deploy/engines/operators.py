@@ -116,7 +116,7 @@ def check_onnx(model: Path) -> None:
                 _check_node(node, model)
             _demand_own_data(_messages(graph, 5), model)
     except (IndexError, UnicodeDecodeError):
-        raise OctConvError(f"{model}: is cut or damaged: it is no ONNX model") from None
+        raise OctConvError(f"{model}: cut off or damaged: not an ONNX model") from None
 
 
 def check_openvino(model: Path) -> None:
@@ -142,7 +142,7 @@ def check_openvino(model: Path) -> None:
     try:
         parser.Parse(read_bytes(model, "model", MOST_MODEL), True)
     except expat.ExpatError as error:
-        raise OctConvError(f"{model}: OpenVINO cannot read it: it is no XML: {error}") from None
+        raise OctConvError(f"{model}: OpenVINO cannot read it: not XML: {error}") from None
 
 
 def _check_node(node: memoryview, model: Path) -> None:
