@@ -116,7 +116,7 @@ def check_onnx(model: Path) -> None:
                 _check_node(node, model)
             _demand_own_data(_messages(graph, 5), model)
     except (IndexError, UnicodeDecodeError):
-        raise OctConvError(f"{model}: cut off or damaged: not an ONNX model") from None
+        raise OctConvError(f"{model}: is cut or damaged: not an ONNX model") from None
 
 
 def check_openvino(model: Path) -> None:
