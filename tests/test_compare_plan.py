@@ -11,7 +11,7 @@ import yaml
 from paddleclas_octconv.cli import compare, main
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.compare import plan
+from paddleclas_octconv.compare import plan, report
 from paddleclas_octconv.compare.presets import MODELS, PRESETS, config_names
 from paddleclas_octconv.config import find_config
 from paddleclas_octconv.config.dotted import get
@@ -122,7 +122,7 @@ def test_a_folder_of_the_same_configs_with_other_options_is_refused(capsys, tmp_
     output = tmp_path / "out"
     plan.write(plan.make(plan.Options(configs=configs, output=output)))
     line = refused(capsys, tmp_path, *configs, "--epochs", "3", "--output", str(output))
-    assert "Global.epochs 1, not 3" in line
+    assert "--epochs 1, not 3" in line
 
 
 def test_seeds_are_added_to_a_comparison(tmp_path, configs):
@@ -203,10 +203,13 @@ def test_a_cpu_is_asked_about_before_the_first_training_alone(
     monkeypatch.setattr(machine, "has_gpu", lambda: False)
     monkeypatch.setattr(estimate, "PATIENCE", 1e-9)
     monkeypatch.setattr(compare, "run_all", lambda *arguments: [])
-    monkeypatch.setattr(compare, "_report", lambda *arguments: None)
+    nothing = {"models": [], "verdicts": [], "fronts": []}
+    monkeypatch.setattr(report, "write", lambda *arguments: Path("report.html"))
+    monkeypatch.setattr(report, "read", lambda folder: nothing)
     arguments = [*configs, "--subset", "12", "--output", str(tmp_path / "out")]
     assert "Global.device: Paddle sees no GPU here" in refused(capsys, tmp_path, *arguments)
     assert main(["compare", *arguments, "-o", "Global.device=cpu"]) == 0
+    assert "paddleclas: report\n" in capsys.readouterr().err
     assert "Paddle sees no GPU" in refused(capsys, tmp_path, *arguments)
     run = plan.load_runs(tmp_path / "out")[0]
     (run.folder / "state.json").write_text('{"done": [], "segments": [{"first_epoch": 1}]}')

@@ -25,6 +25,7 @@ def model(name: str, *accuracies: float, twin: str | None = None, ms: float | No
         "config": config(),
         "twin": twin,
         "twin_model": twin,
+        "source": None,
         "runs": runs(*accuracies),
         "train_accuracy": spread(accuracies),
         "eval_accuracy": spread(accuracies),
@@ -286,7 +287,7 @@ def test_in_the_terminal_it_takes_80_columns():
         model("OctResNet50-with-a-name-that-is-long", 0.6, 0.62, 0.61, twin="Net", ms=5.0),
         model("Net", 0.6, 0.61, 0.6, ms=8.0),
     ]
-    text = in_terminal({"models": models, "verdicts": verdicts(models)})
+    text = in_terminal({"models": models, "verdicts": verdicts(models), "fronts": []})
     assert max(map(len, text.splitlines())) <= 80
     assert "…" in text.splitlines()[1] and "is-long" in text.splitlines()[1]
     assert "0.6100 ± 0.0100" in text and "5.00 ms" in text and "10.0 min" in text
@@ -295,5 +296,5 @@ def test_in_the_terminal_it_takes_80_columns():
 def test_in_the_terminal_alphas_can_be_told_apart():
     names = [f"OctMobileNetV1-alpha{alpha}" for alpha in (0.125, 0.25, 0.5)]
     models = [model(name, 0.6, 0.62, 0.61, twin="Net", ms=5.0) for name in names]
-    lines = in_terminal({"models": models, "verdicts": []}).splitlines()[1:]
+    lines = in_terminal({"models": models, "verdicts": [], "fronts": []}).splitlines()[1:]
     assert len({line.split()[0] for line in lines}) == 3
