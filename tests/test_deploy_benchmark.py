@@ -264,7 +264,8 @@ def test_several_engines_in_one_table_over_exports_that_are_kept(tmp_path, capsy
     ]
     for row in rows[:2]:
         assert row["vs"] == "MobileNetV1_x0_25"
-        assert row["speed_up_over_paddle"] == rows[4]["median_ms"] / row["median_ms"]
+        # None: a busy machine, whose times tell no ratio.
+        assert row["speed_up_over_paddle"] in (None, rows[4]["median_ms"] / row["median_ms"])
     made = {path: path.stat().st_mtime_ns for path in kept.rglob("*")}
     assert cli.main(command) == 0
     assert made == {path: path.stat().st_mtime_ns for path in kept.rglob("*")}
