@@ -274,7 +274,9 @@ def test_what_is_no_path_is_saved_as_it_is():
 
 def test_a_checkpoint_that_cannot_be_saved_leaves_the_one_before(output):
     before = {path: path.read_bytes() for path in (output / NAME).iterdir()}
-    with pytest.raises(OctConvError, match="latest.pdparams/x cannot be saved: .* --resume continues"):
+    with pytest.raises(
+        OctConvError, match="latest.pdparams/x cannot be saved: .* --resume continues"
+    ):
         save_checkpoint(output / NAME / "latest", 9, 0.5, ".pdparams/x")
     assert {path: path.read_bytes() for path in (output / NAME).iterdir()} == before
 

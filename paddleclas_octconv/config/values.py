@@ -95,16 +95,14 @@ _ARITHMETIC = _Rule(
 _THREE = "a list of three numbers, one a channel"
 _CHANNELS = (3, 4)  # the fourth is empty, for GPUs: NormalizeImage.channel_num
 _SHAPE = _either(
-    _list_of(
-        _SIDE, 3, "channels, height and width, such as [3, 224, 224], each a whole number from 1"
-    ),
+    _list_of(_SIDE, 3, "channels, height and width, such as [3, 224, 224]"),
     _Rule(
         lambda value: (
             isinstance(value, (list, tuple))
             and len(value) == 3
             and all(is_whole(side, ANY, ANY) for side in value[1:])
         ),
-        f"[3, {ANY}, {ANY}] for an export that takes any height and width",
+        f"[3, {ANY}, {ANY}] for an export of any size",
     ),
 )
 _TOPK = _either(_POSITIVE, _list_of(_POSITIVE, None, "a list of them"))

@@ -132,7 +132,8 @@ def _refusal(
 def _fitting(config: Config, images: Mapping[str, int]) -> Iterator[tuple[Recipe, Estimate]]:
     """Smaller recipes that this machine can do, the one nearest to the config first."""
     memory = psutil.virtual_memory().total / 2
-    _, width = size_of(config) or (0, 0)
+    size = size_of(config) if config.at("Global.image_shape") else None
+    _, width = size or (0, 0)
     sizes = [None, *(side for side in (128, 96, 64, 32) if side < width)]
     batch_size = config.batch_size or 1
     batches = [None, *(2**power for power in range(10, 2, -1) if 2**power < batch_size)]
