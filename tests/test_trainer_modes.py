@@ -269,7 +269,7 @@ def test_gpu_config_runs_on_the_cpu_with_a_warning(fetched_trainer, tiny_config,
 @pytest.mark.parametrize("launch", [(), ("--nproc-per-node", "2")])
 def test_interrupted_training_leaves_no_process(fetched_trainer, tiny_config, tmp_path, launch):
     command = [sys.executable, "-m", "paddleclas_octconv", "train", "-c", str(tiny_config)]
-    command += ["-o", "Global.epochs=100000", *launch]
+    command += ["-o", "Global.epochs=100000", "--verbose", *launch]
     with (tmp_path / "said").open("w") as said:
         parent = subprocess.Popen(command, cwd=tmp_path, stdout=said, stderr=said)
     while "[Epoch 2/100000]" not in (tmp_path / "said").read_text():
