@@ -84,6 +84,7 @@ def end(child: subprocess.Popen, number: int) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     child.wait()
+    psutil.wait_procs(alive, 1.0)  # a busy machine takes its time to end what is killed
 
 
 @contextlib.contextmanager
