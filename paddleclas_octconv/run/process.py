@@ -14,6 +14,7 @@ from ..common.processes import death_with_parent
 
 PATIENCE = 15.0  # seconds a process and its descendants have to end by themselves
 _TERMINAL = 2.0  # seconds in which the Ctrl-C of a terminal, which reaches the child too, works
+_DYING = 5.0  # seconds that a killed process may take to be gone
 _EVERY = 0.5  # seconds between two looks
 
 
@@ -84,7 +85,7 @@ def end(child: subprocess.Popen, number: int) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     child.wait()
-    psutil.wait_procs(alive, 1.0)  # a busy machine takes its time to end what is killed
+    psutil.wait_procs(alive, _DYING)  # a busy machine takes its time to end what is killed
 
 
 @contextlib.contextmanager
