@@ -89,7 +89,7 @@ def test_outputs_that_are_no_probabilities_are_compared_as_they_are():
     "outputs, said",
     [
         ([np.zeros((1, 4))], r"shapes \[\[1, 4\]\], not \[\[1, 3\]\]"),
-        ([np.full((1, 3), np.nan)], "no number"),
+        ([np.full((1, 3), np.nan)], "not a number"),
         ([], r"shapes \[\], not"),
     ],
 )
