@@ -683,10 +683,8 @@ def _gain(row: dict, prefix: str) -> str:
 
 def trained_precisions(root: Path) -> str:
     """Trained networks and octave ones from them, in float32 and INT8: top-1 and latency."""
-    file = root / "results" / "trained-96.json"
-    rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else []
     lines = []
-    for row in sorted(rows, key=lambda row: (row["network"], row["alpha"])):
+    for row in sorted(_trained(root), key=lambda row: (row["network"], row["alpha"])):
         found = {(each["network"], each["precision"]): each for each in row.get("precisions", [])}
         cells = [f"{found[key]['top1']:.2f}%, {found[key]['ms']:.1f} ms" for key in _FORMS if found]
         if cells:
@@ -700,7 +698,7 @@ _FORMS = [(network, form) for network in ("vanilla", "octave") for form in ("fp3
 
 def draw_trained(root: Path) -> None:
     """The table of trained networks as a plot: top-1 against the latency of one image."""
-    rows = json.loads((root / "results" / "trained-96.json").read_text(encoding="utf-8"))["rows"]
+    rows = _trained(root)
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()
     for network in sorted({row["network"] for row in rows if "speed_up" in row}):

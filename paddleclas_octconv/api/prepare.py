@@ -92,7 +92,9 @@ def prepare(
     paths = [Path(path) for path in sources]
     if not paths:
         raise OctConvError("--source: names nothing")
-    start = str(pretrained) if isinstance(pretrained, bool) else _text(pretrained)
+    start = None
+    if pretrained is not None:
+        start = str(pretrained) if isinstance(pretrained, bool) else os.fspath(pretrained)
     _check_numbers(image_size, val, seed)
     network, _, backbone = arch.partition(":")
     _check_arch(network, backbone)
@@ -180,10 +182,6 @@ def _check_numbers(image_size: Any, val: Any, seed: Any) -> None:
         raise OctConvError(f"--val {shown(val)}: should be a share between 0 and 1, such as 0.2")
     if not is_whole(seed, 0):
         raise OctConvError(f"--seed {shown(seed)}: should be a whole number from 0")
-
-
-def _text(path: str | os.PathLike[str] | None) -> str | None:
-    return None if path is None else os.fspath(path)
 
 
 def _check_arch(arch: str, backbone: str) -> None:
