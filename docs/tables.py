@@ -38,6 +38,7 @@ PLOTS = "accuracy-*.png"  # of a report: the curves, and accuracy against what i
 POINTS = 120  # of a learning rate's curve that are kept
 _ENGINES = {"paddle": "Paddle Inference", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 _PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "int8": "INT8"}
+_LOWER = ("bf16", "int8")  # measured of the trained networks beside float32
 
 Rows = Sequence[dict]
 
@@ -588,22 +589,25 @@ def _before_after(root: Path, words: Sequence[str]) -> str:
 def deciding(root: Path) -> str:
     """Accuracy and milliseconds together: each trained network, and what it becomes."""
     header = ["network", "", "top-1", "distilled", "from scratch", "multiply-adds", "float32"]
-    header += ["INT8 top-1", "INT8"]
+    for precision in _LOWER:
+        header += [f"{_PRECISIONS[precision]} top-1", _PRECISIONS[precision]]
     lines = []
     rows = _trained(root)
     for network in dict.fromkeys(row["network"] for row in rows):
         mine = sorted((r for r in rows if r["network"] == network), key=lambda row: row["alpha"])
         before = mine[0]
         cost = f"{before['vanilla_multiply_adds'] / 1e6:,.0f} M"
-        int8 = next((row for row in mine if "vanilla_int8" in row), {})
         lines.append([f"**{network}**", "vanilla", _percent(before, "vanilla"), "", "", cost, ""])
-        lines[-1] += [_percent(int8, "vanilla_int8"), ""]
+        for precision in _LOWER:
+            known = next((row for row in mine if f"vanilla_{precision}" in row), {})
+            lines[-1] += [_percent(known, f"vanilla_{precision}"), ""]
         for row in mine:
             top1 = [_percent(row, name) for name in ("solved", "distilled", "scratch")]
             cost = f"{row['multiply_adds'] / 1e6:,.0f} M"
-            line = ["", f"alpha {row['alpha']:g}", *top1, cost, _gain(row, "")]
-            lines.append([*line, _percent(row, "int8"), _gain(row, "int8_")])
-    return _table(header, lines) if lines else NOT_RUN
+            lines.append(["", f"alpha {row['alpha']:g}", *top1, cost, _gain(row, "")])
+            for precision in _LOWER:
+                lines[-1] += [_percent(row, precision), _gain(row, f"{precision}_")]
+    return _known(header, lines)
 
 
 def decided(root: Path) -> str:
@@ -611,7 +615,7 @@ def decided(root: Path) -> str:
     lines = []
     for kind, prefix, vanilla, octave in (
         ("float32", "", "vanilla", ("solved", "distilled", "scratch")),
-        ("INT8", "int8_", "vanilla_int8", ("int8",)),
+        *((_PRECISIONS[key], f"{key}_", f"vanilla_{key}", (key,)) for key in _LOWER),
     ):
         points = []
         rows = [row for row in _trained(root) if f"{prefix}speed_up" in row]
@@ -649,23 +653,26 @@ def _known(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def _trained(root: Path) -> Rows:
-    """The rows of the data, what was measured in INT8 under keys of its own."""
+    """The rows of the data, what was measured in a precision under keys of its own."""
     file = root / "results" / "trained-96.json"
     rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else []
-    return [{**row, **_in_int8(row.get("precisions", ()))} for row in rows]
+    for row in rows:
+        for precision in _LOWER:
+            row.update(_in(precision, row.get("precisions", ())))
+    return rows
 
 
-def _in_int8(measured: Rows) -> dict[str, float]:
-    found = {row["network"]: row for row in measured if row["precision"] == "int8"}
+def _in(precision: str, measured: Rows) -> dict[str, float]:
+    found = {row["network"]: row for row in measured if row["precision"] == precision}
     if not found:
         return {}
     vanilla, octave = found["vanilla"], found["octave"]
     return {
-        "vanilla_int8": vanilla["top1"],
-        "int8": octave["top1"],
-        "vanilla_int8_ms": vanilla["ms"],
-        "int8_ms": octave["ms"],
-        "int8_speed_up": vanilla["ms"] / octave["ms"],
+        f"vanilla_{precision}": vanilla["top1"],
+        precision: octave["top1"],
+        f"vanilla_{precision}_ms": vanilla["ms"],
+        f"{precision}_ms": octave["ms"],
+        f"{precision}_speed_up": vanilla["ms"] / octave["ms"],
     }
 
 
@@ -682,18 +689,17 @@ def _gain(row: dict, prefix: str) -> str:
 
 
 def trained_precisions(root: Path) -> str:
-    """Trained networks and octave ones from them, in float32 and INT8: top-1 and latency."""
+    """Trained networks and octave ones from them, in each precision: top-1 and latency."""
     lines = []
     for row in sorted(_trained(root), key=lambda row: (row["network"], row["alpha"])):
         found = {(each["network"], each["precision"]): each for each in row.get("precisions", [])}
-        cells = [f"{found[key]['top1']:.2f}%, {found[key]['ms']:.1f} ms" for key in _FORMS if found]
-        if cells:
-            lines.append([row["network"], f"{row['alpha']:g}", *cells])
-    heads = [f"{network}, {_PRECISIONS[precision]}" for network, precision in _FORMS]
-    return _table(["network", "alpha", *heads], lines) if lines else NOT_RUN
-
-
-_FORMS = [(network, form) for network in ("vanilla", "octave") for form in ("fp32", "int8")]
+        for precision, name in _PRECISIONS.items():
+            if ("octave", precision) in found:
+                pair = (found[network, precision] for network in ("vanilla", "octave"))
+                cells = [f"{each['top1']:.2f}%, {each['ms']:.1f} ms" for each in pair]
+                lines.append([row["network"], f"{row['alpha']:g}", name, *cells])
+    header = ["network", "alpha", "precision", "vanilla", "octave"]
+    return _table(header, lines) if lines else NOT_RUN
 
 
 def draw_trained(root: Path) -> None:

@@ -2,9 +2,10 @@
 
 For each config of a trained vanilla network and each alpha: its top-1 on the whole evaluation list
 with kernels cut, solved by ``paddleclas octavize`` and, with ``--distil``, distilled after that for
-an epoch. With ``--latency``, on an idle machine, also its latency beside the vanilla network's, in
-turns; with ``--int8`` top-1 and latency of both networks in float32 and INT8. What is measured
-already is kept, so a run that was stopped goes on::
+an epoch; with ``--scratch`` that of the octave network trained as the vanilla one was, from random
+weights. With ``--latency``, on an idle machine, also its latency beside the vanilla network's, in
+turns; with ``--precisions`` top-1 and latency of both networks in float32, bfloat16 (where the
+processor has it) and INT8. What is measured already is kept, so a run that was stopped goes on::
 
     python benchmarks/octavize/trained.py --output results/trained-96.json ResNet18_vd.yaml
 """
@@ -42,8 +43,9 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=400, help="to calibrate on")
     parser.add_argument("--alphas", type=float, nargs="+", default=ALPHAS)
     parser.add_argument("--distil", action="store_true", help="for an epoch, after solving")
+    parser.add_argument("--scratch", action="store_true", help="train the octave network, too")
     parser.add_argument("--latency", action="store_true", help="of one image, in OpenVINO")
-    parser.add_argument("--int8", action="store_true", help="both networks in INT8, too")
+    parser.add_argument("--precisions", action="store_true", help="bfloat16 and INT8, too")
     args = parser.parse_args()
     data = json.loads(args.output.read_text("utf-8")) if args.output.exists() else {"rows": []}
     data["machine"] = machine.describe()
@@ -93,12 +95,17 @@ def measure(path: Path, row: dict, args: argparse.Namespace) -> Iterable[dict[st
         }
     if args.latency and "speed_up" not in row:
         yield latency(path, config, args.work / f"{row['network']}-vanilla", folder / "solved")
-    if args.int8 and "precisions" not in row:
+    if args.precisions and "precisions" not in row:
         vanilla = args.work / f"{row['network']}-vanilla-int8"
         yield {"precisions": precisions(path, config, vanilla, folder / "int8")}
     if args.distil and "distilled" not in row:
         run("train", distil, "--epochs", "1", "--resume")
         yield {"distilled": accuracy(distil, folder / "distilled")}
+    if args.scratch and "scratch" not in row:
+        trained = folder / "training"
+        random = ("-o", "Global.pretrained_model=null", "--output", trained, "--resume")
+        run("train", config, *random)
+        yield {"scratch": accuracy(config, folder / "scratch", "--weights", trained)}
 
 
 def accuracy(config: Path, folder: Path, *options: Any) -> float:
@@ -115,8 +122,9 @@ def accuracy(config: Path, folder: Path, *options: Any) -> float:
 def precisions(
     vanilla: Path, octave: Path, vanilla_folder: Path, folder: Path
 ) -> list[dict[str, Any]]:
-    """Top-1 in percent and latency in milliseconds of both networks in float32 and INT8."""
-    options = ("--precision", "fp32,int8", "--data", vanilla)
+    """Top-1 in percent and latency in milliseconds of both networks in each precision."""
+    bfloat16 = "bf16," if machine.has_bfloat16() else ""
+    options = ("--precision", f"fp32,{bfloat16}int8", "--data", vanilla)
     measured = benchmark(vanilla, octave, vanilla_folder, folder, ("--int8",), options)
     return [
         {

@@ -66,7 +66,7 @@ def profile_training(threads: int, **train: Any) -> list[Kernels]:
 
 
 def by_operator(steps: Sequence[Sequence[tuple[str, float]]]) -> list[Kernels]:
-    """Add up the operators of equal steps, each by the least time that it took in one of them.
+    """Add up the operators of equal steps, each by the median of its times.
 
     Args:
         steps: of each, the operators in their order, with the milliseconds of each.
@@ -76,7 +76,7 @@ def by_operator(steps: Sequence[Sequence[tuple[str, float]]]) -> list[Kernels]:
     for same in zip(*steps):
         name = same[0][0]
         counts[name] += 1
-        times[name] += min(milliseconds for _, milliseconds in same)
+        times[name] += statistics.median(milliseconds for _, milliseconds in same)
     table = [Kernels(name, counts[name], times[name]) for name in counts]
     return sorted(table, key=lambda kernels: kernels.milliseconds, reverse=True)
 
