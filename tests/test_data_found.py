@@ -363,7 +363,7 @@ def test_any_name_of_a_folder_stands_in_a_config(tmp_path, monkeypatch, capsys, 
     from paddleclas_octconv.config import Config
     from paddleclas_octconv.config.check import check_sections
     from paddleclas_octconv.config.data_sets import check_data_sets
-    from paddleclas_octconv.deploy.metadata import read_labels
+    from paddleclas_octconv.data.list_files import read_label_map
 
     monkeypatch.chdir(tmp_path)
     draw_all(Path("pics") / name, *(f"{c}\u2028{n}/{n}.png" for c in "ab" for n in "12"))
@@ -373,7 +373,7 @@ def test_any_name_of_a_folder_stands_in_a_config(tmp_path, monkeypatch, capsys, 
     config = Config.read(file)
     check_sections(config, "train")
     check_data_sets(config, ("train",))
-    assert read_labels(Path(config["Infer"]["PostProcess"]["class_id_map_file"])) == {
+    assert read_label_map(Path(config["Infer"]["PostProcess"]["class_id_map_file"])) == {
         0: "a 1",
         1: "a 2",
         2: "b 1",
