@@ -19,6 +19,7 @@ from paddleclas_octconv.data.own_images import collect
 from paddleclas_octconv.deploy.classify import decided
 from paddleclas_octconv.deploy.images import Listed, Preprocess
 from paddleclas_octconv.deploy.int8.accuracy import top1
+from paddleclas_octconv.run.training_log import VALUE
 from paddleclas_octconv.trainer.source import source_of
 
 
@@ -154,6 +155,13 @@ def config(tiny_config, tmp_path) -> dict:
         ),
         (
             "train",
+            lambda c: c["DataLoader"]["Train"]["dataset"].update(
+                name="MLClsDataset", batch_transform_ops=[{"MixupCutmixHybrid": {}}]
+            ),
+            "DataLoader.Train.dataset.batch_transform_ops.0: MixupCutmixHybrid mixes images",
+        ),
+        (
+            "train",
             lambda c: c["Loss"].update(Train=[{"CELoss": {"weight": 1.0}}]),
             "Loss.Train.0: CELoss is for one label per image: MultiLabelLoss",
         ),
@@ -213,6 +221,12 @@ def trained(tiny_config, tmp_path_factory, fetched_trainer):
     assert done.returncode == 0, done.stderr
     assert "epoch" in done.stderr + done.stdout
     return folder
+
+
+def test_the_mean_average_precision_is_told():
+    """As PaddleClas 2.6 logs it."""
+    (found,) = VALUE.findall("MultiLabelMAP(integral): 0.875")
+    assert found == ("MultiLabelMAP", "0.875")
 
 
 def test_it_is_evaluated_by_its_labels(trained):
