@@ -174,5 +174,5 @@ def _refuse_contradictions(overrides: Sequence[str], given: Config, config: Conf
             is_given = leaf == key or leaf.startswith(f"{key}.")
             if is_given and value != after.get(leaf, value) and not follows_epochs(leaf):
                 raise OctConvError(
-                    f"-o {leaf}={value}: an option sets it to {after[leaf]}; give one of the two"
+                    f"{leaf}: -o sets {value}, an option {after[leaf]}; give one of the two"
                 )
