@@ -33,7 +33,7 @@ from paddleclas_octconv.common.documents import read_json, read_yaml
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.config import load_config
 from paddleclas_octconv.data.archive import members
-from paddleclas_octconv.data.list_files import read_list
+from paddleclas_octconv.data.list_files import read_label_map, read_list
 from paddleclas_octconv.deploy import classify, inference_form, metadata
 from paddleclas_octconv.deploy.engines import operators, paddle_files
 from paddleclas_octconv.deploy.images import decode
@@ -107,7 +107,7 @@ READERS = {
     "any.json": (json.dumps(CONFIG).encode(), lambda path: read_json(path, "")),
     "latest.manifest.json": (b'{"files": {"latest.pdparams": "00"}}', manifest.read),
     "model.xml": (XML.encode(), operators.check_openvino),
-    "labels.txt": (b"0 cat\n1 sea lion\n", metadata.read_labels),
+    "labels.txt": (b"0 cat\n1 sea lion\n", read_label_map),
     "train_list.txt": (b"a.png 0\nb.png 1\n", lambda path: read_list(path)),
     "two.pdparams": (weights(2), load_weights),
     "four.pdparams": (weights(4), load_weights),

@@ -23,6 +23,9 @@ def trained(tiny_run, tmp_path_factory):
 def test_eval_prints_one_table_or_json(trained, tiny_config):
     table = run_cli("eval", "-c", tiny_config, cwd=trained)
     assert table.returncode == 0, table.stderr
+    assert "[Eval]" not in table.stdout + table.stderr
+    (log,) = trained.rglob("eval.log")
+    assert "[Eval][Epoch 0][Avg]" in log.read_text()
     result = run_cli("eval", "-c", tiny_config, "--json", cwd=trained)
     found = json.loads(result.stdout)
     assert found["network"] == "OctMobileNetV1_x0_25"

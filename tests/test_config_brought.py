@@ -17,7 +17,7 @@ from paddleclas_octconv.config import Config, load_config
 from paddleclas_octconv.config.check import check_sections
 from paddleclas_octconv.config.data_sets import check_data_sets
 from paddleclas_octconv.config.image_size import misfit
-from paddleclas_octconv.deploy import metadata
+from paddleclas_octconv.data.list_files import read_label_map
 from paddleclas_octconv.deploy.classify import Classifier
 from paddleclas_octconv.deploy.images import pixels_of
 
@@ -92,10 +92,10 @@ def test_height_and_width_are_told_apart(config, shape, size, told):
 
 def test_a_label_map_may_have_names_alone(tmp_path):
     (tmp_path / "names.txt").write_text("my cat\n\ndog\r\n小猫\n", encoding="utf-8-sig")
-    assert metadata.read_labels(tmp_path / "names.txt") == {0: "my cat", 1: "dog", 2: "小猫"}
+    assert read_label_map(tmp_path / "names.txt") == {0: "my cat", 1: "dog", 2: "小猫"}
     (tmp_path / "names.txt").write_text("0 cat\ndog\n")
     with pytest.raises(OctConvError, match="line 2: 'dog' should be '<class id> <name>'"):
-        metadata.read_labels(tmp_path / "names.txt")
+        read_label_map(tmp_path / "names.txt")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_label_map_may_have_names_alone(tmp_path):
 def test_a_label_map_of_another_form_is_not_taken_for_names(tmp_path, text):
     (tmp_path / "names.txt").write_text(text)
     with pytest.raises(OctConvError, match="should be '<class id> <name>'"):
-        metadata.read_labels(tmp_path / "names.txt")
+        read_label_map(tmp_path / "names.txt")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_label_map_of_another_form_is_not_taken_for_names(tmp_path, text):
 )
 def test_names_with_numbers_are_names(tmp_path, names):
     (tmp_path / "names.txt").write_text("".join(f"the {name}\n" for name in names))
-    read = metadata.read_labels(tmp_path / "names.txt")
+    read = read_label_map(tmp_path / "names.txt")
     assert list(read.values()) == [f"the {name}" for name in names]
 
 
@@ -174,14 +174,19 @@ def test_images_may_be_files_arrays_bytes_or_of_pillow(tmp_path):
     for each in found:
         scores = dict(zip(each.class_ids, each.scores))
         assert scores == pytest.approx({0: 1 - share, 1: share}, rel=1e-5)
-    for one in given:  # alone, without a list around it
+    for one in (*given, io.BytesIO(file.read_bytes())):  # alone, without a list around it
         (alone,) = classifier(one)
         assert alone.scores == found[0].scores
+    (none,) = classifier(None)
+    assert "NoneType" in str(none.error)
+    with pytest.raises(OctConvError, match="topk: 0 should be a whole number from 1"):
+        list(classifier(file, topk=0))
 
 
 def test_grey_and_turned_images_are_as_files_of_them(tmp_path):
     grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    assert (pixels_of(grey) == pixels_of(Image.fromarray(grey))).all()
+    for one in (grey, grey[:, :, None]):
+        assert (pixels_of(one) == pixels_of(Image.fromarray(grey))).all()
     exif = Image.Exif()
     exif[0x0112] = 6
     buffer = io.BytesIO()

@@ -141,6 +141,11 @@ OPS = "DataLoader.Train.dataset.transform_ops"
         (f"{OPS}.1", {"RandomErasing": {"r1": "exit()"}}, "'exit()' should be a number, or"),
         ("Metric.Train.0.TopkAcc.topk", [0], "[0] should be a whole number from 1"),
         ("Loss.Train.0.CELoss.weight", "heavy", "'heavy' should be a number"),
+        (
+            "Loss.Train.0.CELoss.weight",
+            [1, 2, 1, 1],
+            "this loss; PaddleClas weighs no",
+        ),
         ("Arch.class_num", {3}, "should be"),
         ("Optimizer", 3, "3 should be a section of keys and values, or a list"),
         ("Optimizer.lr", None, "None should be a section"),
@@ -185,10 +190,11 @@ def test_a_top_k_of_more_than_all_classes_is_refused(config):
 def test_a_label_map_of_other_classes_is_refused_to_predict_with(config, tmp_path):
     key = "Infer.PostProcess.class_id_map_file"
     config["Infer"]["PostProcess"]["class_id_map_file"] = str(tmp_path / "map.txt")
-    (tmp_path / "map.txt").write_text("0 cat\n1 dog\n3 bird\n")
     told = f"{key}: {tmp_path / 'map.txt'}: has no name of class 2; Arch.class_num is 4"
-    assert messages(config, "infer") == told
-    for content in ("0 cat\n1 dog\n2 fox\n3 bird\n4 cow\n", "what PaddleClas passes over"):
+    for content in ("0 cat\n1 dog\n3 bird\n", "cat\ndog\n"):  # the trainer would end in a KeyError
+        (tmp_path / "map.txt").write_text(content)
+        assert messages(config, "infer") == told
+    for content in ("0 cat\n1 dog\n2 fox\n3 bird\n4 cow\n\n", "cat\ndog\r\nfox\nbird\n"):
         (tmp_path / "map.txt").write_text(content)
         checked(config, "infer")
 

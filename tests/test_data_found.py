@@ -55,6 +55,7 @@ TWO = {"cat": 2, "dog": 2}
         ("train/{c}.{n}.png test1/{n}.png", {}, False),
         ("train/{c}_{n}.png val/{c}_{n}.png", {"val": TWO}, False),
         ("x/y/train/{c}/{n}.png x/y/val/{c}/{n}.png", {"val": TWO}, False),
+        ("x/images/{c}_{n}.png", {"val": {"cat": 1, "dog": 1}}, False),
     ],
 )
 def test_splits_are_no_classes(tmp_path, layout, split, test):
@@ -66,7 +67,9 @@ def test_splits_are_no_classes(tmp_path, layout, split, test):
     found = counts(images)
     expected = split or {"val": {"cat": 1, "dog": 1}}
     assert found["val"] == expected["val"]
-    assert sum(found["train"].values()) == (4 if split else 2)
+    assert sum(found["train"].values()) == 4 * len(layout.split()) - sum(
+        sum(found[part].values()) for part in found if part != "train"
+    ) - 4 * ("test1" in layout)
     assert ("test" in found) == test
     if test:
         assert found["test"] == TWO
@@ -167,6 +170,112 @@ def test_columns_are_found_by_name_and_content(tmp_path, text, where):
     assert images.classes == ["cat", "dog"]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{n}.png: my {c}",
+        '"{n}.png" "my {c}"',
+        "{n}.png;my {c}",
+        "{n}.png  my {c} ",
+        "my {c},{n}.png",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gbk", "utf-16"])
+def test_a_list_may_have_any_mark_and_the_encodings_of_spreadsheets(tmp_path, line, encoding):
+    draw_all(tmp_path, *(f"a {n}.png" for n in range(4)))
+    lines = [line.format(n=f"a {n}", c="猫" if n % 2 else "狗") for n in range(4)]
+    (tmp_path / "all.txt").write_bytes("\r\n".join(lines).encode(encoding))
+    images = take(tmp_path / "all.txt")
+    assert images.classes == ["my 狗", "my 猫"] and images.left_out == []
+    both = dict(images.splits["train"] + images.splits["val"])
+    assert both == {f"a {n}.png": n % 2 for n in range(4)}
+
+
+@pytest.mark.parametrize("name", ["_classes.csv", "metadata.csv", "list.txt"])
+def test_each_split_may_have_its_table_in_its_folder(tmp_path, name):
+    """As Roboflow and Hugging Face write them."""
+    for split in ("train", "valid"):
+        draw_all(tmp_path / split, *(f"{n}.png" for n in range(4)))
+        rows = [f"{n}.png, {'xy'[n % 2]}\n" for n in range(4)]
+        (tmp_path / split / name).write_text("".join(["file_name, label\n", *rows]))
+    (tmp_path / "README.txt").write_text("Exported on a day.\nWith images.\n")
+    tables = [tmp_path / split / name for split in ("train", "valid")]
+    for images in (take(tmp_path), take(*tables)):
+        assert images.root == tmp_path and images.left_out == []
+        assert images.splits["train"][1] == ("train/1.png", 1)
+        assert counts(images) == {"train": {"x": 2, "y": 2}, "val": {"x": 2, "y": 2}}
+
+
+def test_of_two_lists_of_a_split_the_usual_one_is_read(tmp_path):
+    draw_all(tmp_path, *(f"jpg/{n}.png" for n in range(6)))
+    for name, numbers in (("train", (0, 1)), ("train_extra", range(6)), ("val", (2, 3))):
+        lines = "".join(f"jpg/{n}.png {n % 2}\n" for n in numbers)
+        (tmp_path / f"{name}_list.txt").write_text(lines)
+    (tmp_path / "flowers_label_list.txt").write_text("0 rose\n1 lily\n")
+    images = take(tmp_path)
+    assert images.classes == ["rose", "lily"]
+    assert counts(images) == {"train": {"rose": 1, "lily": 1}, "val": {"rose": 1, "lily": 1}}
+
+
+@pytest.mark.parametrize(
+    "header, row, test",
+    [
+        ("fname,label,is_valid\n", "{n}.png,{c},{v}\n", False),
+        ("", "{s},gs://bucket/{n}.png,{c}\n", True),
+    ],
+)
+def test_a_column_of_another_form_may_say_the_split(tmp_path, header, row, test):
+    draw_all(tmp_path, *(f"{n}.png" for n in range(6)))
+    parts = ["TRAINING", "TRAINING", "VALIDATION", "VALIDATION", "TEST", "TRAINING"]
+    rows = [
+        row.format(n=n, c="ab"[n % 2], v=part == "VALIDATION", s=part)
+        for n, part in enumerate(parts)
+    ]
+    (tmp_path / "all.csv").write_text("".join([header, *rows]))
+    images = take(tmp_path / "all.csv")
+    assert images.splits["val"] == [("2.png", 0), ("3.png", 1)]
+    assert len(images.splits["train"]) == (3 if test else 4) and ("test" in images.splits) == test
+
+
+def test_what_says_no_split_is_told(tmp_path):
+    draw_all(tmp_path, *(f"{n}.png" for n in range(4)))
+    rows = "".join(f"{n}.png,{'ab'[n % 2]},{n}\n" for n in range(4))
+    (tmp_path / "all.csv").write_text(f"image,label,fold\n{rows}")
+    assert "all.csv: not read: column fold" in take(tmp_path / "all.csv").notes
+    (tmp_path / "all.csv").write_text(rows)
+    assert "all.csv: not read: column 3" in take(tmp_path / "all.csv").notes
+
+
+def test_files_are_no_labels(tmp_path):
+    draw_all(tmp_path, "JPEGImages/0.png", "JPEGImages/1.png")
+    lines = "".join(f"JPEGImages\\{n}.png Annotations\\{n}.xml\n" for n in range(2))
+    for split in ("train", "val"):
+        (tmp_path / f"{split}_list.txt").write_text(lines)
+    with pytest.raises(OctConvError, match=r"its labels are files, such as Annotations.0\.xml"):
+        take(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["pets.zip", "pets.xlsx", "cat.png"])
+def test_an_archive_or_sheet_is_one_line(tmp_path, name):
+    (tmp_path / name).write_bytes(b"PK\x03\x04\x14\0\0\0")
+    told = "unpack an archive, save a sheet as CSV"
+    with pytest.raises(OctConvError, match=told):
+        take(tmp_path / name)
+    if name == "pets.zip":
+        with pytest.raises(OctConvError, match=r"no images in it, but \.zip files; expected"):
+            take(tmp_path)
+
+
+def test_where_evaluation_has_all_images_nothing_is_left_to_train_on(tmp_path):
+    for split in ("train", "val"):
+        for name in ("a", "b"):
+            Image.new("RGB", (4, 4), "red" if name == "a" else "blue").save(
+                draw(tmp_path / split / name / "1.png")
+            )
+    with pytest.raises(OctConvError, match=r"every image to train on is one to evaluate on, too"):
+        take(tmp_path)
+
+
 def test_a_column_may_say_the_split(tmp_path):
     draw_all(tmp_path, *(f"{n}.png" for n in range(7)))
     parts = ("Training", "Training", "valid", "PublicTest", "train", "valid", "none")
@@ -254,7 +363,7 @@ def test_any_name_of_a_folder_stands_in_a_config(tmp_path, monkeypatch, capsys, 
     from paddleclas_octconv.config import Config
     from paddleclas_octconv.config.check import check_sections
     from paddleclas_octconv.config.data_sets import check_data_sets
-    from paddleclas_octconv.deploy.metadata import read_labels
+    from paddleclas_octconv.data.list_files import read_label_map
 
     monkeypatch.chdir(tmp_path)
     draw_all(Path("pics") / name, *(f"{c}\u2028{n}/{n}.png" for c in "ab" for n in "12"))
@@ -264,7 +373,7 @@ def test_any_name_of_a_folder_stands_in_a_config(tmp_path, monkeypatch, capsys, 
     config = Config.read(file)
     check_sections(config, "train")
     check_data_sets(config, ("train",))
-    assert read_labels(Path(config["Infer"]["PostProcess"]["class_id_map_file"])) == {
+    assert read_label_map(Path(config["Infer"]["PostProcess"]["class_id_map_file"])) == {
         0: "a 1",
         1: "a 2",
         2: "b 1",

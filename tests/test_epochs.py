@@ -76,7 +76,7 @@ def test_a_resumed_schedule_is_that_of_the_config(name, rate, epochs):
         resumed.step()
 
 
-def test_a_rate_that_follows_the_metric_goes_on_by_it():
+def test_a_rate_that_follows_the_metric_goes_on_by_it(capsys):
     def begun():
         return schedules.ReduceOnPlateau(0.1, patience=0)
 
@@ -90,3 +90,4 @@ def test_a_rate_that_follows_the_metric_goes_on_by_it():
 
     _load(engine(), None, load, [SimpleNamespace(_learning_rate=resumed)])
     assert resumed() == done() < 0.1
+    assert f"the learning rate stays {done():.3g}, to which ReduceOnPl" in capsys.readouterr().err

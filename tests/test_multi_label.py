@@ -19,6 +19,7 @@ from paddleclas_octconv.data.own_images import collect
 from paddleclas_octconv.deploy.classify import decided
 from paddleclas_octconv.deploy.images import Listed, Preprocess
 from paddleclas_octconv.deploy.int8.accuracy import top1
+from paddleclas_octconv.run.training_log import VALUE
 from paddleclas_octconv.trainer.source import source_of
 
 
@@ -40,6 +41,10 @@ FLAGS = ["1,0,1", "0,1,1", "0,0,0", "1,1,0", "1,0,0", "0,1,0"]
         ("a.txt", "".join(f"{n}.png {flags}\n".replace(",", " ") for n, flags in enumerate(FLAGS))),
         ("a.csv", "".join(f"{n}.png,{flags}\n" for n, flags in enumerate(FLAGS))),
         ("a.csv", "".join(f'{n}.png,"{flags}"\n' for n, flags in enumerate(FLAGS))),
+        ("a.txt", "".join(f"{n}.png;{f.replace(',', ';')}\n" for n, f in enumerate(FLAGS))),
+        ("a.txt", "".join(f"{n}.png  {f.replace(',', ',  ')}\n" for n, f in enumerate(FLAGS))),
+        ("a.txt", "".join(f"{n}.png {f.replace('0', '-1')}\n" for n, f in enumerate(FLAGS))),
+        ("a.csv", "".join(f'{n}.png,"[{f.replace(",", ", ")}]"\n' for n, f in enumerate(FLAGS))),
     ],
 )
 def test_flags_are_labels_not_classes(tmp_path, name, text):
@@ -77,6 +82,34 @@ def test_columns_with_one_1_each_are_one_label(tmp_path):
     images = collect([tmp_path / "a.csv"], 0.4, 0, 2)
     assert not images.multi_label and images.classes == ["c", "b", "a"]
     assert dict(images.splits["train"] + images.splits["val"])["5.png"] == 2
+
+
+@pytest.mark.parametrize("name", ["train_list.txt", "train_list.csv"])
+def test_numbers_of_classes_are_several_labels(tmp_path, name):
+    """As PaddleLabel writes them, with their names beside."""
+    draw(tmp_path, 5)
+    mark = ", " if name.endswith("csv") else " "
+    lines = [
+        mark.join([f"{n}.png", *labels]) for n, labels in enumerate(["03", "2", "03", "1", "20"])
+    ]
+    (tmp_path / name).write_text("\r\n".join(lines))
+    (tmp_path / "labels.txt").write_text("cat\ndog\nyellow\nblack\n")
+    images = collect([tmp_path / name], 0.4, 0, 2)
+    assert images.multi_label and images.classes == ["cat", "dog", "yellow", "black"]
+    both = dict(images.splits["train"] + images.splits["val"])
+    assert both["0.png"] == (1, 0, 0, 1) and both["1.png"] == (0, 0, 1, 0)
+    assert len(both) == 5
+
+
+def test_a_list_of_names_in_a_cell_is_one_of_labels(tmp_path):
+    draw(tmp_path, 4)
+    cells = ("['sea', 'my sky']", "['my sky']", "[]", '["sea"]'.replace('"', '""'))
+    rows = "".join(f'{n}.png,"{cell}"\n' for n, cell in enumerate(cells))
+    (tmp_path / "a.csv").write_text(f"image,objects\n{rows}")
+    images = collect([tmp_path / "a.csv"], 0.4, 0, 2)
+    assert images.multi_label and images.classes == ["my sky", "sea"]
+    both = dict(images.splits["train"] + images.splits["val"])
+    assert both == {"0.png": (1, 1), "1.png": (1, 0), "2.png": (0, 0), "3.png": (0, 1)}
 
 
 @pytest.mark.parametrize("text", ["image,tags\n{}", "image,label\n{}"])
@@ -119,6 +152,13 @@ def config(tiny_config, tmp_path) -> dict:
                 batch_transform_ops=[{"MixupOperator": {"alpha": 0.2}}]
             ),
             "DataLoader.Train.dataset.batch_transform_ops.0: MixupOperator mixes images with one",
+        ),
+        (
+            "train",
+            lambda c: c["DataLoader"]["Train"]["dataset"].update(
+                name="MLClsDataset", batch_transform_ops=[{"MixupCutmixHybrid": {}}]
+            ),
+            "DataLoader.Train.dataset.batch_transform_ops.0: MixupCutmixHybrid mixes images",
         ),
         (
             "train",
@@ -181,6 +221,12 @@ def trained(tiny_config, tmp_path_factory, fetched_trainer):
     assert done.returncode == 0, done.stderr
     assert "epoch" in done.stderr + done.stdout
     return folder
+
+
+def test_the_mean_average_precision_is_told():
+    """As PaddleClas 2.6 logs it."""
+    (found,) = VALUE.findall("MultiLabelMAP(integral): 0.875")
+    assert found == ("MultiLabelMAP", "0.875")
 
 
 def test_it_is_evaluated_by_its_labels(trained):

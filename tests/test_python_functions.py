@@ -14,6 +14,7 @@ import paddleclas_octconv as octconv
 from paddleclas_octconv.api import export, jobs
 from paddleclas_octconv.backbones.published_weights import PUBLISHED
 from paddleclas_octconv.cli import parser_of
+from paddleclas_octconv.config import Config
 from paddleclas_octconv.run import launch
 
 ROOT = Path(__file__).parents[1]
@@ -104,8 +105,13 @@ def test_defaults_are_those_of_the_command(function):
         (lambda c: octconv.evaluate(c, override="Global.epoch=1"), "did you mean Global.epochs?"),
         (lambda c: octconv.export(c, gpus="0"), "export: unknown option gpus"),
         (lambda c: octconv.export(c, int8=True), "--int8 should go with"),
+        (lambda c: octconv.export(c, max_drop="1"), "max_drop: '1' should be a number from 0 to"),
+        (
+            lambda c: octconv.train(c, image_size=20000),
+            "image_size: 20000 should be a whole",
+        ),
         (lambda c: octconv.prepare(c.parent / "none"), "none"),
-        (lambda c: octconv.prepare(c.parent, val=2), "--val 2: should be a share"),
+        (lambda c: octconv.prepare(c.parent, val=2), "val: 2 should be a share"),
         (lambda c: octconv.prepare(c.parent, arch="OctResNet5O"), "did you mean OctResNet50"),
         (lambda c: octconv.predict(c.parent / "none", c), "none: no such folder"),
         (lambda c: octconv.create_model("OctResNet5O"), "did you mean OctResNet50"),
@@ -124,6 +130,17 @@ def test_what_a_process_has_told_is_raised(tiny_config, fetched_trainer, tmp_pat
     monkeypatch.chdir(tmp_path)
     with pytest.raises(octconv.OctConvError, match="OctMobileNetV1_x0_25 .*'alhpa'"):
         octconv.train(tiny_config, override=["Arch.alhpa=0.5"])
+
+
+def test_a_data_set_of_the_shipped_configs_is_prepared_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    digits = octconv.prepare("digits")
+    assert sum(digits.images.values()) == 1797
+    assert digits.classes[:2] == ["zero", "one"] and len(digits.classes) == 10
+    dataset = Config.read(digits.config).dataset("Eval")
+    assert len((tmp_path / dataset["cls_label_path"]).read_text().splitlines()) == 360
+    with pytest.raises(octconv.OctConvError, match="image_size: goes with images of your own"):
+        octconv.prepare("digits", image_size=64)
 
 
 def test_models_are_listed_by_pattern_and_weights():

@@ -81,12 +81,11 @@ def test_training_writes_where_that_trainer_does(trained):
 
 def test_eval_takes_the_best_weights(trained, tiny_config):
     folder, options, name = trained
-    result = run_cli("eval", "-c", tiny_config, *options, cwd=folder)
+    result = run_cli("eval", "-c", tiny_config, *options, "--json", cwd=folder)
     assert result.returncode == 0, result.stderr
     assert f"weights: {LAYOUT[name]}/best_model.pdparams" in result.stderr
-    evaluated = re.search(r"\[Eval\]\[Epoch 0\]\[Avg\].*top1: ([\d.]+)", result.stdout)[1]
     log = (folder / LAYOUT[name] / "train.log").read_text()
-    assert float(evaluated) == pytest.approx(
+    assert json.loads(result.stdout)["top1"] == pytest.approx(
         float(re.search(r"best metric: ([\d.]+)", log)[1]), abs=1e-4
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Sequence
 
 from ..common.errors import OctConvError
-from ..common.numbers import is_whole, shown
+from ..common.numbers import POINTS, POSITIVE
 from ..common.progress import bar
 from ..common.say import say
 from ..config.recipe import Recipe
@@ -87,8 +87,10 @@ def export(
         OctConvError: something is missing or malformed, the export has failed, or an INT8 model
             loses too much; then all else is written.
     """
-    if batch_size is not None and not is_whole(batch_size, 1):
-        raise OctConvError(f"batch_size: {shown(batch_size)} should be a whole number from 1")
+    if batch_size is not None:
+        POSITIVE.demand("batch_size", batch_size)
+    POSITIVE.demand("calibration_images", calibration_images)
+    POINTS.demand("max_drop", max_drop)
     recipe = Recipe(weights=jobs.text(weights), image_size=image_size, inference=jobs.text(output))
     engines = [engine for engine in CONVERTED.values() if options.get(engine.option)]
     others = {name: value for name, value in options.items() if name not in _ENGINES}
@@ -119,6 +121,7 @@ def write(
     int8: bool,
     calibration_images: int,
     max_drop: float,
+    tell: Callable[[str], object] = lambda message: None,
 ) -> Exported:
     """Do what ``export`` and the command of that name are for.
 
@@ -127,6 +130,7 @@ def write(
         engines: for which models are written too.
         form: the format.
         dynamic_size, batch_size, int8, calibration_images, max_drop: as of ``export``.
+        tell: is given what was found, and where it is, in lines.
 
     Raises:
         OctConvError: as of ``export``.
@@ -175,7 +179,7 @@ def write(
         for engine in engines:
             difference = conversion.add(engine, folder, shape, samples)
             file = engine.files["fp32"]
-            print(f"paddleclas: {file} agrees with Paddle Inference to {difference:.1e}")
+            tell(f"paddleclas: {file} agrees with Paddle Inference to {difference:.1e}")
         if data:
             results, refused = add.add(folder, engines, data, _progress, max_drop)
             written.extend(results)
@@ -183,7 +187,7 @@ def write(
             if results:
                 metadata.note(folder, "INT8", {r.engine: _rounded(r) for r in results})
             for result in results:
-                print(
+                tell(
                     f"paddleclas: INT8 with {result.engine}: {data.measure} "
                     f"{result.top1_int8:.2f} % of {result.evaluation_images} images, "
                     f"{result.top1_fp32:.2f} % in float32; {result.speed_up:.2f} times as fast"
@@ -192,7 +196,7 @@ def write(
                     say(f"note: {CONVERTED[result.engine].int8_note}")
 
     folder = exporting.export(task.run, task.config.sections, formats, [task.trainer.root], finish)
-    print(f"paddleclas: exported to {folder}")
+    tell(f"paddleclas: exported to {folder}")
     if refusals:
         raise OctConvError("; ".join(f"{error}: no such model is written" for error in refusals))
     return Exported(folder, tuple(written))

@@ -9,11 +9,10 @@ from typing import Any, Mapping, Sequence, TypedDict
 
 from ..checkpoints.outputs import best_weights
 from ..common.errors import OctConvError
-from ..common.numbers import is_number, is_whole, shown
 from ..common.suggest import suggest
 from ..config import Config, find_config
 from ..config.dotted import leaves
-from ..config.recipe import Recipe, follows_epochs
+from ..config.recipe import RULES, Recipe, follows_epochs
 from ..run import launch
 from ..run.job import Job, create_job
 
@@ -57,7 +56,6 @@ class ProcessOptions(JobOptions, total=False):
 
 
 _LAUNCHERS = {name.replace("-", "_"): name for name, _ in launch.OPTIONS}
-_COUNTS = ("epochs", "batch_size", "image_size", "patience")
 _PLAIN = list(JobOptions.__annotations__)
 
 
@@ -104,7 +102,9 @@ def job_of(
         OctConvError: an option is unknown, or its value is of another kind.
     """
     launchers = {} if mode == "export" else _LAUNCHERS
-    _check(recipe)
+    for name, rule in RULES.items():
+        if getattr(recipe, name) is not None:
+            rule.demand(name, getattr(recipe, name))
     for name in options:
         if name not in (*_PLAIN, *launchers):
             known = (*_PLAIN, *launchers, *vars(recipe))
@@ -125,21 +125,6 @@ def job_of(
         checkout=None if checkout is None else os.fspath(checkout),
         **plain,
     )
-
-
-def _check(recipe: Recipe) -> None:
-    """See that the options are what the command line would take, before they are put in place.
-
-    Raises:
-        OctConvError: naming the option.
-    """
-    for name, value in vars(recipe).items():
-        if value is None:
-            continue
-        if name in _COUNTS and not is_whole(value, 1):
-            raise OctConvError(f"{name}: {shown(value)} should be a whole number from 1")
-        if name == "lr" and not (is_number(value) and value > 0):
-            raise OctConvError(f"{name}: {shown(value)} should be a number above 0, such as 0.001")
 
 
 def text(path: str | os.PathLike[str] | None) -> str | None:
@@ -189,5 +174,5 @@ def _refuse_contradictions(overrides: Sequence[str], given: Config, config: Conf
             is_given = leaf == key or leaf.startswith(f"{key}.")
             if is_given and value != after.get(leaf, value) and not follows_epochs(leaf):
                 raise OctConvError(
-                    f"-o {leaf}={value}: an option sets it to {after[leaf]}; give one of the two"
+                    f"{leaf}: -o sets {value}, an option {after[leaf]}; give one of the two"
                 )

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Sequence
 
+from .. import data
 from ..backbones.catalogue import CATALOGUE
 from ..common import machine
 from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
 from ..common.files import why_no_file, write_atomically, writing
-from ..common.numbers import is_number, is_whole, shown
+from ..common.numbers import NOT_NEGATIVE, PIXELS, SHARE
 from ..common.progress import bar
 from ..common.suggest import suggest
+from ..config import find_config
 from ..config.template import OwnData, own_config
-from ..data import DEFAULT_ROOT, folder, list_files, survey
+from ..data import DATASETS, DEFAULT_ROOT, list_files, survey
+from ..data import folder as own_folder
 from ..octavizer.options import OCTAVE
 from ..weights import VANILLA
 from ..weights.address import is_address
 
 ARCH, IMAGE_SIZE, VAL = "OctResNet50", 224, 0.2
+_CONFIGS = {"digits": "Digits", "cifar10": "CIFAR10"}  # the folders of the shipped ones
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,11 @@ class Prepared:
     folder: Path
     images: dict[str, int]
     classes: list[str]
-    multi_label: bool
-    left_out: list[str]
-    notes: list[str]
-    is_new: bool
-    is_edited: bool
+    multi_label: bool = False
+    left_out: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    is_new: bool = False
+    is_edited: bool = False
 
 
 def prepare(
@@ -71,7 +75,9 @@ def prepare(
     """Write lists of one's own images, and a config, as ``paddleclas prepare folder`` does.
 
     Args:
-        source: a folder with a folder a class, a CSV, a list, or one for each split.
+        source: a folder with a folder a class, a CSV, a list, or one for each split. "digits" and
+            "cifar10", where there is no such folder, are the data sets of the shipped configs; they
+            take no option.
         images: the folder that the images of a CSV or list are relative to; by default its own.
         columns: those of a CSV that have the image and its label; by default they are found.
         name: of the data set; by default that of the source.
@@ -88,6 +94,12 @@ def prepare(
     Raises:
         OctConvError: the source or an option does not fit.
     """
+    given = dict(locals())
+    if source in DATASETS and not os.path.exists(source):
+        for option, default in (prepare.__kwdefaults__ or {}).items():
+            if given[option] != default:
+                raise OctConvError(f"{option}: goes with images of your own, not with {source}")
+        return _shipped(source)
     sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
     paths = [Path(path) for path in sources]
     if not paths:
@@ -95,7 +107,9 @@ def prepare(
     start = None
     if pretrained is not None:
         start = str(pretrained) if isinstance(pretrained, bool) else os.fspath(pretrained)
-    _check_numbers(image_size, val, seed)
+    PIXELS.demand("image_size", image_size)
+    SHARE.demand("val", val)
+    NOT_NEGATIVE.demand("seed", seed)
     network, _, backbone = arch.partition(":")
     _check_arch(network, backbone)
     _check_pretrained(network, start)
@@ -120,7 +134,7 @@ def prepare(
     def progress(images, total):
         return bar(total, name, items=images)
 
-    own = folder.prepare(
+    own = own_folder.prepare(
         target,
         paths,
         val,
@@ -142,7 +156,7 @@ def prepare(
             infer_images=_posix(own.root / own.splits["val"][0][0]),
             class_num=len(own.classes),
             train_images=counts["train"],
-            delimiter=folder.DELIMITER,
+            delimiter=own_folder.DELIMITER,
             multi_label=own.multi_label,
         ),
         network,
@@ -164,6 +178,19 @@ def prepare(
     )
 
 
+def _shipped(name: str) -> Prepared:
+    """Prepare a data set that there are configs for."""
+    data.prepare(name)
+    folder = DEFAULT_ROOT / name
+    lists = {"train": list_files.TRAIN_LIST, "val": list_files.VAL_LIST}
+    return Prepared(
+        config=find_config(f"{_CONFIGS[name]}/OctMobileNetV1"),
+        folder=folder,
+        images={split: len(list_files.read_list(folder / path)) for split, path in lists.items()},
+        classes=list(list_files.read_label_map(folder / list_files.LABEL_MAP).values()),
+    )
+
+
 def _write_config(path: Path, text: str) -> str | None:
     """Write the config, unless there is one, which somebody may have edited; returns that."""
     with writing("--config", path):
@@ -172,16 +199,6 @@ def _write_config(path: Path, text: str) -> str | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text.encode("utf-8"))
     return None
-
-
-def _check_numbers(image_size: Any, val: Any, seed: Any) -> None:
-    """See that they are what the command line would take."""
-    if not is_whole(image_size, 1):
-        raise OctConvError(f"--image-size {shown(image_size)}: should be a whole number from 1")
-    if not (is_number(val) and 0 < val < 1):
-        raise OctConvError(f"--val {shown(val)}: should be a share between 0 and 1, such as 0.2")
-    if not is_whole(seed, 0):
-        raise OctConvError(f"--seed {shown(seed)}: should be a whole number from 0")
 
 
 def _check_arch(arch: str, backbone: str) -> None:

@@ -61,8 +61,15 @@ def _go_on(engine: Any, rate: Any, fresh: Any, epochs: int, is_first: bool) -> N
     """Put a scheduler where a fresh one is after so many epochs."""
     from paddle.optimizer.lr import LRScheduler, ReduceOnPlateau
 
-    if not isinstance(rate, LRScheduler) or isinstance(rate, ReduceOnPlateau):
-        return  # a number, or what goes by the metrics that there were
+    if not isinstance(rate, LRScheduler):
+        return  # a number
+    if isinstance(rate, ReduceOnPlateau):  # goes by the metrics that there were
+        if is_first and rate.last_lr != fresh.last_lr:
+            say(
+                f"the learning rate stays {rate.last_lr:.3g}, to which ReduceOnPlateau has come; "
+                f"the config begins at {fresh.last_lr:.3g}"
+            )
+        return
     steps = getattr(engine, "iter_per_epoch", len(engine.train_dataloader))
     by_epoch = getattr(rate, "by_epoch", False)
     for _ in range(epochs if by_epoch else epochs * (steps // getattr(engine, "update_freq", 1))):

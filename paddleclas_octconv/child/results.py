@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from typing import Any, Iterator
 
 from ..patches.paddleclas_engine import MAKE, within
 from ..patches.paddleclas_logger import INFO, hear
+from ..run.training_log import EVALUATED, VALUE
 from . import telling
 from .confusion import Confusion
-
-# As every version logs it: [Eval][Epoch 3][Avg]CELoss: 1.09, loss: 1.09, top1: 0.36
-_EVALUATED = re.compile(r"\[Eval\]\[Epoch (\d+)\]\[Avg\](.*)")
-_VALUE = re.compile(r"([\w@.-]+): (-?[0-9.]+(?:e[+-]?\d+)?|nan|inf)")
 
 
 def tell_evaluations(in_training: bool = False) -> None:
@@ -33,9 +29,9 @@ def tell_evaluations(in_training: bool = False) -> None:
         confusion.watch()
 
     def evaluated(message: str) -> None:
-        found = _EVALUATED.search(message)
+        found = EVALUATED.search(message)
         if found:
-            values = {name: float(value) for name, value in _VALUE.findall(found[2])}
+            values = {name: float(value) for name, value in VALUE.findall(found[2])}
             result = {"epoch": int(found[1]), "values": values}
             telling.found({**result, "confusion": confusion.taken()} if in_training else result)
 

@@ -81,7 +81,7 @@ def _splits(config: Config) -> list:
         if not isinstance(dataset, dict):
             continue
         key = f"DataLoader.{name}.dataset"
-        if dataset.get("name") not in (*ONE_LABEL, MULTI_LABEL):
+        if dataset.get("name") not in (*ONE_LABEL, *MULTI_LABEL):
             say(f"{name}: {key}.name: {dataset.get('name')} is not one that is checked")
             continue
         for required in ("image_root", "cls_label_path"):

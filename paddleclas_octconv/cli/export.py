@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 
 from ..api.export import engine_options, write
 from ..deploy import int8
 from ..deploy.engines import CONVERTED
 from ..deploy.export import CHOICES
 from . import job
-from .options import add_recipe, positive
+from .options import add_recipe, points, positive
 
 HELP = "export a trained network for inference"
 
@@ -61,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--max-drop",
-        type=percentage_points,
+        type=points,
         default=int8.MAX_DROP,
         metavar="POINTS",
         help="how many percentage points of top-1 INT8 may lose (default: %(default)s)",
@@ -79,16 +78,6 @@ def run(args: argparse.Namespace) -> int:
         int8=args.int8,
         calibration_images=args.calibration_images,
         max_drop=args.max_drop,
+        tell=print,
     )
     return 0
-
-
-def percentage_points(text: str) -> float:
-    """The value of ``--max-drop``."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 100:
-        raise argparse.ArgumentTypeError(f"{text!r} should be a number from 0 to 100")
-    return value

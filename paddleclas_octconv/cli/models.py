@@ -9,9 +9,10 @@ from typing import Any, Callable
 from ..backbones.catalogue import CATALOGUE, names
 from ..backbones.counts import COUNTS, IMAGE_SIZE
 from ..common.errors import OctConvError
+from ..common.numbers import PIXELS
 from ..common.suggest import suggest
 from ..octavizer.options import OCTAVE, vanilla_of
-from .options import MOST_PIXELS, alpha, named_network, pixels
+from .options import alpha, named_network, pixels
 
 HELP = "list the OctConv backbones with their parameters and multiply-adds"
 COLUMNS = "{:<22} {:>9} {:>9} {:>9} {:>5}  {}"  # 80 columns at most
@@ -121,6 +122,6 @@ def _image_size(text: str) -> tuple[int, int]:
         sizes = [pixels(size) for size in text.split("x", 1)]
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} should be SIZE or HEIGHTxWIDTH, each from 1 to {MOST_PIXELS}"
+            f"{text!r} should be SIZE or HEIGHTxWIDTH, each {PIXELS.right}"
         ) from None
     return sizes[0], sizes[-1]

@@ -15,7 +15,6 @@ from ..common import machine
 from ..common.errors import OctConvError
 from ..deploy.engines import ENGINES, engine_of, fastest_installed
 from ..post_training import search, task, written
-from .export import percentage_points
 from .options import (
     add_config,
     add_json,
@@ -24,6 +23,7 @@ from .options import (
     alpha,
     config_from,
     file_or_folder,
+    points,
     positive,
     recipe_of,
     seed,
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--max-drop",
-        type=percentage_points,
+        type=points,
         metavar="POINTS",
         help="find by measuring what becomes octave: the fastest network that loses so many points "
         "of top-1 (of agreement, without labels) at most",

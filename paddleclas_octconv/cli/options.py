@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import json
-import math
 import os
 from pathlib import Path
 from typing import Any, Callable
 
+from ..common import numbers
 from ..common.errors import OctConvError
-from ..common.numbers import is_whole, shown, whole
+from ..common.numbers import shown
 from ..common.spelling import Spelling
 from ..config import Config, find_config
-from ..config.recipe import KEYS, Recipe
+from ..config.recipe import KEYS, RULES, Recipe
 from ..octavizer.options import MODULES_VARIABLE, OCTAVE
-
-MOST_PIXELS = 16384
-MOST_THREADS = 1024
-MOST_SEED = 2**31 - 1
 
 
 def add_config(
@@ -66,40 +63,23 @@ def config_from(args: argparse.Namespace) -> Config:
     return Config.read(find_config(args.config), args.override)
 
 
-def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
-    """The type of an option that is a whole number of a range."""
-    limits = f"from {least}" if most is None else f"from {least} to {most}"
+def typed(rule: numbers.Rule) -> Callable[[str], Any]:
+    """The type of an option that is a number, of which a rule says what it should be."""
 
-    def convert(text: str) -> int:
-        value = whole(text)
-        if value is None or not is_whole(value, least, most):
-            raise argparse.ArgumentTypeError(f"{shown(text)} should be a whole number {limits}")
+    def convert(text: str) -> int | float:
+        value: int | float | None = numbers.whole(text)
+        if value is None:
+            with contextlib.suppress(ValueError):
+                value = float(text)
+        if value is None or not rule.test(value):
+            raise argparse.ArgumentTypeError(f"{shown(text)} should be {rule.right}")
         return value
 
     return convert
 
 
-def number(is_right: Callable[[float], bool], right: str) -> Callable[[str], float]:
-    """The type of an option that is a number; ``right`` says in a message which ones."""
-
-    def convert(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not is_right(value):
-            raise argparse.ArgumentTypeError(f"{shown(text)} should be {right}")
-        return value
-
-    return convert
-
-
-positive = whole_number(1)
-seed = whole_number(0, MOST_SEED)
-threads = whole_number(1, MOST_THREADS)
-pixels = whole_number(1, MOST_PIXELS)  # the side of an image
-rate = number(lambda value: 0 < value < math.inf, "a number above 0, such as 0.001")
-share = number(lambda value: 0 < value < 1, "a share between 0 and 1, such as 0.2")
+positive, pixels, seed = map(typed, (numbers.POSITIVE, numbers.PIXELS, numbers.SEED))
+threads, share, points = map(typed, (numbers.THREADS, numbers.SHARE, numbers.POINTS))
 
 
 def path(text: str) -> str:
@@ -125,31 +105,22 @@ def alpha(text: str) -> float | list[float]:
     return values if len(values) > 1 else values[0]
 
 
-# Options of a recipe: name to (type, metavariable, meaning). Their names are those of ``Recipe``.
-_RECIPE: dict[str, tuple[Callable[[str], Any], str, str]] = {
-    "epochs": (positive, "N", "epochs to train"),
-    "batch_size": (positive, "N", "images per step, in training and evaluation"),
-    "image_size": (
-        pixels,
-        "PIXELS",
-        "side of the input, in all transforms and image_shape",
-    ),
-    "lr": (rate, "RATE", "learning rate, the highest of the schedule"),
-    "patience": (
-        positive,
-        "N",
-        "stop after N evaluations without a better metric (Global.patience)",
-    ),
-    "device": (str, "NAME", "cpu, gpu, …"),
-    "output": (path, "DIR", "folder of the training: weights and logs (Global.output_dir)"),
-    "inference": (path, "DIR", "folder to export into (Global.save_inference_dir)"),
+# Options of a recipe: name to (metavariable, meaning). Their names are those of ``Recipe``.
+_RECIPE: dict[str, tuple[str, str]] = {
+    "epochs": ("N", "epochs to train"),
+    "batch_size": ("N", "images per step, in training and evaluation"),
+    "image_size": ("PIXELS", "side of the input, in all transforms and image_shape"),
+    "lr": ("RATE", "learning rate, the highest of the schedule"),
+    "patience": ("N", "stop after N evaluations without a better metric (Global.patience)"),
+    "device": ("NAME", "cpu, gpu, …"),
+    "output": ("DIR", "folder of the training: weights and logs (Global.output_dir)"),
+    "inference": ("DIR", "folder to export into (Global.save_inference_dir)"),
     "weights": (
-        path,
         "PATH",
         "a .pdparams file, or the folder of a training (default: the config's own)",
     ),
-    "images": (path, "PATH", "an image, or a folder of them (default: the config's)"),
-    "topk": (positive, "N", "classes to name for each image"),
+    "images": ("PATH", "an image, or a folder of them (default: the config's)"),
+    "topk": ("N", "classes to name for each image"),
 }
 
 
@@ -167,7 +138,8 @@ def add_recipe(parser: argparse.ArgumentParser, *names: str, **spelled: str) -> 
     """
     group = parser.add_argument_group("the recipe", "set everywhere in the config; -o sets one key")
     for name in (*names, *spelled):
-        kind, metavar, meaning = _RECIPE[name]
+        metavar, meaning = _RECIPE[name]
+        kind = typed(RULES[name]) if name in RULES else str if name == "device" else path
         option = f"--{spelled.get(name, name).replace('_', '-')}"
         group.add_argument(option, dest=f"recipe_{name}", type=kind, metavar=metavar, help=meaning)
 

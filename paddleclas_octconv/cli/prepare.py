@@ -8,6 +8,7 @@ import shlex
 from .. import data
 from ..api.prepare import ARCH, IMAGE_SIZE, VAL, prepare
 from ..common.errors import OctConvError
+from ..common.numbers import NOT_NEGATIVE
 from ..common.say import escaped
 from ..common.suggest import suggest
 from ..data import list_files
@@ -15,7 +16,7 @@ from ..data.find_tables import COLUMNS
 from ..data.folder import TEST_LIST
 from ..data.found import EXPECTED
 from ..data.subsets import write_subset
-from .options import alpha, file_or_folder, pixels, positive, share, whole_number
+from .options import alpha, file_or_folder, pixels, positive, share, typed
 
 HELP = "make your own images ready to train on (folder), or write digits or cifar10"
 OWN = "folder"
@@ -95,7 +96,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"share of each class to evaluate on, unless the source has a val (default: {VAL})",
     )
     own.add_argument(
-        "--seed", type=whole_number(0), metavar="N", help="seed of that random draw (default: 0)"
+        "--seed",
+        type=typed(NOT_NEGATIVE),
+        metavar="N",
+        help="seed of that random draw (default: 0)",
     )
     own.add_argument(
         "--copy",

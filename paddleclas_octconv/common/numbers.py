@@ -1,10 +1,13 @@
-"""Numbers in text, as everybody writes them: ASCII digits, of a size that means something."""
+"""Numbers in text, as everybody writes them: ASCII digits, of a size that means something; and
+which ones an option or key takes."""
 
 from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import Any, Callable, NamedTuple
+
+from .errors import OctConvError
 
 MOST_DIGITS = 18  # fits into 64 bits
 _WHOLE = re.compile(rf"[+-]?[0-9]{{1,{MOST_DIGITS}}}")
@@ -38,6 +41,44 @@ def is_whole(value: Any, least: int | None = None, most: int | None = None) -> b
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number; True and False are none."""
     return type(value) in (int, float) and math.isfinite(value)
+
+
+class Rule(NamedTuple):
+    """What a value should be, wherever it is given: on a command line, in Python or in a config.
+
+    Attributes:
+        test: whether a value is that.
+        right: what follows "should be" in a message.
+    """
+
+    test: Callable[[Any], bool]
+    right: str
+
+    def demand(self, name: str, value: Any) -> None:
+        """See that a value is that.
+
+        Raises:
+            OctConvError: it is not; naming it, and what would be right.
+        """
+        if not self.test(value):
+            raise OctConvError(f"{name}: {shown(value)} should be {self.right}")
+
+
+def whole_from(least: int, most: int | None = None) -> Rule:
+    """A whole number of a range."""
+    limits = f"from {least}" if most is None else f"from {least} to {most:,}"
+    return Rule(lambda value: is_whole(value, least, most), f"a whole number {limits}")
+
+
+POSITIVE, NOT_NEGATIVE = whole_from(1), whole_from(0)
+SEED = whole_from(0, 2**31 - 1)
+THREADS = whole_from(1, 1024)
+PIXELS = whole_from(1, 16384)  # the side of an image
+RATE = Rule(lambda value: is_number(value) and value > 0, "a number above 0, such as 0.001")
+SHARE = Rule(
+    lambda value: is_number(value) and 0 < value < 1, "a share between 0 and 1, such as 0.2"
+)
+POINTS = Rule(lambda value: is_number(value) and 0 <= value <= 100, "a number from 0 to 100")
 
 
 def significant(value: float, digits: int = 3) -> str:

@@ -7,9 +7,18 @@ from pathlib import Path
 from typing import Iterator, Sequence
 
 from ..common.errors import OctConvError
-from ..common.files import read_text, why_no_file, why_no_folder
+from ..common.files import why_no_file, why_no_folder
 from ..common.images import SUFFIXES, images_in, is_image
-from ..data.list_files import MULTI_LABEL, Line, delimiter_of, has_several, read_lines
+from ..data.list_files import (
+    DELIMITER,
+    LABEL_MAP_KEY,
+    MULTI_LABEL,
+    Line,
+    delimiter_of,
+    has_several,
+    read_label_map,
+    read_lines,
+)
 from .config import Config
 from .image_size import check_one_size
 
@@ -32,31 +41,21 @@ def check_label_map(config: Config, modes: Sequence[str]) -> None:
 
     Raises:
         OctConvError: it is a folder, a pipe or the like, or may not be read; or a mode is "infer"
-            and it lacks a class that the network can predict.
+            and it is malformed, or lacks a class that the network can predict.
     """
-    path = config.at("Infer.PostProcess.class_id_map_file")
+    path = config.at(LABEL_MAP_KEY)
     wrong = why_no_file(path) if path else None
     if wrong not in (None, "no such file"):  # PaddleClas looks for it in other places too
-        raise OctConvError(f"Infer.PostProcess.class_id_map_file: {path}: {wrong}")
-    classes = config.at("Arch.class_num")
-    is_topk = config.at("Infer.PostProcess.name") == "Topk"  # others take a map as it is
-    if "infer" in modes and is_topk and path and not wrong and classes:
-        named = _named_classes(Path(path))
-        unnamed = next((each for each in range(classes) if each not in named), None)
-        if named and unnamed is not None:
-            raise OctConvError(
-                f"Infer.PostProcess.class_id_map_file: {path}: has no name of class {unnamed}; "
-                f"Arch.class_num is {classes}"
-            )
-
-
-def _named_classes(path: Path) -> set[int]:
-    """The classes that a label map names; none where PaddleClas does without it."""
-    try:
-        lines = read_text(path, "Infer.PostProcess.class_id_map_file").splitlines()
-        return {int(line.partition(" ")[0]) for line in lines}
-    except ValueError:
-        return set()
+        raise OctConvError(f"{LABEL_MAP_KEY}: {path}: {wrong}")
+    if "infer" not in modes or not path or wrong:
+        return
+    named = read_label_map(Path(path), config.at("Infer.PostProcess.delimiter") or DELIMITER)
+    classes = config.at("Arch.class_num") or 0
+    unnamed = next((each for each in range(classes) if each not in named), None)
+    if unnamed is not None:
+        raise OctConvError(
+            f"{LABEL_MAP_KEY}: {path}: has no name of class {unnamed}; Arch.class_num is {classes}"
+        )
 
 
 def check_images(config: Config) -> None:
@@ -109,7 +108,7 @@ def _check_data_set(config: Config, key: str, dataset: dict) -> None:
         wrong = why_no_file(labels)
         if wrong:
             raise OctConvError(f"{key}.cls_label_path: {labels}: {wrong}")
-    if dataset.get("name") in (*ONE_LABEL, MULTI_LABEL):
+    if dataset.get("name") in (*ONE_LABEL, *MULTI_LABEL):
         if not isinstance(root, str) or not isinstance(labels, str):
             raise OctConvError(f"{key}: {dataset['name']} needs image_root and cls_label_path")
         _check_list(config, key, dataset)

@@ -16,7 +16,7 @@ _INSTEAD = {
     "TopkAcc": "AccuracyScore, with base: label",
     "Topk": "MultiLabelThreshOutput",
 }
-_MIXES = ("MixupOperator", "CutmixOperator", "FmixOperator", "OpSampler")
+_MIXES = ("MixupOperator", "CutmixOperator", "FmixOperator", "MixupCutmixHybrid", "OpSampler")
 POST_PROCESS = "MultiLabelThreshOutput"
 _LESS_IS_BETTER = "HammingDistance"
 

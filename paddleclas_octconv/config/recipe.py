@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Iterator
 
 from ..common.errors import OctConvError
-from ..common.numbers import is_number
+from ..common.numbers import PIXELS, POSITIVE, RATE, is_number
 from .dotted import get, put
 from .image_size import set_image_size
 
@@ -32,6 +32,15 @@ KEYS = {
     "image_size": ("Global.image_shape",),
     "lr": ("Optimizer.lr.learning_rate", "Optimizer.lr"),
     **{name: (key,) for name, key in PLACES.items()},
+}
+# What those that are numbers should be.
+RULES = {
+    "epochs": POSITIVE,
+    "batch_size": POSITIVE,
+    "image_size": PIXELS,
+    "lr": RATE,
+    "patience": POSITIVE,
+    "topk": POSITIVE,
 }
 
 

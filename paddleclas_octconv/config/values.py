@@ -10,10 +10,10 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from typing import Any, Callable, Iterable, Iterator, NamedTuple
+from typing import Any, Callable, Iterable, Iterator
 
 from ..common.errors import OctConvError
-from ..common.numbers import is_number, is_whole, shown
+from ..common.numbers import POSITIVE, Rule, is_number, is_whole, shown, whole_from
 from .literals import is_arithmetic
 from .recipe import PATIENCE
 
@@ -27,37 +27,27 @@ _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "area", "box", "hamming", "
 _SEEDS = 2**32 - 1  # numpy's
 
 
-class _Rule(NamedTuple):
-    test: Callable[[Any], bool]
-    right: str  # what follows "should be"
-
-
-def _whole(least: int, most: int | None = None) -> _Rule:
-    limit = f"from {least} to {most:,}" if most is not None else f"from {least}"
-    return _Rule(lambda value: is_whole(value, least, most), f"a whole number {limit}")
-
-
-def _number(least: float, most: float | None = None) -> _Rule:
+def _number(least: float, most: float | None = None) -> Rule:
     limit = f"from {least} to {most}" if most is not None else f"of {least} or more"
-    return _Rule(
+    return Rule(
         lambda value: is_number(value) and least <= value and (most is None or value <= most),
         f"a number {limit}",
     )
 
 
-def _one_of(*choices: Any) -> _Rule:
-    return _Rule(
+def _one_of(*choices: Any) -> Rule:
+    return Rule(
         lambda value: value in choices,
         f"one of {', '.join(str(each) or repr(each) for each in choices)}",
     )
 
 
-def _or_null(rule: _Rule) -> _Rule:
-    return _Rule(lambda value: value is None or rule.test(value), rule.right)
+def _or_null(rule: Rule) -> Rule:
+    return Rule(lambda value: value is None or rule.test(value), rule.right)
 
 
-def _list_of(rule: _Rule, count: int | None, right: str) -> _Rule:
-    return _Rule(
+def _list_of(rule: Rule, count: int | None, right: str) -> Rule:
+    return Rule(
         lambda value: (
             isinstance(value, (list, tuple))
             and len(value) > 0
@@ -68,8 +58,8 @@ def _list_of(rule: _Rule, count: int | None, right: str) -> _Rule:
     )
 
 
-def _either(*rules: _Rule) -> _Rule:
-    return _Rule(
+def _either(*rules: Rule) -> Rule:
+    return Rule(
         lambda value: any(rule.test(value) for rule in rules),
         ", or ".join(rule.right for rule in rules),
     )
@@ -79,16 +69,15 @@ def _is_path(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip()) and "\0" not in value
 
 
-_FLAG = _Rule(lambda value: type(value) is bool, "True or False")
-_FOLDER = _Rule(_is_path, "a folder (what YAML takes for a number, date or list: write ./ before)")
-_SECTION = _Rule(lambda value: isinstance(value, dict), "a section of keys and values")
-_ITEMS = _Rule(lambda value: isinstance(value, list), "a list of '- Name: {options}'")
-_FILLED = _Rule(bool, "a list of one or more '- Name: {options}'")
-_SIDE = _whole(1, MOST_PIXELS)
+_FLAG = Rule(lambda value: type(value) is bool, "True or False")
+_FOLDER = Rule(_is_path, "a folder (what YAML takes for a number, date or list: write ./ before)")
+_SECTION = Rule(lambda value: isinstance(value, dict), "a section of keys and values")
+_ITEMS = Rule(lambda value: isinstance(value, list), "a list of '- Name: {options}'")
+_FILLED = Rule(bool, "a list of one or more '- Name: {options}'")
+_SIDE = whole_from(1, MOST_PIXELS)
 _SIZE = _either(_SIDE, _list_of(_SIDE, 2, "two of them"))
-_POSITIVE = _whole(1)
-_COUNT = _whole(1, 1_000_000)
-_ARITHMETIC = _Rule(
+_COUNT = whole_from(1, 1_000_000)
+_ARITHMETIC = Rule(
     lambda value: is_number(value) or (isinstance(value, str) and is_arithmetic(value)),
     "a number, or arithmetic such as 1.0/255.0",
 )
@@ -96,7 +85,7 @@ _THREE = "a list of three numbers, one a channel"
 _CHANNELS = (3, 4)  # the fourth is empty, for GPUs: NormalizeImage.channel_num
 _SHAPE = _either(
     _list_of(_SIDE, 3, "channels, height and width, such as [3, 224, 224]"),
-    _Rule(
+    Rule(
         lambda value: (
             isinstance(value, (list, tuple))
             and len(value) == 3
@@ -105,10 +94,13 @@ _SHAPE = _either(
         f"[3, {ANY}, {ANY}] for an export of any size",
     ),
 )
-_TOPK = _either(_POSITIVE, _list_of(_POSITIVE, None, "a list of them"))
+_LOSS_WEIGHT = Rule(
+    _number(0).test, "a number of 0 or more: that of this loss; PaddleClas weighs no classes"
+)
+_TOPK = _either(POSITIVE, _list_of(POSITIVE, None, "a list of them"))
 
 # Dotted keys: ``*`` is any one name or index. Only what is there is checked, see ``REQUIRED``.
-_RULES: dict[str, _Rule] = {
+_RULES: dict[str, Rule] = {
     **{
         section: _SECTION
         for section in ("Global", "Arch", "DataLoader", "DataLoader.Train", "DataLoader.Eval")
@@ -121,18 +113,18 @@ _RULES: dict[str, _Rule] = {
     "Global.epochs": _COUNT,
     "Global.output_dir": _FOLDER,
     "Global.save_inference_dir": _FOLDER,
-    "Global.save_interval": _Rule(
+    "Global.save_interval": Rule(
         lambda value: is_whole(value, -1) and value != 0,
         "a whole number of epochs from 1, or -1 for never",
     ),
-    "Global.eval_interval": _POSITIVE,
-    "Global.start_eval_epoch": _whole(0),
+    "Global.eval_interval": POSITIVE,
+    "Global.start_eval_epoch": whole_from(0),
     PATIENCE: _or_null(_COUNT),
-    "Global.print_batch_step": _POSITIVE,
+    "Global.print_batch_step": POSITIVE,
     "Global.iter_per_epoch": _or_null(_COUNT),
     "Global.update_freq": _COUNT,
-    "Global.seed": _or_null(_whole(0, _SEEDS)),
-    "Global.image_shape": _Rule(
+    "Global.seed": _or_null(whole_from(0, _SEEDS)),
+    "Global.image_shape": Rule(
         lambda value: _SHAPE.test(value) and value[0] in _CHANNELS,
         f"{_SHAPE.right}; PaddleClas decodes grey images to three channels too",
     ),
@@ -143,20 +135,20 @@ _RULES: dict[str, _Rule] = {
     },
     "Global.eval_during_train": _FLAG,
     "Global.use_visualdl": _FLAG,
-    "Global.pretrained_model": _or_null(_Rule(_is_path, "the path of a .pdparams file")),
-    "Global.class_num": _or_null(_whole(1, MOST_CLASSES)),
-    "Arch.name": _Rule(_is_path, "the name of a network"),
-    "Arch.class_num": _or_null(_whole(1, MOST_CLASSES)),
+    "Global.pretrained_model": _or_null(Rule(_is_path, "the path of a .pdparams file")),
+    "Global.class_num": _or_null(whole_from(1, MOST_CLASSES)),
+    "Arch.name": Rule(_is_path, "the name of a network"),
+    "Arch.class_num": _or_null(whole_from(1, MOST_CLASSES)),
     "Arch.conv_bias": _FLAG,
     "Arch.input_image_channel": _one_of(*_CHANNELS),
-    "Arch.scale": _Rule(lambda value: is_number(value) and value > 0, "a number above 0"),
+    "Arch.scale": Rule(lambda value: is_number(value) and value > 0, "a number above 0"),
     "Arch.small_images": _FLAG,
     "Arch.use_sync_bn": _or_null(_FLAG),
     "Optimizer.lr.learning_rate": _number(0),
     "Optimizer.lr.warmup_epoch": _number(0),
     "Optimizer.lr.warmup_start_lr": _number(0),
     "Optimizer.lr.values": _list_of(_number(0), None, "a list of numbers of 0 or more"),
-    "Optimizer.lr.decay_epochs": _list_of(_whole(0), None, "a list of whole numbers from 0"),
+    "Optimizer.lr.decay_epochs": _list_of(whole_from(0), None, "a list of whole numbers from 0"),
     "Optimizer.lr.step_size": _number(0),
     "Optimizer.lr.gamma": _number(0),
     "Optimizer.momentum": _number(0, 1),
@@ -173,23 +165,23 @@ _RULES: dict[str, _Rule] = {
     "EMA.decay": _number(0, 1),
     "Infer.batch_size": _COUNT,
     "Infer.PostProcess": _SECTION,
-    "Infer.PostProcess.topk": _POSITIVE,
+    "Infer.PostProcess.topk": POSITIVE,
     "Infer.PostProcess.threshold": _number(0, 1),
     "Infer.PostProcess.delimiter": _or_null(
-        _Rule(lambda value: isinstance(value, str) and bool(value), "a string between id and name")
+        Rule(lambda value: isinstance(value, str) and bool(value), "a string between id and name")
     ),
-    "Infer.PostProcess.class_id_map_file": _or_null(_Rule(_is_path, "a file")),
+    "Infer.PostProcess.class_id_map_file": _or_null(Rule(_is_path, "a file")),
     **{f"{part}.{split}": _or_null(_ITEMS) for part in ("Loss", "Metric") for split in
        ("Train", "Eval")},
     **{f"Metric.{split}.*.TopkAcc.topk": _TOPK for split in ("Train", "Eval")},
-    **{f"Loss.{split}.*.*.weight": _number(0) for split in ("Train", "Eval")},
+    **{f"Loss.{split}.*.*.weight": _LOSS_WEIGHT for split in ("Train", "Eval")},
     **{f"Loss.{split}.*.CELoss.epsilon": _or_null(_number(0, 1)) for split in ("Train", "Eval")},
 }  # fmt: skip
 
-_OF_A_DATA_SET: dict[str, _Rule] = {
+_OF_A_DATA_SET: dict[str, Rule] = {
     "dataset": _SECTION,
-    "dataset.image_root": _Rule(_is_path, "a folder"),
-    "dataset.cls_label_path": _Rule(
+    "dataset.image_root": Rule(_is_path, "a folder"),
+    "dataset.cls_label_path": Rule(
         lambda value: (
             _is_path(value)
             or (isinstance(value, list) and bool(value) and all(map(_is_path, value)))
@@ -197,7 +189,7 @@ _OF_A_DATA_SET: dict[str, _Rule] = {
         "a list file",
     ),
     "dataset.delimiter": _or_null(
-        _Rule(lambda value: isinstance(value, str) and bool(value), "text between quotes")
+        Rule(lambda value: isinstance(value, str) and bool(value), "text between quotes")
     ),
     "dataset.relabel": _FLAG,
     "dataset.transform_ops": _ITEMS,
@@ -208,13 +200,13 @@ _OF_A_DATA_SET: dict[str, _Rule] = {
     "sampler.drop_last": _FLAG,
     "sampler.shuffle": _FLAG,
     "loader": _SECTION,
-    "loader.num_workers": _whole(0, 1024),
+    "loader.num_workers": whole_from(0, 1024),
     "loader.use_shared_memory": _FLAG,
 }
 _PARTS = ("Train", "Eval", "Eval.Query", "Eval.Gallery", "UnLabelTrain")
 
 # Of each transform, wherever it stands.
-_OF_A_TRANSFORM: dict[str, _Rule] = {
+_OF_A_TRANSFORM: dict[str, Rule] = {
     "size": _or_null(_SIZE),
     "resize_short": _or_null(_SIDE),
     "scale": _either(_ARITHMETIC, _list_of(_number(0), None, "a list of numbers of 0 or more")),
@@ -227,9 +219,9 @@ _OF_A_TRANSFORM: dict[str, _Rule] = {
     "to_rgb": _FLAG,
     "channel_first": _FLAG,
     # How often something is done to each image.
-    **{name: _whole(0, 1000) for name in ("n_holes", "num_layers", "attempt", "mixture_width")},
-    "mixture_depth": _whole(-1, 1000),
-    "config_str": _Rule(
+    **{name: whole_from(0, 1000) for name in ("n_holes", "num_layers", "attempt", "mixture_width")},
+    "mixture_depth": whole_from(-1, 1000),
+    "config_str": Rule(
         lambda value: isinstance(value, str) and not re.search("[0-9]{4}", value),
         "such as rand-m9-n2-mstd0.5, its numbers below 1000",
     ),
@@ -238,11 +230,11 @@ _OF_A_TRANSFORM: dict[str, _Rule] = {
     "sh": _ARITHMETIC,
     "r1": _ARITHMETIC,
 }
-_NORMALIZE: dict[str, _Rule] = {
+_NORMALIZE: dict[str, Rule] = {
     "scale": _or_null(_ARITHMETIC),
-    "mean": _or_null(_list_of(_Rule(is_number, ""), 3, _THREE)),
+    "mean": _or_null(_list_of(Rule(is_number, ""), 3, _THREE)),
     "std": _or_null(
-        _list_of(_Rule(lambda v: is_number(v) and v > 0, ""), 3, f"{_THREE}, each above 0")
+        _list_of(Rule(lambda v: is_number(v) and v > 0, ""), 3, f"{_THREE}, each above 0")
     ),
 }
 
@@ -278,10 +270,9 @@ def check_values(config: dict[str, Any]) -> None:
     _check_items(config, "Infer.transforms", _check_transform)
 
 
-def _check(config: dict, pattern: str, rule: _Rule) -> None:
+def _check(config: dict, pattern: str, rule: Rule) -> None:
     for key, value in _find(config, pattern):
-        if not rule.test(value):
-            raise OctConvError(f"{key}: {shown(value)} should be {rule.right}")
+        rule.demand(key, value)
 
 
 def _check_optimizer(config: dict) -> None:
@@ -327,8 +318,8 @@ def _check_transform(key: str, name: str, options: dict) -> None:
     _check_numbers(key, options)
     for option, value in options.items():
         rule = rules.get(option)
-        if rule is not None and not rule.test(value):
-            raise OctConvError(f"{key}.{option}: {shown(value)} should be {rule.right}")
+        if rule is not None:
+            rule.demand(f"{key}.{option}", value)
     if name == "ResizeImage" and not (options.get("size") or options.get("resize_short")):
         raise OctConvError(f"{key}: needs a size, or resize_short")
 

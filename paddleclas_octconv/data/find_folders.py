@@ -44,7 +44,9 @@ def find(source: Path, prepared: Path | None) -> Finding:
     finding = Finding(source, [])
     walk = _Walk(source, prepared, finding.left_out)
     if not walk.files:
-        raise OctConvError(f"--source {source}: no images in it; expected {EXPECTED}")
+        others = sorted({path.suffix for path in source.iterdir() if path.is_file()} - {""})
+        what = f"no images in it{f', but {others[0]} files' if others else ''}"
+        raise OctConvError(f"--source {source}: {what}; expected {EXPECTED}")
     depth = _wrapping(walk.files)
     named = _with_class_and_split_in_one(walk.files, depth) or _with_splits_in_classes(
         walk.files, depth
@@ -105,8 +107,11 @@ def _wrapping(files: Iterable[_File]) -> int:
     while True:
         inside = [file.folders for file in files if len(file.folders) > depth]
         names = {folders[depth] for folders in inside}
-        if len(names) != 1 or is_split(*names) or any(len(each) <= depth + 1 for each in inside):
+        if len(names) != 1 or is_split(*names):
             return depth
+        if any(len(each) <= depth + 1 for each in inside):  # the images themselves lie in it
+            is_flat = all(len(each) == depth + 1 for each in inside)
+            return depth + (is_flat and bool(_classes_in_names(files)))
         depth += 1
 
 

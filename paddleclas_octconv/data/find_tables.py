@@ -2,80 +2,80 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path, PurePath
-from typing import Callable, Iterator, List, NamedTuple, Sequence, Tuple
+from pathlib import Path
+from typing import Callable, NamedTuple, Sequence
 
 from ..common.errors import OctConvError
-from ..common.files import read_text
-from ..common.images import SUFFIXES, is_image
 from ..common.numbers import whole
-from .found import Finding, Found, as_label, split_of
+from .found import Finding, Found, as_label, is_split, split_of
+from .read_tables import (
+    BETWEEN,
+    IMAGE,
+    LABEL,
+    LOOKED_AT,
+    Table,
+    existing,
+    images_by_column,
+    plain,
+    read,
+    text_of,
+)
 
 TABLES = (".csv", ".tsv", ".txt", ".lst")
 COLUMNS = "--columns"
-# Names of columns, in small letters without what stands between words.
-_IMAGE = (
-    *("image", "imagepath", "imagefile", "imagename", "imageid", "file", "filename", "filenames"),
-    *("filepath", "filepaths", "path", "img", "imgpath", "imgname", "photo", "picture", "id"),
-)
-_LABEL = (
-    *("label", "class", "labelname", "classname", "category", "categoryname", "target", "tag"),
-    *("labels", "tags", "classes", "categories", "attributes", "species", "breed"),
-    *("labelid", "classid", "categoryid", "y"),
-)
 _SEVERAL = ("labels", "tags", "classes", "categories", "attributes")  # of one image
 _SPLIT = ("split", "set", "subset", "dataset", "partition", "usage", "phase", "fold")
-_NAMES = re.compile(r"(label|class|name)s?([ _-]?(name|list|map)s?)?\.txt", re.IGNORECASE)
+_IS_SPLIT = {"isvalid": "val", "isval": "val", "istest": "test"}
+_LISTS = ("", "list", "label", "labels")  # what else a list of a split is usually called
+_NAMES = re.compile(
+    r"((label|class|name)s?|.+[ _-](label|class))([ _-]?(name|list|map)s?)?\.txt", re.IGNORECASE
+)
 _ONE = ("1", "1.0", "true", "yes")
 _ZERO = ("0", "0.0", "-1", "-1.0", "false", "no")
-_HOT = re.compile(r"[01]([,;| \t][01])+")
-_LOOKED_AT = 50  # rows in which images are looked for, to know their column
-
-_Row = Tuple[int, List[str]]  # the number of its line, its fields
+_HOT = re.compile(rf"(0|-?1)({BETWEEN}(0|-?1))+")
+_NUMBERS = re.compile(rf"\d+({BETWEEN}\d+)*")
+_LISTED = re.compile(r"[\[{](.*)[\]}]")  # as Python writes it
+_ANNOTATION = re.compile(r"\.(xml|json|txt|png|jpe?g)", re.IGNORECASE)
 
 
 class _Columns(NamedTuple):
     image: int
     labels: list[int]  # one, or one a class
     split: int | None
-
-
-@dataclass
-class _Table:
-    """A CSV or list.
-
-    Attributes:
-        path: the file.
-        folder: what its images are relative to.
-        header: the names of its columns; None where it has none.
-        rows: those of images.
-    """
-
-    path: Path
-    folder: Path
-    header: list[str] | None
-    rows: list[_Row]
+    splits: dict[str, str]  # by what stands in that column
 
 
 def tables_in(folder: Path) -> list[Path]:
-    """The tables of a folder that list its images: those of splits, or the only one; else none."""
+    """The tables of a folder that list its images: those of splits, in it or one in the folder of
+    each split, or the only one; else none."""
     tables = [
         path
         for path in sorted(folder.iterdir())
         if path.suffix.lower() in TABLES and path.is_file() and not _NAMES.fullmatch(path.name)
     ]
-    of_splits = [path for path in tables if split_of(path.stem)[0]]
-    if any(split_of(path.stem)[0] == "train" for path in of_splits):
-        return of_splits
+    of_splits = [path for path in tables if _split_of(path)]
+    counts = Counter(map(_split_of, of_splits))
+    of_splits = [p for p in of_splits if counts[_split_of(p)] == 1 or split_of(p.stem)[1] in _LISTS]
+    inside = [
+        path
+        for split in sorted(folder.iterdir())
+        if split.is_dir() and is_split(split.name)
+        for path in tables_in(split)
+    ]
+    for found in (of_splits, inside):
+        if "train" in map(_split_of, found):
+            return found
     texts = (".txt",) if any(path.suffix.lower() != ".txt" for path in tables) else ()
     tables = [path for path in tables if path.suffix.lower() not in texts]  # such as a readme
     return tables if len(tables) == 1 else []
+
+
+def _split_of(table: Path) -> str:
+    """The split that a table lists, by its name or by that of its folder; "" for none."""
+    return split_of(table.stem)[0] or is_split(table.parent.name)
 
 
 def find(paths: Sequence[Path], images: Path | None = None, columns: Sequence[str] = ()) -> Finding:
@@ -90,8 +90,10 @@ def find(paths: Sequence[Path], images: Path | None = None, columns: Sequence[st
     Raises:
         OctConvError: a table cannot be read, or names no image that exists.
     """
-    root = images or paths[0].parent
-    splits = [split_of(path.stem)[0] for path in paths] if len(paths) > 1 else [""]
+    is_absolute = any(path.is_absolute() for path in paths)
+    folders = [os.path.abspath(p.parent) if is_absolute else str(p.parent) for p in paths]
+    root = images or Path(os.path.commonpath(folders))
+    splits = list(map(_split_of, paths)) if len(paths) > 1 else [""]
     if len(paths) > 1 and (not all(splits) or "train" not in splits or len({*splits}) < len(paths)):
         named = " ".join(str(path) for path in paths)
         raise OctConvError(
@@ -99,13 +101,16 @@ def find(paths: Sequence[Path], images: Path | None = None, columns: Sequence[st
         )
     finding = Finding(root, [])
     for path, split in zip(paths, splits):
-        table = _read(path, images or path.parent)
+        table = read(path, images or path.parent)
         found = _columns(table, columns)
         reader = _reader(table, found)
         if reader.classes and finding.classes not in (None, reader.classes):
             raise OctConvError(f"--source {path}: has other classes than {paths[0]}")
         finding.classes = reader.classes or finding.classes
         finding.multi_label = finding.multi_label or reader.several
+        unread = _unread(table, found)
+        if unread:
+            finding.notes.append(f"{path.name}: not read: column {', '.join(unread)}")
         _add(finding, table, found, reader, split)
     if not finding.images:
         raise OctConvError(
@@ -120,95 +125,10 @@ def find(paths: Sequence[Path], images: Path | None = None, columns: Sequence[st
     return finding
 
 
-# Reading
-
-
-def _read(path: Path, folder: Path) -> _Table:
-    rows = list(_csv_rows(path) if path.suffix.lower() in (".csv", ".tsv") else _rows(path, folder))
-    if not rows:
-        raise OctConvError(f"--source {path}: is empty; expected 'image,label' a line")
-    number, first = rows[0]
-    cells = [cell.strip() for cell in first]
-    is_header = not any(
-        _existing(folder, cell)
-        or is_image(cell)
-        or whole(cell) is not None
-        or re.search(r"[/\\]", cell)
-        for cell in cells
-    )
-    known = {_plain(cell) for cell in cells}
-    is_header = is_header or bool(known & {*_IMAGE} and known & {*_LABEL})
-    if is_header and len(rows) == 1:
-        raise OctConvError(
-            f"--source {path}: its only line is {first}: expected 'image,label' a line"
-        )
-    if is_header and (len(cells) > 1 or known & {*_IMAGE}):
-        return _Table(path, folder, cells, rows[1:])
-    if max(len(row) for _, row in rows) < 2:
-        raise OctConvError(
-            f"--source {path}:{number}: {first} should be an image and a label, or a header with "
-            "these names"
-        )
-    return _Table(path, folder, None, rows)
-
-
-def _csv_rows(path: Path) -> Iterator[_Row]:
-    text = read_text(path, "--source", most=1 << 30).lstrip("\ufeff")
-    sample = text.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text), delimiter=max(",;\t|", key=sample.count))
-    try:
-        yield from ((reader.line_num, row) for row in reader if any(map(str.strip, row)))
-    except csv.Error as error:
-        raise OctConvError(f"--source {path}:{reader.line_num}: {error}") from None
-
-
-def _rows(path: Path, folder: Path) -> Iterator[_Row]:
-    """The lines of a list: an image, what separates, and a label, which follows the last space."""
-    text = read_text(path, "--source", most=1 << 30).lstrip("\ufeff")
-    for number, line in enumerate(text.split("\n"), 1):
-        line = line.strip()
-        hot = re.search(rf"[\t, ]({_HOT.pattern})$", line)
-        if hot and _existing(folder, _unquoted(line[: hot.start()])):
-            yield number, [_unquoted(line[: hot.start()]), hot[1]]
-        elif "\t" in line:
-            yield number, [_unquoted(field) for field in line.split("\t")]
-        elif line:
-            image, _, label = line.rpartition("," if "," in line else " ")
-            yield number, [_unquoted(image), _unquoted(label)]
-
-
-def _unquoted(text: str) -> str:
-    text = text.strip()
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
-
-
-def _existing(folder: Path, image: str) -> str | None:
-    """An image as it is called below a folder: as it is given, with the slashes of this system, or
-    with a suffix that is left out. Of one with the path of another machine, the end of it."""
-    image = image.strip()
-    if not image or "\0" in image:
-        return None
-    slashed = image.replace("\\", "/")
-    ends = [image, slashed]
-    if re.match(r"/|[A-Za-z]:/", slashed):
-        parts = PurePath(slashed).parts[1:]
-        ends += ["/".join(parts[index:]) for index in range(len(parts))]
-    for end in dict.fromkeys(ends):
-        for suffix in ("", *SUFFIXES, *(suffix.upper() for suffix in SUFFIXES[:5])):
-            # False for a name that is too long
-            if os.path.isfile(folder / f"{end}{suffix}"):
-                return f"{end}{suffix}"
-    return None
-
-
 # Columns
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]", "", name.lower())
-
-
-def _columns(table: _Table, wanted: Sequence[str]) -> _Columns:
+def _columns(table: Table, wanted: Sequence[str]) -> _Columns:
     """Which column is what.
 
     Raises:
@@ -221,21 +141,20 @@ def _columns(table: _Table, wanted: Sequence[str]) -> _Columns:
             has = f"has {', '.join(header)}" if header else "has no header"
             raise OctConvError(f"{COLUMNS} {missing}: {table.path} {has}")
         image, *labels = [header.index(name) for name in wanted]
-        return _Columns(image, labels, _split_column(table, (image, *labels)))
-    width = max(len(row) for _, row in table.rows)
-    image = _image_column(table, width)
+        return _Columns(image, labels, *_split_column(table, (image, *labels)))
+    image = _image_column(table)
     split = _split_column(table, (image,))
-    rest = [at for at in range(width) if at not in (image, split)]
-    named = {_plain(name): at for at, name in reversed([*enumerate(header)])}
-    label = next((named[name] for name in _LABEL if named.get(name) in rest), None)
+    rest = [at for at in range(_width(table)) if at not in (image, split[0])]
+    named = {plain(name): at for at, name in reversed([*enumerate(header)])}
+    label = next((named[name] for name in LABEL if named.get(name) in rest), None)
     if label is not None:
-        return _Columns(image, [label], split)
+        return _Columns(image, [label], *split)
     values = {at: {_cell(row, at).lower() for _, row in table.rows} for at in rest}
     hot = [at for at in rest if values[at] <= {*_ONE, *_ZERO} and values[at] & {*_ONE, *_ZERO}]
     if len(hot) > 1:
-        return _Columns(image, hot, split)
+        return _Columns(image, hot, *split)
     if len(rest) == 1 or (rest and not header):
-        return _Columns(image, rest[:1], split)
+        return _Columns(image, rest[:1], *split)
     if not rest:
         raise OctConvError(f"--source {table.path}: has no column of labels: {', '.join(header)}")
     raise OctConvError(
@@ -244,26 +163,44 @@ def _columns(table: _Table, wanted: Sequence[str]) -> _Columns:
     )
 
 
-def _image_column(table: _Table, width: int) -> int:
+def _image_column(table: Table) -> int:
     """The column that names most images; where several do, the one that is called so."""
-    some = [row for _, row in table.rows[:_LOOKED_AT]]
-    names = [_plain(name) for name in table.header or ()]
+    counts = images_by_column(table.rows, table.folder)
+    names = [plain(name) for name in table.header or ()]
 
     def order(at: int) -> tuple[int, int]:
-        there = {_existing(table.folder, _cell(row, at)) for row in some} - {None}
         name = names[at] if at < len(names) else ""
-        return len(there), -_IMAGE.index(name) if name in _IMAGE else -len(_IMAGE)
+        return counts[at], -IMAGE.index(name) if name in IMAGE else -len(IMAGE)
 
-    return max(range(width), key=order)
+    return max(range(len(counts)), key=order)
 
 
-def _split_column(table: _Table, taken: Sequence[int]) -> int | None:
-    for at, name in enumerate(table.header or ()):
-        if _plain(name) in _SPLIT and at not in taken:
-            values = {_cell(row, at) for _, row in table.rows}
-            if "train" in {split_of(value)[0] for value in values}:
-                return at
-    return None
+def _split_column(table: Table, taken: Sequence[int]) -> tuple[int | None, dict[str, str]]:
+    """The column that says the split of each row, and what it says for which."""
+    header = table.header or []
+    for at in [at for at in range(_width(table)) if at not in taken]:
+        name = plain(header[at]) if at < len(header) else ""
+        cells = {_cell(row, at) for _, row in table.rows}
+        splits = {cell: split_of(cell)[0] for cell in cells if name in _SPLIT}
+        if name in _IS_SPLIT:
+            splits = {c: _IS_SPLIT[name] if c.lower() in _ONE else "train" for c in cells}
+        elif not header and all(map(is_split, cells)):
+            splits = {cell: is_split(cell) for cell in cells}
+        if "train" in splits.values():
+            return at, splits
+    return None, {}
+
+
+def _unread(table: Table, columns: _Columns) -> list[str]:
+    """Columns that seem to say a split, or that have no name, and are of no use here."""
+    names = table.header or [str(number) for number in range(1, _width(table) + 1)]
+    read = (columns.image, columns.split, *columns.labels)
+    is_told = [table.header is None or plain(name) in _SPLIT for name in names]
+    return [name for at, name in enumerate(names) if is_told[at] and at not in read]
+
+
+def _width(table: Table) -> int:
+    return max(len(row) for _, row in table.rows)
 
 
 def _cell(row: list[str], at: int) -> str:
@@ -287,7 +224,7 @@ class _Reader(NamedTuple):
     several: bool
 
 
-def _reader(table: _Table, columns: _Columns) -> _Reader:
+def _reader(table: Table, columns: _Columns) -> _Reader:
     names = [as_label(name) for name in table.header or ()]
     if len(columns.labels) > 1:
         classes = [names[at] if names else str(n) for n, at in enumerate(columns.labels)]
@@ -295,28 +232,40 @@ def _reader(table: _Table, columns: _Columns) -> _Reader:
             lambda row: _of_flags([_cell(row, at) for at in columns.labels], classes), classes, True
         )
     (at,) = columns.labels
-    texts = [_cell(row, at) for _, row in table.rows]
+
+    def text_in(row: list[str]) -> str:
+        listed = _LISTED.fullmatch(_cell(row, at))
+        return re.sub("['\"]", "", listed[1]).strip() if listed else _cell(row, at)
+
+    texts = [text_in(row) for _, row in table.rows]
+    if all(_ANNOTATION.fullmatch(os.path.splitext(text)[1]) for text in texts[:LOOKED_AT]):
+        raise OctConvError(
+            f"--source {table.path}: its labels are files, such as {texts[0]}: those of detection "
+            "or segmentation; expected the class of each image"
+        )
     hot = Counter(len(_flags(text)) for text in texts if _HOT.fullmatch(text))
     if sum(hot.values()) > len(texts) / 2:
         classes = [str(number) for number in range(hot.most_common(1)[0][0])]
-        return _Reader(lambda row: _of_flags(_flags(_cell(row, at)), classes), classes, True)
-    several = bool(names) and _plain(names[at]) in _SEVERAL
+        return _Reader(lambda row: _of_flags(_flags(text_in(row)), classes), classes, True)
+    several = bool(names) and plain(names[at]) in _SEVERAL
+    several = several or any(_LISTED.fullmatch(_cell(row, at)) for _, row in table.rows)
+    several = several or all(map(_NUMBERS.fullmatch, texts))
     mark = next((mark for mark in "|;" if any(mark in text for text in texts)), "")
     if not mark and several and any(re.search(r"[, ]", text) for text in texts):
         mark = "," if any("," in text for text in texts) else " "
     if mark:
         return _Reader(
-            lambda row: tuple(dict.fromkeys(as_label(t) for t in _cell(row, at).split(mark) if t)),
+            lambda row: tuple(dict.fromkeys(as_label(t) for t in text_in(row).split(mark) if t)),
             None,
             True,
         )
     return _Reader(
-        lambda row: (as_label(_cell(row, at)),) if _cell(row, at) else "no label", None, False
+        lambda row: (as_label(text_in(row)),) if text_in(row) else "no label", None, False
     )
 
 
 def _flags(text: str) -> list[str]:
-    return re.split(r"[,;| \t]", text)
+    return re.split(BETWEEN, text)
 
 
 def _of_flags(flags: list[str], classes: list[str]) -> tuple[str, ...] | str:
@@ -326,15 +275,17 @@ def _of_flags(flags: list[str], classes: list[str]) -> tuple[str, ...] | str:
     return tuple(name for name, flag in zip(classes, flags) if flag.lower() in _ONE)
 
 
-def _add(finding: Finding, table: _Table, columns: _Columns, reader: _Reader, split: str) -> None:
+def _add(finding: Finding, table: Table, columns: _Columns, reader: _Reader, split: str) -> None:
     """Add the images of a table to what is found."""
     seen = {image.path for image in finding.images}
+    folder = Path(os.path.relpath(table.folder, finding.root))
     for number, row in table.rows:
         where = f"{table.path.name}:{number}"
         image = _cell(row, columns.image)
-        path = _existing(table.folder, image)
+        found = existing(table.folder, image)
+        path = found and (folder / found).as_posix()
         labels = reader.labels(row)
-        of_row = split if columns.split is None else split_of(_cell(row, columns.split))[0]
+        of_row = split if columns.split is None else columns.splits[_cell(row, columns.split)]
         if len(row) <= max(columns.image, *columns.labels):
             wrong = "should be an image and a label"
         elif path is None:
@@ -362,8 +313,7 @@ def _call_by_names(finding: Finding, folder: Path) -> None:
     numbers = {label for image in finding.images for label in image.labels}
     if not files or any(whole(label) is None for label in (*numbers, *(finding.classes or ()))):
         return
-    lines = [line for line in read_text(files[0], "--source").lstrip("\ufeff").split("\n")]
-    names = [as_label(line) for line in lines if line.strip()]
+    names = [as_label(line) for line in text_of(files[0]).split("\n") if line.strip()]
     parts = [name.partition(" ") for name in names]
     if [number for number, _, _ in parts] == [str(n) for n in range(len(names))]:
         names = [name for _, _, name in parts]  # PaddleClas's label map

@@ -9,11 +9,12 @@ left alone.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence, Tuple, Union
 
 from ..common.errors import OctConvError
-from ..common.files import read_text
+from ..common.files import read_bytes, read_text
 from ..common.numbers import whole
 
 #: One image: its path relative to ``image_root``, and its class index.
@@ -24,8 +25,9 @@ Label = Union[int, Tuple[int, ...]]
 TRAIN_LIST = "train_list.txt"
 VAL_LIST = "val_list.txt"
 LABEL_MAP = "label_list.txt"
+LABEL_MAP_KEY = "Infer.PostProcess.class_id_map_file"
 DELIMITER = " "  # PaddleClas's, where a data set names no other
-MULTI_LABEL = "MultiLabelDataset"
+MULTI_LABEL = ("MultiLabelDataset", "MLClsDataset")  # the second is PaddleX's name for it
 _OF_MULTI_LABEL = "\t"  # it takes no other
 # Of a class that an image is not, is, or (in PaddleClas's attributes) may be.
 _FLAGS = range(-1, 3)
@@ -148,7 +150,7 @@ def read_dataset(dataset: Mapping[str, Any], key: str) -> list[Entry]:
 
 def has_several(dataset: Mapping[str, Any]) -> bool:
     """Whether the images of a ``dataset`` section have several labels each."""
-    return dataset.get("name") == MULTI_LABEL
+    return dataset.get("name") in MULTI_LABEL
 
 
 def delimiter_of(dataset: Mapping[str, Any]) -> str:
@@ -190,6 +192,57 @@ def write_list(path: Path, entries: Iterable[tuple[str, Any]], delimiter: str = 
         OctConvError: the name of an image could not be read back.
     """
     path.write_text(list_text(path, entries, delimiter), encoding="utf-8")
+
+
+def read_label_map(path: Path, delimiter: str = DELIMITER) -> dict[int, str]:
+    """A label map in PaddleClas's format, one ``<class id><delimiter><name>`` a line, or of names
+    alone, in the order of the classes.
+
+    Args:
+        path: the file.
+        delimiter: what stands between the two; a name may hold it.
+
+    Raises:
+        OctConvError: it cannot be read, or a line is something else.
+    """
+    data = read_bytes(path, LABEL_MAP_KEY)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("gbk", errors="replace")  # as PaddleClas's trainer does
+    labels = {}
+    lines = text.splitlines()
+    if not any(line.partition(delimiter)[0].strip(" +-").isnumeric() for line in lines):
+        names = [name.strip() for name in lines if name.strip()]
+        if _are_numbered_otherwise(names):
+            raise OctConvError(
+                f"{LABEL_MAP_KEY}: {path}: {names[0]!r} should be '<class id>{delimiter}<name>' "
+                "(Infer.PostProcess.delimiter), or a name alone"
+            )
+        return dict(enumerate(names))
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        before, _, name = line.partition(delimiter)
+        class_id = whole(before.strip())
+        if class_id is None or class_id < 0:
+            shown = line if len(line) <= 100 else f"{line[:100]}…"
+            raise OctConvError(
+                f"{LABEL_MAP_KEY}: {path}, line {number}: {shown!r} should be "
+                f"'<class id>{delimiter}<name>'"
+            )
+        labels[class_id] = name
+    return labels
+
+
+def _are_numbered_otherwise(names: Sequence[str]) -> bool:
+    """Whether these are numbers and names with something else between them, or names first: taken
+    for names, they would be those of other classes."""
+    before = [re.match(r"\d+\s*[,:;|\t]\s*\S", name) for name in names]
+    after = [re.search(r"\S[\s,:;|]+(\d+)$", name) for name in names]
+    numbers = [int(found[1]) for found in after if found]
+    in_order = list(range(len(names)))
+    return bool(names) and (all(before) or (numbers != in_order and sorted(numbers) == in_order))
 
 
 def write_label_map(path: Path, names: Sequence[str]) -> None:

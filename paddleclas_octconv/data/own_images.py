@@ -6,6 +6,8 @@ hold.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import random
 import re
 from collections import Counter, defaultdict
@@ -119,25 +121,22 @@ def _in_folder(
             option = COLUMNS if columns else "--images"
             raise OctConvError(f"{option}: needs a CSV or list as --source, or in that folder")
         return find_tables.find(tables, images, columns)
-    if len(tables) > 1:
-        try:
-            return _by_tables(tables)
-        except OctConvError:  # whatever these files are
-            return find_folders.find(source, prepared)
-    try:
-        finding = find_folders.find(source, prepared)
-    except OctConvError:
-        if not tables:
-            raise
-        return _by_tables(tables)
-    if tables and len({image.labels for image in finding.images}) < 2:
-        return _by_tables(tables)
-    return finding
+    by_folders = functools.partial(find_folders.find, source, prepared)
+    if not tables:
+        return by_folders()
+    by_tables = functools.partial(_by_tables, source, tables)
+    for way in (by_tables, by_folders) if len(tables) > 1 else (by_folders, by_tables):
+        with contextlib.suppress(OctConvError):  # whatever these files are
+            finding = way()
+            if len({image.labels for image in finding.images}) > 1:
+                return finding
+    return by_tables()
 
 
-def _by_tables(tables: list[Path]) -> Finding:
+def _by_tables(source: Path, tables: list[Path]) -> Finding:
     finding = find_tables.find(tables)
-    finding.notes.append(f"labels are those of {', '.join(path.name for path in tables)}")
+    names = ", ".join(path.relative_to(source).as_posix() for path in tables)
+    finding.notes.append(f"labels are those of {names}")
     return finding
 
 
@@ -204,6 +203,10 @@ def _split(
             left_out.append(f"{image.path}: the same image as {other}, which evaluates")
         else:
             kept.append(image)
+    if not kept:
+        raise OctConvError(
+            f"--source {source}: every image to train on is one to evaluate on, too: {left_out[-1]}"
+        )
     trained = Counter(label for image in kept for label in image.labels)
     missing = {label for image in evaluate for label in image.labels} - set(trained)
     if missing and not finding.multi_label:

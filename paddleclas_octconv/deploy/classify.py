@@ -13,6 +13,7 @@ from ..common.documents import read_yaml
 from ..common.errors import OctConvError
 from ..common.files import why_no_file
 from ..common.images import SUFFIXES, images_in
+from ..common.numbers import POSITIVE
 from . import metadata
 from .engines import AUTO
 from .images import Preprocess
@@ -84,11 +85,15 @@ class Classifier:
         """The classes of each image, in order; one that cannot be read is told of in its place.
 
         Args:
-            images: image files, their contents, images of Pillow or arrays (H, W, 3), RGB, of
-                uint8; or one of them. What is no file is called by its number, "#0" first.
+            images: image files, open or not, their contents, images of Pillow or arrays
+                (H, W, 3), RGB, of uint8; or one of them. What is no file is called by its number,
+                "#0" first.
             topk: how many classes of each, at most; by default as many as the folder says.
             batch_size: how many images of one size go through the network at once.
         """
+        POSITIVE.demand("batch_size", batch_size)
+        if topk is not None:
+            POSITIVE.demand("topk", topk)
         waiting: list[Prediction | str] = []  # in order; a name stands for an image of the batch
         batch: list[np.ndarray] = []
         for number, given in enumerate([images] if is_one(images) else images):
@@ -135,7 +140,9 @@ def is_one(images: Any) -> bool:
     """Whether this is one image, in whatever form, not several."""
     if isinstance(images, np.ndarray):
         return images.ndim < 4
-    return isinstance(images, (str, bytes, bytearray, os.PathLike)) or hasattr(images, "convert")
+    if isinstance(images, (str, bytes, bytearray, os.PathLike)) or hasattr(images, "read"):
+        return True
+    return not hasattr(images, "__iter__")  # an image of Pillow, or nothing that is one
 
 
 def decided(scores: np.ndarray, several: bool) -> np.ndarray:

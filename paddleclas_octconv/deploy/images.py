@@ -159,14 +159,15 @@ def pixels_of(image: Image) -> np.ndarray:
     """An image, in whatever form it comes, (H, W, 3), RGB, uint8.
 
     Args:
-        image: a file, its content, an image of Pillow, or an array (H, W, 3), RGB, or (H, W), grey,
-            of uint8.
+        image: a file, open or not, its content, an image of Pillow, or an array (H, W, 3), RGB, or
+            (H, W) or (H, W, 1), grey, of uint8.
 
     Raises:
         OctConvError: it is none of these, or cannot be read as an image.
     """
     if isinstance(image, (str, os.PathLike)):
         return decode(Path(image))
+    image = image.read() if hasattr(image, "read") else image
     if isinstance(image, (bytes, bytearray)):
         return _decoded(bytes(image), "an image")
     if not isinstance(image, np.ndarray) and hasattr(image, "convert"):
@@ -174,8 +175,8 @@ def pixels_of(image: Image) -> np.ndarray:
 
         image = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     if isinstance(image, np.ndarray) and image.dtype == np.uint8:
-        if image.ndim == 2:
-            image = np.repeat(image[:, :, None], 3, axis=2)
+        if image.ndim == 2 or image.shape[2:] == (1,):
+            image = np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
         if image.ndim == 3 and image.shape[2] == 3 and image.size:
             return image
     shown = f"array {image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image)

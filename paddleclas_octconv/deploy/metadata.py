@@ -7,26 +7,24 @@ the trainer. ``Global.exporter`` marks the folder as ours, so that prediction ad
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Iterable, Mapping
 
 import yaml
 
 from ..common.documents import read_yaml
 from ..common.errors import OctConvError
-from ..common.files import read_bytes
-from ..common.numbers import is_number, whole
+from ..common.numbers import is_number
 from ..common.say import escaped
 from ..common.version import __version__
 from ..config.literals import expression, is_arithmetic
+from ..data.list_files import LABEL_MAP_KEY, read_label_map
 
 CONFIG_FILE = "inference.yml"
 LABELS_FILE = "labels.txt"
 EXPORTER = "paddleclas_octconv"
 MULTI_LABEL = "MultiLabelThreshOutput"
 THRESHOLD = 0.5  # PaddleClas's
-_LABELS_KEY = "Infer.PostProcess.class_id_map_file"
 
 
 def describe(config: dict, roots: Iterable[Path] = ()) -> dict[str, Any]:
@@ -61,7 +59,7 @@ def describe(config: dict, roots: Iterable[Path] = ()) -> dict[str, Any]:
         name, post = MULTI_LABEL, {"threshold": THRESHOLD}
     if name:
         if map_file:
-            labels = read_labels(_find(map_file, roots), delimiter)
+            labels = read_label_map(_find(map_file, roots), delimiter)
             post["label_list"] = _in_order(labels, arch.get("class_num"), map_file)
         described["PostProcess"] = {name: post}
     return described
@@ -152,63 +150,12 @@ def label_list(described: Mapping[str, Any]) -> list[str] | None:
     return None
 
 
-def read_labels(path: Path, delimiter: str = " ") -> dict[int, str]:
-    """A label map in PaddleClas's format, one ``<class id><delimiter><name>`` a line, or of names
-    alone, in the order of the classes.
-
-    Args:
-        path: the file.
-        delimiter: what stands between the two; a name may hold it.
-
-    Raises:
-        OctConvError: it cannot be read, or a line is something else.
-    """
-    data = read_bytes(path, _LABELS_KEY)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("gbk", errors="replace")  # as PaddleClas's trainer does
-    labels = {}
-    lines = text.splitlines()
-    if not any(line.partition(delimiter)[0].strip(" +-").isnumeric() for line in lines):
-        names = [name.strip() for name in lines if name.strip()]
-        if _are_numbered_otherwise(names):
-            raise OctConvError(
-                f"{_LABELS_KEY}: {path}: {names[0]!r} should be '<class id>{delimiter}<name>' "
-                "(Infer.PostProcess.delimiter), or a name alone"
-            )
-        return dict(enumerate(names))
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        before, _, name = line.partition(delimiter)
-        class_id = whole(before.strip())
-        if class_id is None or class_id < 0:
-            shown = line if len(line) <= 100 else f"{line[:100]}…"
-            raise OctConvError(
-                f"{_LABELS_KEY}: {path}, line {number}: {shown!r} should be "
-                f"'<class id>{delimiter}<name>'"
-            )
-        labels[class_id] = name
-    return labels
-
-
-def _are_numbered_otherwise(names: Sequence[str]) -> bool:
-    """Whether these are numbers and names with something else between them, or names first: taken
-    for names, they would be those of other classes."""
-    before = [re.match(r"\d+\s*[,:;|\t]\s*\S", name) for name in names]
-    after = [re.search(r"\S[\s,:;|]+(\d+)$", name) for name in names]
-    numbers = [int(found[1]) for found in after if found]
-    in_order = list(range(len(names)))
-    return bool(names) and (all(before) or (numbers != in_order and sorted(numbers) == in_order))
-
-
 def _in_order(labels: dict[int, str], class_num: int | None, source: str) -> list[str]:
     count = max(labels, default=-1) + 1
     missing = next(i for i in range(len(labels) + 1) if i not in labels)
     if missing < max(count, class_num or 0):
         raise OctConvError(
-            f"{_LABELS_KEY}: {source} has no name for class {missing}"
+            f"{LABEL_MAP_KEY}: {source} has no name for class {missing}"
             + (f"; Arch.class_num is {class_num}" if class_num else "")
         )
     return [labels[i] for i in range(count)]
@@ -219,7 +166,7 @@ def _find(map_file: str, roots: Iterable[Path]) -> Path:
         if path.is_file():
             return path
     raise OctConvError(
-        f"{_LABELS_KEY}: {map_file} is not a file; give the label map of the "
+        f"{LABEL_MAP_KEY}: {map_file} is not a file; give the label map of the "
         "data set, or null to export without label names"
     )
 

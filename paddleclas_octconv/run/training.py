@@ -96,7 +96,8 @@ def _picture(job: Job) -> list[str]:
         if traceback_wanted():
             raise
         return [f"warning: {picture.NAME} cannot be drawn: {described(error)}"]
-    return [f"its curves, and what it takes for what: {drawn}"]
+    matrix = any(result.get("confusion") for result in job.results)
+    return [f"its curves{', and what it takes for what' * matrix}: {drawn}"]
 
 
 def warn_of_cpu(job: Job, config_file: str, is_asked_for: bool) -> None:
@@ -167,7 +168,9 @@ def _metric_name(config: Config) -> str:
     metrics = config.at("Metric.Eval") or [None]
     topk = get(metrics[0], "TopkAcc.topk")
     first = topk[0] if isinstance(topk, (list, tuple)) and topk else topk
-    return {1: "accuracy"}.get(first, f"top-{first} accuracy") if first else "metric"
+    if not first:
+        return next(iter(metrics[0] or {}), "metric")
+    return "accuracy" if first == 1 else f"top-{first} accuracy"
 
 
 def _duration(seconds: float) -> str:

@@ -11,9 +11,9 @@ _NUMBER = r"(-?[0-9.]+(?:e[+-]?[0-9]+)?|-?inf|nan)"
 # As every version logs them, after its own time and name.
 _STEP = re.compile(r"\[Train\]\[Epoch (\d+)/\d+\]\[Iter: (\d+)/(\d+)\](.*)")
 _EPOCH = re.compile(r"\[Train\]\[Epoch (\d+)/\d+\]\[Avg\](.*)")
-_EVALUATING = re.compile(r"\[Eval\]\[Epoch (\d+)\]\[Iter: (\d+)/(\d+)\]")
-_EVALUATED = re.compile(r"\[Eval\]\[Epoch (\d+)\]\[Avg\](.*)")
-_VALUE = re.compile(rf"([\w@.]+)(?:\([^)]*\))?: {_NUMBER}")
+EVALUATING = re.compile(r"\[Eval\]\[Epoch (\d+)\]\[Iter: (\d+)/(\d+)\]")
+EVALUATED = re.compile(r"\[Eval\]\[Epoch (\d+)\]\[Avg\](.*)")
+VALUE = re.compile(rf"([\w@.-]+)(?:\([^)]*\))?: {_NUMBER}")
 _RATE, _SPEED = "lr", "ips"
 # What is logged beside the metrics, of which the first is the one that counts.
 _OTHER = (_RATE, _SPEED, "eta", "batch_cost", "reader_cost")
@@ -111,9 +111,9 @@ class TrainingLog:
             self._train(float(match[1]), match[2])
             self._keep("train_loss", match[1], self.progress.loss)
             self._keep("train_accuracy", match[1], self.progress.train_accuracy)
-        elif match := _EVALUATING.search(line):
+        elif match := EVALUATING.search(line):
             self.progress = replace(self.progress, evaluated=int(match[2]) / int(match[3]))
-        elif match := _EVALUATED.search(line):
+        elif match := EVALUATED.search(line):
             loss, accuracy, _ = _values(match[2])
             self.progress = replace(self.progress, evaluated=None, eval_accuracy=accuracy)
             self._keep("eval_loss", match[1], loss)
@@ -149,7 +149,7 @@ def read_curves(files: Sequence[Path]) -> Curves:
 
 def _values(said: str) -> tuple[float | None, float | None, dict[str, float]]:
     """The loss, the first of the metrics, and all values."""
-    found = [(name, float(value)) for name, value in _VALUE.findall(said)]
+    found = [(name, float(value)) for name, value in VALUE.findall(said)]
     metrics = [value for name, value in found if name not in _OTHER and "loss" not in name.lower()]
     return dict(found).get("loss"), next(iter(metrics), None), dict(reversed(found))
 
