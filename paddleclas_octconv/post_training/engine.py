@@ -21,15 +21,12 @@ from .networks import Networks
 from .task import Task
 
 VANILLA, OCTAVE = "vanilla", "octave"
-MAPPED = 1 << 20  # bytes from which on memory goes back to the system once it is free
 
 
 def worker_for(engine: str) -> Worker:
     """A process with ``Networks`` that exports in the format that an engine reads best."""
     converted = CONVERTED.get(engine)
     environ = {"FLAGS_enable_pir_api": "0"} if converted and converted.needs_pdmodel else {}
-    # The lanes of ``calibrate`` are threads: glibc would keep what each has freed for it alone.
-    environ.update(MALLOC_ARENA_MAX="1", MALLOC_MMAP_THRESHOLD_=str(MAPPED))
     return Worker(Networks, machine.cpu_count(), **environ)
 
 
