@@ -10,6 +10,7 @@ from concurrent.futures import TimeoutError as StillRunning
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import paddle
 import pytest
@@ -25,6 +26,7 @@ from paddleclas_octconv.config import load_config
 from paddleclas_octconv.deploy.images import listed, preprocess_of
 from paddleclas_octconv.measure.operations import Operations
 from paddleclas_octconv.post_training import run as post_training
+from paddleclas_octconv.post_training.images import readable
 from paddleclas_octconv.post_training.networks import Networks
 from paddleclas_octconv.post_training.task import octave_arch
 from paddleclas_octconv.post_training.trials import Kept
@@ -176,6 +178,18 @@ def test_images_that_do_not_serve(trained, tiny_data, lines, said):
     assert not list(trained.glob("*bad*")) and not list(trained.glob(".bad*"))
 
 
+def test_images_of_another_size(trained, tiny_data, tmp_path):
+    """Both those to calibrate on and those to evaluate on go through ``readable``."""
+    file = tmp_path / "large.png"
+    cv2.imwrite(str(file), np.zeros([64, 64, 3], np.uint8))
+    preprocess = preprocess_of(load_config(trained / "vanilla.yaml"))
+    found = readable([tiny_data / "images" / "0.png", file], preprocess, [3, 32, 32], [])
+    assert next(found)[0] == 0
+    said = r"Global.image_shape: \[3, 32, 32\], but the transforms .* make \[3, 64, 64\] of .*large"
+    with pytest.raises(OctConvError, match=said):
+        next(found)
+
+
 def test_weights_of_another_network(trained):
     weights = trained / "output" / NETWORK / "best_model.pdparams"
     arch = {"name": "MobileNetV1_x0_5", "class_num": CLASS_NUM}
@@ -280,6 +294,7 @@ def test_a_transformer():
         (("--seed", "-1"), "'-1' should be a whole number from 0 to"),
         (("--engine", "tensorrt"), "the engine 'tensorrt' should be one of"),
         (("-o", "Arch.name=OctResNet50"), "Arch.name: OctResNet50 is an octave network already"),
+        (("-o", "Global.use_multilabel=True"), "Global.use_multilabel: True: only networks that"),
         (("-o", "Arch.name=Octave"), "Arch.name: Octave is an octave network already"),
         (("-o", "Global.image_shape=[3,32,64]"), "Global.image_shape: [3, 32, 64]: only square"),
         (("-o", "Global.output_dir=nowhere"), "Global.output_dir: nowhere holds no trained"),

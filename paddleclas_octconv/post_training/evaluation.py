@@ -57,7 +57,11 @@ class Score(NamedTuple):
 
 
 def predict(
-    predictor: Predictor, paths: Sequence[Path], preprocess: Preprocess, tell: Callable[[int], None]
+    predictor: Predictor,
+    paths: Sequence[Path],
+    preprocess: Preprocess,
+    shape: Sequence[int],
+    tell: Callable[[int], None],
 ) -> Predictions:
     """What a network says of each image.
 
@@ -65,6 +69,7 @@ def predict(
         predictor: the exported network.
         paths: the images; those that cannot be read are left out.
         preprocess: the transforms of evaluation.
+        shape: channels, height and width that it takes.
         tell: is told how many images are done.
 
     Raises:
@@ -81,8 +86,8 @@ def predict(
             pending.clear()
             tell(len(places))
 
-    for place, image in readable(paths, preprocess, failed):
-        if pending and (len(pending) == BATCH or image.shape != pending[0].shape):
+    for place, image in readable(paths, preprocess, shape, failed):
+        if len(pending) == BATCH:
             run()
         places.append(place)
         pending.append(image)

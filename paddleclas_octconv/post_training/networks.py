@@ -74,7 +74,8 @@ class Networks:
         from ..deploy.images import Preprocess
         from .images import demand_readable
 
-        demand_readable(_files(paths), Preprocess(transform_ops, decode_image), key)
+        preprocess = Preprocess(transform_ops, decode_image)
+        demand_readable(_files(paths), preprocess, self._shape, key)
 
     def read(
         self, paths: list[str], transform_ops: list, decode_image: dict, count: int
@@ -164,8 +165,8 @@ class Networks:
         from .evaluation import predict
 
         predictor = create_predictor(folder, engine=engine, threads=machine.cpu_count())
-        preprocess, count = Preprocess(transform_ops, decode_image), len(paths)
-        found = predict(predictor, _files(paths), preprocess, lambda done: progress(done, count))
+        images = _files(paths), Preprocess(transform_ops, decode_image), self._shape
+        found = predict(predictor, *images, lambda done: progress(done, len(paths)))
         np.save(file, found.probabilities)
         return found.places
 

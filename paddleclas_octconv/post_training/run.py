@@ -122,10 +122,10 @@ class _Run:
     def result(self) -> Result:
         task, worker = self._task, self._worker
         self._tell("the vanilla network")
+        opened = worker.call("open", arch=task.vanilla, weights=task.weights, shape=task.shape)
         for key, images in (("Train", self._training), ("Eval", self._evaluated)):
             paths = [str(path) for path in images.paths]
             worker.call("demand_readable", paths=paths, key=f"DataLoader.{key}", **task.transforms)
-        opened = worker.call("open", arch=task.vanilla, weights=task.weights, shape=task.shape)
         self._vanilla_multiply_adds = opened["multiply_adds"]
         if task.max_drop is None:  # what cannot become octave is told before anything else
             arch = octave_arch(task.vanilla, task.alpha or 0.0, task.shape[-1])
