@@ -22,14 +22,14 @@ from paddleclas_octconv import registry
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.common.locks import hold
 from paddleclas_octconv.common.worker import Worker
-from paddleclas_octconv.config import load_config
+from paddleclas_octconv.config import Config, load_config
 from paddleclas_octconv.deploy.images import listed, preprocess_of
 from paddleclas_octconv.measure.operations import Operations
 from paddleclas_octconv.post_training import run as post_training
 from paddleclas_octconv.post_training.images import readable
 from paddleclas_octconv.post_training.networks import Networks
-from paddleclas_octconv.post_training.task import octave_arch
-from paddleclas_octconv.post_training.trials import Kept
+from paddleclas_octconv.post_training.task import Task, octave_arch
+from paddleclas_octconv.post_training.trials import Kept, Trials
 
 NETWORK = "MobileNetV1_x0_25"
 
@@ -197,6 +197,27 @@ def test_weights_of_another_network(trained):
         Networks().open(arch, str(weights), [3, 32, 32])
 
 
+def test_a_network_is_solved_once(trained, tmp_path):
+    """The second time it has the weights that are kept of it."""
+    config = load_config(trained / "vanilla.yaml")
+    arch = {"name": NETWORK, "class_num": CLASS_NUM}
+    networks = Networks()
+    networks.open(arch, str(trained / "output" / NETWORK / "best_model.pdparams"), [3, 32, 32])
+    read = preprocess_of(config).read
+    networks._images = np.stack([read(path) for path in listed(config, "Train").paths])
+    solve = {"arch": octave_arch(arch, 0.25, 32), "images": 20, "seed": 0}
+    kept, anew = tmp_path / "kept.pdparams", tmp_path / "anew.pdparams"
+    told = {}
+    for turn, file in enumerate((kept, anew, kept)):
+        count = told[turn] = []
+        networks.solve(**solve, file=str(file), progress=lambda *done, to=count: to.append(done))
+    assert told[0] == told[1] != [] and told[2] == []
+    networks.save(str(tmp_path / "loaded.pdparams"))
+    solved, loaded = (paddle.load(str(file)) for file in (anew, tmp_path / "loaded.pdparams"))
+    for key, value in solved.items():
+        np.testing.assert_array_equal(loaded[key].numpy(), value.numpy(), err_msg=key)
+
+
 @pytest.mark.parametrize("build", ["open", "describe"])
 def test_a_process_that_builds_networks_runs_nothing_of_a_config(build, tmp_path, monkeypatch):
     """PaddleClas evaluates this option."""
@@ -241,8 +262,9 @@ class Small(paddle.nn.Layer):
 """
 
 
-def test_a_search_to_its_end(trained):
-    """What is written is as fast as it is said to be, or the vanilla network."""
+@pytest.fixture(scope="module")
+def small(trained) -> Path:
+    """The folder ``trained`` with a network of one's own, its weights and ``small.yaml``."""
     (trained / "small.py").write_text(_SMALL)
     run_python(
         *("-c", "import paddle, small; paddle.save(small.Small(4).state_dict(), 'small.pdparams')"),
@@ -252,6 +274,12 @@ def test_a_search_to_its_end(trained):
     config = yaml.safe_load((trained / "vanilla.yaml").read_text())
     config["Arch"] = arch
     (trained / "small.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    return trained
+
+
+def test_a_search_to_its_end(small):
+    """What is written is as fast as it is said to be, or the vanilla network."""
+    trained = small
     result = run_cli(
         *("octavize", "-c", "small.yaml", "--module", "small", "--weights", "small.pdparams"),
         *("--max-drop", "100", "--images", "16", "--engine", "paddle", "--output", "searched"),
@@ -273,6 +301,34 @@ def test_a_search_to_its_end(trained):
     kept = Kept(trained / "searched" / "search.json")
     assert len([key for key in kept if key.startswith("latency")]) >= 3
     assert "| first plain |" in (trained / "searched" / "report.md").read_text()
+
+
+def test_a_search_in_which_everything_loses_too_much(small, monkeypatch):
+    """It goes all the way back, and ends with the network that loses least."""
+    monkeypatch.chdir(small)
+    monkeypatch.setenv("PYTHONPATH", str(small))
+    monkeypatch.setenv("PADDLECLAS_OCTCONV_MODULES", "small")
+    # Whether so small a network gains any time depends on the machine.
+    monkeypatch.setattr(Trials, "time", lambda self, settings: None)
+    monkeypatch.setattr(Trials, "latency", lambda self, setting: 1.0 - 0.1 * sum(setting.alphas))
+    asked = Task(
+        config=Config.read(Path("small.yaml")),
+        weights="small.pdparams",
+        output=Path("gentlest"),
+        alpha=None,
+        max_drop=-1.0,  # so little nothing loses
+        images=24,
+        engine="paddle",
+        seed=0,
+    )
+    found = post_training.octavize_trained(asked, lambda *said: None)
+    kept = Kept(Path("gentlest") / "search.json")
+    alone = {key: value for key, (value, _) in kept.items() if key.startswith("divergence")}
+    whole = {key: value for key, (_, value) in kept.items() if key.startswith("loss")}
+    assert len(alone) >= 4 and min(alone.values()) > 0
+    if found.is_octave:  # it is faster in fact, too
+        assert not found.is_within
+        assert f"loss of {json.dumps(found.setting)}" == min(whole, key=whole.__getitem__)
 
 
 def test_a_transformer():

@@ -38,8 +38,7 @@ class Score(NamedTuple):
         agreement: of how many it says the same class.
         top1: of how many it says the right class; None where the labels do not fit.
         vanilla_top1: likewise, of the vanilla network.
-        divergence: the mean Kullback-Leibler divergence of its probabilities from the vanilla
-            network's, in nats: a finer measure than counts of images.
+        divergence: of its probabilities, in nats: a finer measure than counts of images.
     """
 
     images: int
@@ -113,11 +112,17 @@ def score(images: Images, vanilla: Predictions, given: Predictions) -> Score:
         top1, vanilla_top1 = (
             100.0 * float((each.classes == labels).mean()) for each in (given, vanilla)
         )
-    p, q = (np.maximum(each.probabilities, 1e-12) for each in (vanilla, given))
     return Score(
         len(vanilla.places),
         100.0 * float((vanilla.classes == given.classes).mean()),
         top1,
         vanilla_top1,
-        float((p * np.log(p / q)).sum(1).mean()),
+        divergence(vanilla.probabilities, given.probabilities),
     )
+
+
+def divergence(vanilla: np.ndarray, given: np.ndarray) -> float:
+    """The mean Kullback-Leibler divergence of probabilities (N, classes) from the vanilla
+    network's, in nats."""
+    p, q = (np.maximum(each, 1e-12) for each in (vanilla, given))
+    return float((p * np.log(p / q)).sum(1).mean())
