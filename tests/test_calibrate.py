@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import copy
 import inspect
+import platform
+import resource
+import threading
+from pathlib import Path
 
 import numpy as np
 import paddle
@@ -12,7 +16,7 @@ from backbones import settle, twin, zoo
 from paddle import nn
 
 import paddleclas_octconv
-from paddleclas_octconv.calibrate import calibrate, equations, octavize
+from paddleclas_octconv.calibrate import calibrate, equations, lanes, octavize
 from paddleclas_octconv.calibrate import network as walk
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.layers import OctConv2D
@@ -134,7 +138,7 @@ def least_squares(layer, start, given, wanted):
     ids=str,
 )
 def test_kernels_are_those_of_least_squares(options, monkeypatch):
-    monkeypatch.setattr(equations.Equations, "_nearest", lambda _, starts: starts[0])
+    monkeypatch.setattr(equations.Equations, "_nearest", lambda *arguments: arguments[-1][0])
     monkeypatch.setattr(equations.Equations, "_ridge", lambda *_: 1e-3)
     x = pictures()
     network = chain(**options)
@@ -310,6 +314,27 @@ def test_each_network_runs_once(monkeypatch):
     # One image more finds out in which order the octave network calls its convolutions.
     assert passed["octave"] == len(x) + 1
     assert passed["vanilla"] == len(x)
+
+
+def resident():
+    """Bytes of memory that this process has of the system."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="keeps no memory of threads")
+def test_what_a_lane_has_freed_goes_back_to_the_system():
+    before, last = resident(), []
+
+    def run():
+        blocks = [np.ones(1 << 13) for _ in range(2000)]
+        last.append(blocks.pop())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert resident() - before > 100e6  # which the last block holds
+    lanes.give_back()
+    assert resident() - before < 20e6
 
 
 def weights(network):

@@ -10,6 +10,7 @@ from concurrent.futures import TimeoutError as StillRunning
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import paddle
 import pytest
@@ -21,13 +22,14 @@ from paddleclas_octconv import registry
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.common.locks import hold
 from paddleclas_octconv.common.worker import Worker
-from paddleclas_octconv.config import load_config
+from paddleclas_octconv.config import Config, load_config
 from paddleclas_octconv.deploy.images import listed, preprocess_of
 from paddleclas_octconv.measure.operations import Operations
 from paddleclas_octconv.post_training import run as post_training
+from paddleclas_octconv.post_training.images import readable
 from paddleclas_octconv.post_training.networks import Networks
-from paddleclas_octconv.post_training.task import octave_arch
-from paddleclas_octconv.post_training.trials import Kept
+from paddleclas_octconv.post_training.task import Task, octave_arch
+from paddleclas_octconv.post_training.trials import Kept, Trials
 
 NETWORK = "MobileNetV1_x0_25"
 
@@ -176,11 +178,44 @@ def test_images_that_do_not_serve(trained, tiny_data, lines, said):
     assert not list(trained.glob("*bad*")) and not list(trained.glob(".bad*"))
 
 
+def test_images_of_another_size(trained, tiny_data, tmp_path):
+    """Both those to calibrate on and those to evaluate on go through ``readable``."""
+    file = tmp_path / "large.png"
+    cv2.imwrite(str(file), np.zeros([64, 64, 3], np.uint8))
+    preprocess = preprocess_of(load_config(trained / "vanilla.yaml"))
+    found = readable([tiny_data / "images" / "0.png", file], preprocess, [3, 32, 32], [])
+    assert next(found)[0] == 0
+    said = r"Global.image_shape: \[3, 32, 32\], but the transforms .* make \[3, 64, 64\] of .*large"
+    with pytest.raises(OctConvError, match=said):
+        next(found)
+
+
 def test_weights_of_another_network(trained):
     weights = trained / "output" / NETWORK / "best_model.pdparams"
     arch = {"name": "MobileNetV1_x0_5", "class_num": CLASS_NUM}
     with pytest.raises(OctConvError, match=f"^--weights: {weights} is not MobileNetV1_x0_5's: "):
         Networks().open(arch, str(weights), [3, 32, 32])
+
+
+def test_a_network_is_solved_once(trained, tmp_path):
+    """The second time it has the weights that are kept of it."""
+    config = load_config(trained / "vanilla.yaml")
+    arch = {"name": NETWORK, "class_num": CLASS_NUM}
+    networks = Networks()
+    networks.open(arch, str(trained / "output" / NETWORK / "best_model.pdparams"), [3, 32, 32])
+    read = preprocess_of(config).read
+    networks._images = np.stack([read(path) for path in listed(config, "Train").paths])
+    solve = {"arch": octave_arch(arch, 0.25, 32), "images": 20, "seed": 0}
+    kept, anew = tmp_path / "kept.pdparams", tmp_path / "anew.pdparams"
+    told = {}
+    for turn, file in enumerate((kept, anew, kept)):
+        count = told[turn] = []
+        networks.solve(**solve, file=str(file), progress=lambda *done, to=count: to.append(done))
+    assert told[0] == told[1] != [] and told[2] == []
+    networks.save(str(tmp_path / "loaded.pdparams"))
+    solved, loaded = (paddle.load(str(file)) for file in (anew, tmp_path / "loaded.pdparams"))
+    for key, value in solved.items():
+        np.testing.assert_array_equal(loaded[key].numpy(), value.numpy(), err_msg=key)
 
 
 @pytest.mark.parametrize("build", ["open", "describe"])
@@ -227,8 +262,9 @@ class Small(paddle.nn.Layer):
 """
 
 
-def test_a_search_to_its_end(trained):
-    """What is written is as fast as it is said to be, or the vanilla network."""
+@pytest.fixture(scope="module")
+def small(trained) -> Path:
+    """The folder ``trained`` with a network of one's own, its weights and ``small.yaml``."""
     (trained / "small.py").write_text(_SMALL)
     run_python(
         *("-c", "import paddle, small; paddle.save(small.Small(4).state_dict(), 'small.pdparams')"),
@@ -238,6 +274,12 @@ def test_a_search_to_its_end(trained):
     config = yaml.safe_load((trained / "vanilla.yaml").read_text())
     config["Arch"] = arch
     (trained / "small.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    return trained
+
+
+def test_a_search_to_its_end(small):
+    """What is written is as fast as it is said to be, or the vanilla network."""
+    trained = small
     result = run_cli(
         *("octavize", "-c", "small.yaml", "--module", "small", "--weights", "small.pdparams"),
         *("--max-drop", "100", "--images", "16", "--engine", "paddle", "--output", "searched"),
@@ -261,6 +303,34 @@ def test_a_search_to_its_end(trained):
     assert "| first plain |" in (trained / "searched" / "report.md").read_text()
 
 
+def test_a_search_in_which_everything_loses_too_much(small, monkeypatch):
+    """It goes all the way back, and ends with the network that loses least."""
+    monkeypatch.chdir(small)
+    monkeypatch.setenv("PYTHONPATH", str(small))
+    monkeypatch.setenv("PADDLECLAS_OCTCONV_MODULES", "small")
+    # Whether so small a network gains any time depends on the machine.
+    monkeypatch.setattr(Trials, "time", lambda self, settings: None)
+    monkeypatch.setattr(Trials, "latency", lambda self, setting: 1.0 - 0.1 * sum(setting.alphas))
+    asked = Task(
+        config=Config.read(Path("small.yaml")),
+        weights="small.pdparams",
+        output=Path("gentlest"),
+        alpha=None,
+        max_drop=-1.0,  # so little nothing loses
+        images=24,
+        engine="paddle",
+        seed=0,
+    )
+    found = post_training.octavize_trained(asked, lambda *said: None)
+    kept = Kept(Path("gentlest") / "search.json")
+    alone = {key: value for key, (value, _) in kept.items() if key.startswith("divergence")}
+    whole = {key: value for key, (_, value) in kept.items() if key.startswith("loss")}
+    assert len(alone) >= 4 and min(alone.values()) > 0
+    if found.is_octave:  # it is faster in fact, too
+        assert not found.is_within
+        assert f"loss of {json.dumps(found.setting)}" == min(whole, key=whole.__getitem__)
+
+
 def test_a_transformer():
     arch = {"name": "DeiT_tiny_patch16_224", "class_num": CLASS_NUM}
     networks = Networks()
@@ -280,6 +350,7 @@ def test_a_transformer():
         (("--seed", "-1"), "'-1' should be a whole number from 0 to"),
         (("--engine", "tensorrt"), "the engine 'tensorrt' should be one of"),
         (("-o", "Arch.name=OctResNet50"), "Arch.name: OctResNet50 is an octave network already"),
+        (("-o", "Global.use_multilabel=True"), "Global.use_multilabel: True: only networks that"),
         (("-o", "Arch.name=Octave"), "Arch.name: Octave is an octave network already"),
         (("-o", "Global.image_shape=[3,32,64]"), "Global.image_shape: [3, 32, 64]: only square"),
         (("-o", "Global.output_dir=nowhere"), "Global.output_dir: nowhere holds no trained"),

@@ -7,17 +7,15 @@ import pytest
 from paddleclas_octconv.post_training.search import (
     Measured,
     Move,
-    Part,
     Search,
     Setting,
-    blocks,
-    moves,
     nearest,
-    path,
+    parts,
     shown,
 )
 
 BLOCKS = {"a.*": 0, "b.*": 0, "c.*": 1, "d.*": 1}
+MOVES = [Move(None, name) for name in BLOCKS]
 WHOLE = Setting((0.5, 0.5))
 
 
@@ -29,7 +27,7 @@ class Additive:
     """
 
     def __init__(self, gains, losses, overhead=0.0, factor=1.0):
-        self.gains, self.losses = gains, losses
+        self.gains, self.lost = gains, losses
         self.overhead, self.factor = overhead, factor
         self.solved = []
 
@@ -47,7 +45,7 @@ class Additive:
         return 1.0 - sum(gains) + self.overhead
 
     def loss(self, setting):
-        return sum(loss * share**2 for loss, share in zip(self.losses, self.shares(setting)))
+        return sum(loss * share**2 for loss, share in zip(self.lost, self.shares(setting)))
 
     def whole(self, setting):
         self.solved.append(setting)
@@ -64,7 +62,7 @@ class Additive:
 
 
 def searched(trials, budget):
-    search = Search(trials, WHOLE, BLOCKS, budget)
+    search = Search(trials, WHOLE, MOVES, budget)
     return search, list(search.candidates())
 
 
@@ -91,10 +89,10 @@ def test_a_block_that_loses_most_for_what_it_gains_goes_first(budget):
     assert len(set(trials.solved)) <= 6  # found by halving
 
 
-def test_a_resolution_goes_back_to_a_smaller_alpha():
-    # Half as much is gained for a quarter of the loss: better than to give up a block.
-    trials = Additive((0.2, 0.2, 0.01, 0.01), (1.0, 1.0, 0.0, 0.0))
-    assert searched(trials, 0.6)[1][0].alphas == (0.25, 0.5)
+def test_a_network_goes_back_to_a_smaller_alpha():
+    """Half as much is gained for a quarter of the loss: better than to give up two blocks."""
+    trials = Additive((0.1, 0.1, 0.1, 0.1), (0.5, 0.5, 0.5, 0.5))
+    assert searched(trials, 0.6)[1][0] == Setting((0.25, 0.25))
 
 
 def test_networks_that_are_slower_are_no_candidates():
@@ -119,7 +117,7 @@ def test_the_gentlest_network_where_none_holds():
 
 def test_nothing_that_can_be_octave():
     trials = Additive((0.1,) * 4, (0.1,) * 4)
-    search = Search(trials, Setting((0.0, 0.0)), BLOCKS, 1.0)
+    search = Search(trials, Setting((0.0, 0.0)), MOVES, 1.0)
     assert list(search.candidates()) == [] and search.gentlest() is None
 
 
@@ -136,33 +134,40 @@ def test_how_far_to_go_back_is_found_by_halving(holding):
     assert len(tried) <= 3
 
 
-def test_a_path_has_no_step_that_changes_nothing():
-    parts = [Part(Move(0, 0.0), 0.1, 0.9), Part(Move(0, 0.25), 0.2, 0.5), Part(Move(1), 0.1, 0.1)]
-    assert path(WHOLE, parts, {}) == [WHOLE, Setting((0.0, 0.5))]
+def test_each_candidate_is_slower_than_those_before_it_and_loses_less():
+    """No network is solved that another one beats in both, by what parts gain and lose."""
+    trials = Additive((0.05, 0.1, 0.15, 0.1), (0.6, 0.1, 0.3, 0.02))
+    _, found = searched(trials, 0.2)
+    latencies, losses = (list(map(each, found)) for each in (trials.latency, trials.loss))
+    assert latencies == sorted(latencies) and losses == sorted(losses, reverse=True)
+    assert len(found) > 3 and {max(each.alphas) for each in found} > {0.25}
 
 
 @pytest.mark.parametrize(
     ("resolutions", "expected"),
     [
         ([["stem.1.conv", "blocks.0.a", "blocks.0.b"], ["blocks.0.c", "blocks.1.a"]],
-         {"stem.1.*": 0, "blocks.0.*": 0, "blocks.1.*": 1}),
-        ([["conv", "last"]], {"conv": 0, "last": 0}),
-        ([["conv1"], ["stages.0.conv"]], {"conv1": 0, "stages.0.*": 1}),
-        ([[f"features.{index}.conv" for index in range(40)]], {}),
+         ["stem.1.*", "blocks.0.*", "blocks.1.*"]),
+        ([["conv", "last"]], ["conv", "last"]),
+        ([["conv1"], ["stages.0.conv"]], ["conv1", "stages.0.*"]),
         ([[f"stages.{index // 10}.{index}.conv" for index in range(40)]],
-         {f"stages.{index}.*": 0 for index in range(4)}),
-        ([], {}),
+         [f"stages.{index}.*" for index in range(4)]),
     ],
 )  # fmt: skip
 def test_blocks_are_told_apart_by_the_names_of_their_convolutions(resolutions, expected):
-    assert blocks(resolutions) == expected
+    assert parts(resolutions) == [Move(None, pattern) for pattern in expected]
+
+
+def test_where_names_tell_of_no_blocks_the_resolutions_are_the_parts():
+    resolutions = [[f"features.{index}.conv" for index in range(some, 40, 2)] for some in (0, 1)]
+    assert parts(resolutions) == [Move(0), Move(1)]
+    assert parts([]) == []
 
 
 def test_what_is_plain_already_is_not_taken_back():
-    assert moves(Setting((0.0, 0.5)), ["a.*"]) == [
-        *(Move(1, alpha) for alpha in (0.25, 0.125, 0.0)),
-        Move(None, block="a.*"),
-    ]
+    search = Search(Additive((0.1,) * 4, (0.1,) * 4), Setting((0.0, 0.5)), MOVES, 0.0)
+    next(search.candidates(), None)
+    assert [part.move for part in search.parts] == [Move(1), *MOVES]
 
 
 def test_a_network_in_words():
@@ -170,5 +175,5 @@ def test_a_network_in_words():
     assert shown(Setting((0.5, 0.0, 0.125)), strides) == "0.5 at 1/4, 0.125 at 1/16"
     assert shown(Setting((0.5, 0.0, 0.0), ("a.*",)), strides) == "0.5 at 1/4, a.* plain"
     assert shown(Setting((0.0, 0.0, 0.0)), strides) == "vanilla"
-    assert Move(1, 0.25).shown(strides) == "0.25 at 1/8"
-    assert Move(None, block="a.*").shown(strides) == "a.* plain"
+    assert Move(1).shown(strides) == "1/8 plain"
+    assert Move(None, "a.*").shown(strides) == "a.* plain"

@@ -52,21 +52,21 @@ class Equations:
         Args:
             starts: solutions to begin with; of equally good ones the first is taken.
         """
-        start = self._nearest([np.asarray(each, np.float64) for each in starts])
-        gram, moments = self._finite(start)
+        first, *others = (np.asarray(each, np.float64) for each in starts)
+        gram, moments = self._finite(first)
+        change = self._nearest(gram, moments, [0 * first, *(each - first for each in others)])
+        moments = moments - gram @ change
         ridge = self._ridge(gram, moments)
-        if ridge is None:
-            return start
-        return start + self._change(gram.sum(0), moments.sum(0), ridge)
+        if ridge is not None:
+            change = change + self._change(gram.sum(0), moments.sum(0), ridge)
+        return first + change
 
-    def _nearest(self, starts: Sequence[np.ndarray]) -> np.ndarray:
-        """The start with the least error on all samples."""
-        first, *others = starts
-        gram, moments = (each.sum(0) for each in self._finite(first))
-        everything = slice(None)
-        errors = [self._error(gram, moments, each - first, everything) for each in others]
-        best = min(range(len(others)), key=errors.__getitem__, default=0)
-        return others[best] if errors and errors[best] < 0 else first
+    def _nearest(
+        self, gram: np.ndarray, moments: np.ndarray, changes: Sequence[np.ndarray]
+    ) -> np.ndarray:
+        """The change with the least error on all samples."""
+        sums, everything = (gram.sum(0), moments.sum(0)), slice(None)
+        return min(changes, key=lambda change: self._error(*sums, change, everything))
 
     def _ridge(self, gram: np.ndarray, moments: np.ndarray) -> float | None:
         """The ridge with which the first half of the samples predicts the second half best; None

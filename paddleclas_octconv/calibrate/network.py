@@ -23,7 +23,7 @@ from ..layers.cutting import SAME_ORDER
 from ..weights.match import load_into, match_weights
 from ..weights.network import OctaveNetwork, state_of
 from .images import Images, as_array
-from .lanes import Lane, stopping
+from .lanes import Lane, give_back, stopping
 from .layer import Fit, Targets
 
 PIECE = 16  # images that go through the networks together; more would need more memory
@@ -189,6 +189,7 @@ class _Walk:
                     break
                 for piece in pieces:
                     piece.go_on(convolve(name, piece.stop.input))
+                give_back()
 
     def _calls(self) -> list[str]:
         """The convolutions in the order in which the octave network calls them; each is told how

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any, Mapping, Sequence
@@ -21,15 +22,12 @@ from .networks import Networks
 from .task import Task
 
 VANILLA, OCTAVE = "vanilla", "octave"
-MAPPED = 1 << 20  # bytes from which on memory goes back to the system once it is free
 
 
 def worker_for(engine: str) -> Worker:
     """A process with ``Networks`` that exports in the format that an engine reads best."""
     converted = CONVERTED.get(engine)
     environ = {"FLAGS_enable_pir_api": "0"} if converted and converted.needs_pdmodel else {}
-    # The lanes of ``calibrate`` are threads: glibc would keep what each has freed for it alone.
-    environ.update(MALLOC_ARENA_MAX="1", MALLOC_MMAP_THRESHOLD_=str(MAPPED))
     return Worker(Networks, machine.cpu_count(), **environ)
 
 
@@ -38,13 +36,14 @@ class Exports:
 
     Args:
         worker: that of ``worker_for``.
-        task: its engine, image size and seed.
+        task: its engine, image size, transforms and seed.
         folder: an empty one.
     """
 
     def __init__(self, worker: Worker, task: Task, folder: Path) -> None:
         self._worker, self._engine, self._shape = worker, task.engine, task.shape
-        self._seed, self._folder = task.seed, folder
+        self._seed, self._folder, self._transforms = task.seed, folder, task.transforms
+        self._solved: dict[str, Path] = {}  # weights
 
     def can_be(self, arch: Mapping[str, Any]) -> bool:
         """Whether anything becomes octave by an ``Arch``."""
@@ -55,15 +54,22 @@ class Exports:
         self._worker.call("cut", arch=arch)
 
     def solve(self, arch: Mapping[str, Any], images: int, progress: Progress) -> int:
-        """Make an octave network, solved; its multiply-adds.
+        """Make an octave network, solved, once; its multiply-adds.
 
         Args:
             arch: its ``Arch``.
             images: of those that were read, at most.
             progress: is told how many convolutions are solved, and of how many.
         """
-        arguments = {"arch": arch, "images": images, "seed": self._seed}
+        kept = self._folder / f"{len(self._solved)}.pdparams"
+        file = self._solved.setdefault(json.dumps([arch, images]), kept)
+        arguments = {"arch": arch, "images": images, "seed": self._seed, "file": str(file)}
         return self._worker.call("solve", progress, **arguments)["multiply_adds"]
+
+    def loss(self, arch: Mapping[str, Any], images: int, progress: Progress) -> float:
+        """By how much a network diverges, as of ``Networks.loss``; arguments as of ``solve``."""
+        arguments = {"arch": arch, "images": images, "seed": self._seed}
+        return self._worker.call("loss", progress, **arguments)
 
     def folder(self, label: str) -> Path:
         """Where a network is exported."""
@@ -83,15 +89,12 @@ class Exports:
             conversion.add(CONVERTED[self._engine], folder, self._shape)
         return folder
 
-    def ask(
-        self, label: str, images: Images, transforms: Mapping[str, Any], progress: Progress
-    ) -> Predictions:
+    def ask(self, label: str, images: Images, progress: Progress) -> Predictions:
         """What an exported network says of images.
 
         Args:
             label: of the network.
             images: those that cannot be read are left out.
-            transforms: as of ``Task.transforms``.
             progress: is told how many images are done, and of how many.
         """
         file = self._folder / "said.npy"
@@ -102,7 +105,7 @@ class Exports:
             engine=self._engine,
             paths=[str(path) for path in images.paths],
             file=str(file),
-            **transforms,
+            **self._transforms,
         )
         return Predictions(places, np.load(file))
 

@@ -38,8 +38,7 @@ class Score(NamedTuple):
         agreement: of how many it says the same class.
         top1: of how many it says the right class; None where the labels do not fit.
         vanilla_top1: likewise, of the vanilla network.
-        divergence: the mean Kullback-Leibler divergence of its probabilities from the vanilla
-            network's, in nats: a finer measure than counts of images.
+        divergence: of its probabilities, in nats: a finer measure than counts of images.
     """
 
     images: int
@@ -57,7 +56,11 @@ class Score(NamedTuple):
 
 
 def predict(
-    predictor: Predictor, paths: Sequence[Path], preprocess: Preprocess, tell: Callable[[int], None]
+    predictor: Predictor,
+    paths: Sequence[Path],
+    preprocess: Preprocess,
+    shape: Sequence[int],
+    tell: Callable[[int], None],
 ) -> Predictions:
     """What a network says of each image.
 
@@ -65,6 +68,7 @@ def predict(
         predictor: the exported network.
         paths: the images; those that cannot be read are left out.
         preprocess: the transforms of evaluation.
+        shape: channels, height and width that it takes.
         tell: is told how many images are done.
 
     Raises:
@@ -81,8 +85,8 @@ def predict(
             pending.clear()
             tell(len(places))
 
-    for place, image in readable(paths, preprocess, failed):
-        if pending and (len(pending) == BATCH or image.shape != pending[0].shape):
+    for place, image in readable(paths, preprocess, shape, failed):
+        if len(pending) == BATCH:
             run()
         places.append(place)
         pending.append(image)
@@ -108,11 +112,17 @@ def score(images: Images, vanilla: Predictions, given: Predictions) -> Score:
         top1, vanilla_top1 = (
             100.0 * float((each.classes == labels).mean()) for each in (given, vanilla)
         )
-    p, q = (np.maximum(each.probabilities, 1e-12) for each in (vanilla, given))
     return Score(
         len(vanilla.places),
         100.0 * float((vanilla.classes == given.classes).mean()),
         top1,
         vanilla_top1,
-        float((p * np.log(p / q)).sum(1).mean()),
+        divergence(vanilla.probabilities, given.probabilities),
     )
+
+
+def divergence(vanilla: np.ndarray, given: np.ndarray) -> float:
+    """The mean Kullback-Leibler divergence of probabilities (N, classes) from the vanilla
+    network's, in nats."""
+    p, q = (np.maximum(each, 1e-12) for each in (vanilla, given))
+    return float((p * np.log(p / q)).sum(1).mean())

@@ -64,26 +64,37 @@ def shuffled(images: Images, seed: int) -> Images:
 
 
 def readable(
-    paths: Sequence[Path], preprocess: Preprocess, failed: list[str]
+    paths: Sequence[Path], preprocess: Preprocess, shape: Sequence[int], failed: list[str]
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Each image that can be read, (C, H, W), with its place; why the others cannot, in a list."""
+    """Each image that can be read, with its place; why the others cannot, in a list.
+
+    Raises:
+        OctConvError: one comes out in another shape than channels, height and width of ``shape``.
+    """
     for index, path in enumerate(paths):
         try:
             image = preprocess.read(path)
         except OctConvError as error:
             failed.append(str(error))
             continue
+        if image.shape != tuple(shape):
+            raise OctConvError(
+                f"Global.image_shape: {list(shape)}, but the transforms of evaluation make "
+                f"{list(image.shape)} of {path}"
+            )
         yield index, image
 
 
-def demand_readable(paths: Sequence[Path], preprocess: Preprocess, key: str) -> None:
+def demand_readable(
+    paths: Sequence[Path], preprocess: Preprocess, shape: Sequence[int], key: str
+) -> None:
     """See that an image of a list can be read, before work begins that would be in vain.
 
     Raises:
         OctConvError: none can be; naming the first.
     """
     failed: list[str] = []
-    if next(readable(paths, preprocess, failed), None) is None:
+    if next(readable(paths, preprocess, shape, failed), None) is None:
         raise OctConvError(f"{key}: no image of it can be read: {failed[0]}")
 
 
@@ -102,19 +113,13 @@ def calibration_images(
         Images (N, C, H, W), and how many files were tried.
 
     Raises:
-        OctConvError: fewer can be read than the least that ``calibrate`` takes, or one comes out
-            in another shape.
+        OctConvError: fewer can be read than the least that ``calibrate`` takes.
     """
     from ..calibrate.images import LEAST
 
     failed: list[str] = []
     found: list[np.ndarray] = []
-    for _, image in readable(paths, preprocess, failed):
-        if image.shape != tuple(shape):
-            raise OctConvError(
-                f"Global.image_shape: {list(shape)}, but the transforms of evaluation make "
-                f"{list(image.shape)} of {paths[len(found) + len(failed)]}"
-            )
+    for _, image in readable(paths, preprocess, shape, failed):
         found.append(image)
         if len(found) == count:
             break

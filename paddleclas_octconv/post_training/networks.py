@@ -24,6 +24,7 @@ class Networks:
         self._shape = (3, 224, 224)
         self._images: np.ndarray | None = None
         self._octave: nn.Layer | None = None
+        self._wanted: np.ndarray | None = None  # what the vanilla network says
 
     def open(self, arch: dict[str, Any], weights: str | None, shape: list[int]) -> dict[str, Any]:
         """Build the vanilla network and see that the weights are its own.
@@ -74,7 +75,8 @@ class Networks:
         from ..deploy.images import Preprocess
         from .images import demand_readable
 
-        demand_readable(_files(paths), Preprocess(transform_ops, decode_image), key)
+        preprocess = Preprocess(transform_ops, decode_image)
+        demand_readable(_files(paths), preprocess, self._shape, key)
 
     def read(
         self, paths: list[str], transform_ops: list, decode_image: dict, count: int
@@ -88,7 +90,7 @@ class Networks:
         return {"images": len(self._images), "tried": tried}
 
     def solve(
-        self, arch: dict[str, Any], images: int, seed: int, progress: Progress
+        self, arch: dict[str, Any], images: int, seed: int, file: str, progress: Progress
     ) -> dict[str, Any]:
         """Make an octave network whose weights are solved on so many of the images.
 
@@ -96,14 +98,50 @@ class Networks:
             arch: its ``Arch``.
             images: of those that were read, at most.
             seed: as in ``calibrate``.
+            file: its weights, if it was solved before; else they are kept there.
             progress: is told how many convolutions are solved, and of how many.
         """
+        from ..weights.match import load_into
+        from ..weights.safe_load import load_weights
+
+        if Path(file).exists():
+            self._octave = self._build(arch)
+            load_into(self._octave, load_weights(file))
+        else:
+            self._octave = self._solved(arch, images, seed, progress)
+            self.save(file)
+        return {"multiply_adds": self._multiply_adds(self._octave)}
+
+    def loss(self, arch: dict[str, Any], images: int, seed: int, progress: Progress) -> float:
+        """By how much a network diverges that is solved on so many of the images, the first ones,
+        judged by the last ones; arguments as of ``solve``."""
+        from .evaluation import divergence
+
+        octave = self._solved(arch, images, seed, progress)
+        if self._wanted is None:
+            self._wanted = self._answers(self._vanilla(), images)
+        return divergence(self._wanted, self._answers(octave, images))
+
+    def _solved(self, arch: dict[str, Any], images: int, seed: int, progress: Progress) -> nn.Layer:
         from ..calibrate import calibrate
 
         assert self._images is not None  # read has been called
-        octave = self._octave = self._build(arch)
-        calibrate(octave, self._vanilla(), self._images[:images], seed=seed, progress=progress)
-        return {"multiply_adds": self._multiply_adds(octave)}
+        octave, some = self._build(arch), self._images[:images]
+        return calibrate(octave, self._vanilla(), some, seed=seed, progress=progress)
+
+    def _answers(self, network: nn.Layer, images: int) -> np.ndarray:
+        """The probabilities of the last so many images."""
+        import paddle
+
+        from .images import BATCH
+
+        assert self._images is not None
+        network.eval()
+        with paddle.no_grad():
+            judged = self._images[-images:]
+            starts = range(0, len(judged), BATCH)
+            said = [network(paddle.to_tensor(judged[each : each + BATCH])) for each in starts]
+            return paddle.nn.functional.softmax(paddle.concat(said), axis=-1).numpy()
 
     def cut(self, arch: dict[str, Any]) -> None:
         """Make an octave network with cut weights, which is as fast as a solved one."""
@@ -164,8 +202,8 @@ class Networks:
         from .evaluation import predict
 
         predictor = create_predictor(folder, engine=engine, threads=machine.cpu_count())
-        preprocess, count = Preprocess(transform_ops, decode_image), len(paths)
-        found = predict(predictor, _files(paths), preprocess, lambda done: progress(done, count))
+        images = _files(paths), Preprocess(transform_ops, decode_image), self._shape
+        found = predict(predictor, *images, lambda done: progress(done, len(paths)))
         np.save(file, found.probabilities)
         return found.places
 

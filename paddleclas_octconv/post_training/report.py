@@ -51,15 +51,15 @@ def write(
     lines += [
         "",
         "What a part costs in time if it is taken back from the network in which everything is "
-        "octave, as a share of the vanilla latency; and by how much less that network diverges "
-        "then, judged by the part alone.",
+        "octave, as a share of the vanilla latency; and by how much the network diverges in which "
+        "that part alone is octave, on few images.",
         "",
-        "| taken back to | costs | saves |",
+        "| taken back to | costs | diverges |",
         "|:--|--:|--:|",
     ]
     for part in parts:
-        saved = "" if part.saved is None else f"{part.saved:.4f}"
-        lines.append(f"| {part.move.shown(found.strides)} | {part.cost:.1%} | {saved} |")
+        loss = "" if part.loss is None else f"{part.loss:.4f}"
+        lines.append(f"| {part.move.shown(found.strides)} | {part.cost:.1%} | {loss} |")
     (folder / PAGE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -18,7 +18,7 @@ from ..data.staging import Kind, publish
 from . import report, search, written
 from .engine import OCTAVE, VANILLA, Exports, worker_for
 from .evaluation import Predictions, Score, fitting, score
-from .images import Images, listed, shuffled
+from .images import listed, shuffled
 from .search import Setting
 from .task import Task, octave_arch
 from .trials import Trials
@@ -122,10 +122,10 @@ class _Run:
     def result(self) -> Result:
         task, worker = self._task, self._worker
         self._tell("the vanilla network")
+        opened = worker.call("open", arch=task.vanilla, weights=task.weights, shape=task.shape)
         for key, images in (("Train", self._training), ("Eval", self._evaluated)):
             paths = [str(path) for path in images.paths]
             worker.call("demand_readable", paths=paths, key=f"DataLoader.{key}", **task.transforms)
-        opened = worker.call("open", arch=task.vanilla, weights=task.weights, shape=task.shape)
         self._vanilla_multiply_adds = opened["multiply_adds"]
         if task.max_drop is None:  # what cannot become octave is told before anything else
             arch = octave_arch(task.vanilla, task.alpha or 0.0, task.shape[-1])
@@ -173,18 +173,16 @@ class _Run:
 
     def _scored(self) -> Score:
         """The network that is exported now, on the evaluation list."""
-        self._tell("evaluating")
+        what = "evaluating"
+        self._tell(what)
+
+        def ask(label: str) -> Predictions:
+            return self._exports.ask(label, self._evaluated, lambda *done: self._tell(what, *done))
+
         if self._vanilla is None:
-            self._vanilla = self._ask(VANILLA, self._evaluated, "evaluating")
+            self._vanilla = ask(VANILLA)
             self._evaluated = fitting(self._evaluated, self._vanilla)
-        given = self._ask(OCTAVE, self._evaluated, "evaluating")
-        return score(self._evaluated, self._vanilla, given)
-
-    def _ask(self, label: str, images: Images, what: str) -> Predictions:
-        def tell(done: int, of: int) -> None:
-            self._tell(what, done, of)
-
-        return self._exports.ask(label, images, self._task.transforms, tell)
+        return score(self._evaluated, self._vanilla, ask(OCTAVE))
 
     # The search
 
@@ -194,14 +192,14 @@ class _Run:
         budget = self._task.max_drop
         assert budget is not None
         resolutions = self._worker.call("resolutions")
-        blocks = search.blocks([each["convolutions"] for each in resolutions])
         self._strides = [each["stride"] for each in resolutions]
         evaluated = shuffled(self._evaluated, self._task.seed)
         kept = self._folder / _SEARCH
         self._trials = trials = Trials(
             self._task, self._exports, evaluated, self._strides, self._tell, kept
         )
-        asked = search.Search(trials, trials.everything(), blocks, budget)
+        parts = search.parts([each["convolutions"] for each in resolutions])
+        asked = search.Search(trials, trials.everything(), parts, budget)
         for setting in asked.candidates():
             found = self._checked(setting)
             if found.score.drop <= budget and found.speed_up > 1:

@@ -1,15 +1,14 @@
 """Which parts of a network become octave, and how far: found by measuring. Needs no Paddle.
 
 The search begins where everything is octave, since every place where a pair of maps is made or
-joined costs time: alone, few parts gain any. From there parts are taken back, at one resolution or
-in one block, to a smaller alpha or to plain convolutions. What costs more time than it gains goes
-first; then what loses most accuracy for the time that it gains, until the rest loses little enough.
+joined costs time: alone, few parts gain any. From there resolutions and blocks are taken back to
+plain convolutions, or all to a smaller alpha. What costs more time than it gains goes first; then
+what loses most accuracy for the time that it gains, until the rest loses little enough.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Protocol, Sequence, Tuple
+from typing import Callable, Iterable, Iterator, NamedTuple, Protocol, Sequence, Tuple
 
 ALPHAS = (0.5, 0.25, 0.125)  # where the search begins, and what it goes back to
 BLOCKS = 16  # at most so many are told apart
@@ -30,6 +29,10 @@ class Setting(NamedTuple):
     alphas: Alphas
     plain: tuple[str, ...] = ()
 
+    def at_most(self, alpha: float) -> Setting:
+        """The network with no larger share anywhere."""
+        return self._replace(alphas=tuple(min(alpha, each) for each in self.alphas))
+
 
 class Measured(NamedTuple):
     """A network beside the vanilla one.
@@ -48,32 +51,28 @@ class Measured(NamedTuple):
 
 
 class Move(NamedTuple):
-    """A part of the network is taken back.
+    """A part of the network is taken back to plain convolutions.
 
     Attributes:
         place: the index of a resolution; None: it is a block.
-        alpha: what the resolution goes back to.
         block: the name of the block, as in ``Setting.plain``.
     """
 
     place: int | None
-    alpha: float = 0.0
     block: str = ""
 
     def of(self, setting: Setting) -> Setting:
         """The network after it."""
         alphas, plain = list(setting.alphas), setting.plain
         if self.place is not None:
-            alphas[self.place] = min(alphas[self.place], self.alpha)
+            alphas[self.place] = 0.0
         elif self.block not in plain:
             plain = (*plain, self.block)
         return Setting(tuple(alphas), plain)
 
     def shown(self, strides: Sequence[int]) -> str:
-        """In words, such as "0.25 at 1/8"."""
-        if self.place is None:
-            return f"{self.block} plain"
-        return f"{self.alpha:g} at 1/{strides[self.place]}"
+        """In words, such as "1/4 plain"."""
+        return f"{self.block if self.place is None else f'1/{strides[self.place]}'} plain"
 
 
 class Part(NamedTuple):
@@ -82,51 +81,35 @@ class Part(NamedTuple):
     Attributes:
         move: which takes it back.
         cost: in latency, as a share of the vanilla one's, where everything else is octave too.
-        saved: by how much less the network diverges; None where that did not matter.
+        loss: the divergence of the network in which it alone is octave; None where that was not
+            asked.
     """
 
     move: Move
     cost: float
-    saved: float | None = None
+    loss: float | None = None
 
 
-def blocks(resolutions: Sequence[Sequence[str]]) -> dict[str, int]:
-    """The blocks of a network, by the names of its convolutions: as many as can be told apart.
+def parts(resolutions: Sequence[Sequence[str]]) -> list[Move]:
+    """The parts of a network: blocks, as many as the names of its convolutions tell apart.
 
     Args:
         resolutions: the names at each.
 
     Returns:
-        Patterns, such as "blocks.0.*", each for all convolutions whose names begin so, with the
-        index of the resolution of most of them; none where the names do not tell of some blocks.
+        Blocks, such as "blocks.0.*", each for all convolutions whose names begin so; where the
+        names do not tell of some, the resolutions.
     """
-    found: dict[str, Counter] = {}
-    names = [name for each in resolutions for name in each]
-    for depth in range(1, 1 + max((name.count(".") or 1 for name in names), default=0)):
-        patterns: dict[str, Counter] = {}
-        for place, each in enumerate(resolutions):
-            for name in each:
-                parts = name.split(".")
-                pattern = ".".join(parts[:depth]) + (".*" if len(parts) > depth else "")
-                patterns.setdefault(pattern, Counter())[place] += 1
-        if len(patterns) > BLOCKS:
+    found: list[str] = []
+    names = [name.split(".") for each in resolutions for name in each]
+    for depth in range(1, max([2, *map(len, names)])):
+        patterns = [".".join(n[:depth]) + ".*" * (len(n) > depth) for n in names]
+        if len(set(patterns)) > BLOCKS:
             break
-        found = patterns
-    found = found if len(found) > 1 else {}
-    return {pattern: counts.most_common(1)[0][0] for pattern, counts in found.items()}
-
-
-def moves(whole: Setting, patterns: Iterable[str]) -> list[Move]:
-    """All that can be taken back in a network.
-
-    Args:
-        whole: the network.
-        patterns: those of ``blocks``.
-    """
-    smaller = [*ALPHAS[1:], 0.0]
-    octave = [place for place, alpha in enumerate(whole.alphas) if alpha]
-    of_resolutions = [Move(place, alpha) for place in octave for alpha in smaller]
-    return [*of_resolutions, *(Move(None, block=pattern) for pattern in patterns)]
+        found = list(dict.fromkeys(patterns))
+    if len(found) > 1:
+        return [Move(None, pattern) for pattern in found]
+    return [Move(place) for place in range(len(resolutions))]
 
 
 class Measures(Protocol):
@@ -139,7 +122,7 @@ class Measures(Protocol):
         """Over that of the vanilla network."""
 
     def loss(self, setting: Setting) -> float:
-        """The divergence of a network in which one part is octave."""
+        """The divergence of a network: roughly."""
 
     def whole(self, setting: Setting) -> Measured:
         """A network that may be the one."""
@@ -151,7 +134,7 @@ class Search:
     Args:
         trials: measures networks.
         whole: the network in which everything is octave.
-        patterns: as ``blocks`` gives them.
+        parts: what can be taken back, besides resolutions.
         budget: points that may be lost.
 
     Attributes:
@@ -160,10 +143,12 @@ class Search:
     """
 
     def __init__(
-        self, trials: Measures, whole: Setting, patterns: Mapping[str, int], budget: float
+        self, trials: Measures, whole: Setting, parts: Iterable[Move], budget: float
     ) -> None:
-        self._trials, self._whole = trials, whole
-        self._patterns, self._budget = patterns, budget
+        self._trials, self._whole, self._budget = trials, whole, budget
+        self._units = [move for move in parts if move.of(whole) != whole]
+        octave = (Move(place) for place, alpha in enumerate(whole.alphas) if alpha)
+        self._moves = list(dict.fromkeys([*octave, *self._units]))
         self.measured: dict[Setting, Measured] = {}
         self.parts: list[Part] = []
 
@@ -173,18 +158,16 @@ class Search:
         if not any(self._whole.alphas):
             return
         latency = self._trials.latency
-        back = moves(self._whole, self._patterns)
-        to_plain = [move for move in back if not move.alpha]
-        self._trials.time([self._whole, *(move.of(self._whole) for move in to_plain)])
-        self.parts = [Part(move, self._cost(move)) for move in to_plain]
+        self._trials.time([self._whole, *(move.of(self._whole) for move in self._moves)])
+        self.parts = [
+            Part(move, latency(move.of(self._whole)) - latency(self._whole)) for move in self._moves
+        ]
         begin = self._trimmed()
         if latency(begin) >= 1:
             return
         if self._holds(begin):
             yield begin
-        self._trials.time([move.of(self._whole) for move in back])
-        self.parts = [Part(move, self._cost(move), self._saved(move)) for move in back]
-        steps = path(begin, self.parts, self._patterns)
+        steps = self._path(begin)
         first = nearest(steps, self._holds)
         tried = sorted(self.measured.values(), key=lambda each: each.latency)
         holding = [each.setting for each in tried if each.drop <= self._budget]
@@ -202,21 +185,6 @@ class Search:
         found = self.measured[setting] = self._trials.whole(setting)
         return found.drop <= self._budget
 
-    def _cost(self, move: Move) -> float:
-        return self._trials.latency(move.of(self._whole)) - self._trials.latency(self._whole)
-
-    def _saved(self, move: Move) -> float:
-        """What a part loses alone, less what it still loses after a move."""
-
-        def alone(alpha: float) -> float:
-            alphas = (alpha * (place == move.place) for place in range(len(self._whole.alphas)))
-            return self._trials.loss(Setting(tuple(alphas)))
-
-        if move.place is None:
-            others = tuple(pattern for pattern in self._patterns if pattern != move.block)
-            return self._trials.loss(Setting(self._whole.alphas, others))
-        return alone(ALPHAS[0]) - (alone(move.alpha) if move.alpha else 0.0)
-
     def _trimmed(self) -> Setting:
         """The network without what costs more time in it than it gains."""
         found, latency = self._whole, self._trials.latency
@@ -227,51 +195,47 @@ class Search:
                 found = without
         return found
 
+    def _alone(self, move: Move, setting: Setting) -> Setting:
+        """The network in which one part is octave."""
+        for other in self._units:
+            if other != move:
+                setting = other.of(setting)
+        return setting
 
-def path(begin: Setting, parts: Sequence[Part], patterns: Mapping[str, int]) -> list[Setting]:
-    """The networks from one back towards the vanilla one.
+    def _path(self, begin: Setting) -> list[Setting]:
+        """The networks on the way back from one: at each alpha, without what loses most for the
+        time that it gains; those than which, by estimate, none is faster and loses less.
 
-    What a network gains and loses is estimated: what blocks do adds up, and at a smaller alpha all
-    blocks of a resolution do as much less as the resolution itself.
-
-    Args:
-        begin: the network.
-        parts: all of it, each with what it saves.
-        patterns: as ``blocks`` gives them; without, a resolution is a block.
-
-    Returns:
-        The network itself, and after it networks of which each has one part less: that which loses
-        most for the time that it gains.
-    """
-    known = {part.move: (part.cost, part.saved or 0.0) for part in parts}
-
-    def left(move: Move, index: int) -> float:
-        """The share of what a resolution gains (0) or loses (1) that is left after a move."""
-        whole = known[Move(move.place)][index]
-        return min(max(1 - known[move][index] / whole, 0.0), 1.0) if whole > 0 else 1.0
-
-    def estimate(setting: Setting, index: int) -> float:
-        total = 0.0
-        for place, alpha in enumerate(setting.alphas):
-            if not alpha:
-                continue
-            names = [name for name, own in patterns.items() if own == place]
-            own = [Move(None, block=name) for name in names if name not in setting.plain]
-            most = sum(known[move][index] for move in (own if patterns else [Move(place)]))
-            total += most * (1.0 if alpha == ALPHAS[0] else left(Move(place, alpha), index))
-        return total
-
-    def worth(setting: Setting) -> float:
-        gained, lost = (estimate(found[-1], index) - estimate(setting, index) for index in (0, 1))
-        return lost / max(gained, _LEAST)
-
-    found = [begin]
-    while True:
-        after = {move.of(found[-1]) for move in known}
-        steps = [each for each in after if estimate(each, 0) > 0 and worth(each) > 0]
-        if not steps:
-            return found
-        found.append(max(steps, key=lambda setting: (worth(setting), setting)))
+        What parts gain, and lose alone, adds up. At a smaller alpha all gain as much less as the
+        network does, and lose as much less as the part does that loses most.
+        """
+        latency, loss = self._trials.latency, self._trials.loss
+        wholes = [begin.at_most(alpha) for alpha in ALPHAS]
+        self._trials.time(wholes)
+        alone = {move: loss(self._alone(move, begin)) for move in self._units}
+        self.parts = [part._replace(loss=alone.get(part.move)) for part in self.parts]
+        costs = {part.move: max(part.cost, _LEAST) for part in self.parts}
+        losing = [move for move in self._units if alone[move] > 0]
+        losing.sort(key=lambda move: alone[move] / costs[move], reverse=True)
+        if not losing:
+            return wholes
+        worst = max(losing, key=alone.__getitem__)
+        estimates: list[tuple[float, float, Setting]] = []
+        for setting in wholes:
+            gain = (1 - latency(setting)) / (1 - latency(begin))
+            lost = loss(self._alone(worst, setting)) / alone[worst]
+            ms, total = latency(setting), lost * sum(alone.values())
+            for move in losing:
+                estimates.append((ms, total, setting))
+                ms, total = ms + gain * costs[move], total - lost * alone[move]
+                setting = move.of(setting)
+        found: list[Setting] = []
+        least = float("inf")
+        for _, estimate, setting in sorted(estimates):
+            if estimate < least:
+                found.append(setting)
+                least = estimate
+        return found
 
 
 def nearest(steps: Sequence[Setting], holds: Callable[[Setting], bool]) -> int:

@@ -96,11 +96,12 @@ def check(config: Config) -> None:
         raise OctConvError(
             f"Arch.name: {name} is an octave network already: give the config of a vanilla one"
         )
-    mode = config.at("Global.eval_mode")
-    if mode not in (None, "classification") or config.at("Global.use_multilabel"):
-        raise OctConvError(
-            f"Global.eval_mode: {mode!r}: only networks that classify into one class are octavized"
-        )
+    for key, one_class in (("eval_mode", "classification"), ("use_multilabel", False)):
+        value = config.at(f"Global.{key}")
+        if value not in (None, one_class):
+            raise OctConvError(
+                f"Global.{key}: {value!r}: only networks that classify into one class are octavized"
+            )
     shape = config.image_shape
     if shape[1] != shape[2]:
         raise OctConvError(

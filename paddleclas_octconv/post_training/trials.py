@@ -10,15 +10,16 @@ from typing import Any, Callable, Dict, List, Sequence
 from ..common.documents import read_json
 from ..common.errors import OctConvError
 from ..common.files import write_atomically
+from ..common.worker import Progress
 from .engine import VANILLA, Exports
-from .evaluation import Predictions, fitting, score
+from .evaluation import fitting, score
 from .images import Images
 from .search import ALPHAS, Measured, Setting, shown
 from .task import Task, octave_arch
 
 TRIED = "tried"
-SAMPLE = 1000  # images of the evaluation list that whole networks are judged by
-PART_IMAGES, PART_SAMPLE = 64, 250  # to calibrate on, and to judge by, for one part alone
+SAMPLE = 1000  # images of the evaluation list that networks are judged by
+ROUGHLY = 64  # images to calibrate on, and as many to judge by, where that will do
 ROUNDS, AT_ONCE = 8, 8  # of latencies; networks that are measured together
 
 
@@ -47,7 +48,7 @@ class Trials:
         self._strides, self._kept = strides, Kept(file)
         self._able: dict[Setting, bool] = {}
         self._sample = evaluated.chosen(range(min(SAMPLE, len(evaluated.paths))))
-        self._vanilla = self._ask(VANILLA, self._sample, "a sample of the evaluation list")
+        self._vanilla = exports.ask(VANILLA, self._sample, self._telling(Setting(())))
         self._sample = fitting(self._sample, self._vanilla)
 
     def everything(self) -> Setting:
@@ -68,11 +69,8 @@ class Trials:
     def time(self, settings: Sequence[Setting]) -> None:
         """Measure latencies, of some networks in turns with each other; their weights do not
         matter."""
-        unknown = [each for each in dict.fromkeys(settings) if _latency(each) not in self._kept]
-        for setting in unknown:
-            if not self._is_octave(setting):
-                self._kept.add(_latency(setting), 1.0, 1.0)  # the vanilla network
-        unknown = [each for each in unknown if _latency(each) not in self._kept]
+        octave = [each for each in dict.fromkeys(settings) if self._is_octave(each)]
+        unknown = [each for each in octave if _latency(each) not in self._kept]
         for first in range(0, len(unknown), AT_ONCE):
             some = {f"{TRIED}{place}": each for place, each in enumerate(unknown[first:][:AT_ONCE])}
             for label, setting in some.items():
@@ -85,35 +83,41 @@ class Trials:
 
     def latency(self, setting: Setting) -> float:
         """The latency of a network over that of the vanilla one."""
+        if not self._is_octave(setting):
+            return 1.0
         self.time([setting])
         vanilla_ms, ms = self._kept[_latency(setting)]
         return ms / vanilla_ms
 
     def loss(self, setting: Setting) -> float:
-        """The divergence of a network in which one part is octave: roughly, on few images."""
-        return self._loss(setting, PART_IMAGES, PART_SAMPLE)[1]
+        """The divergence of a network: roughly, on few images."""
+        key = f"divergence of {json.dumps(setting)}"
+        if not self._is_octave(setting):
+            return 0.0
+        if key not in self._kept:
+            found = self._exports.loss(self.arch(setting), ROUGHLY, self._telling(setting))
+            self._kept.add(key, found, ROUGHLY)
+        return self._kept[key][0]
 
     def whole(self, setting: Setting) -> Measured:
         """A network that may be the one."""
-        loss = self._loss(setting, self._task.images, SAMPLE)
-        return Measured(setting, self.latency(setting), *loss)
-
-    def _loss(self, setting: Setting, images: int, count: int) -> list[float]:
-        key = f"loss on {images} {count} {json.dumps(setting)}"
+        key = f"loss of {json.dumps(setting)}"
         if not self._is_octave(setting):
-            return [0.0, 0.0]
+            return Measured(setting, 1.0, 0.0, 0.0)
         if key not in self._kept:
-            what = f"trying {shown(setting, self._strides)}"
-            self._tell(what)
-            arch = self.arch(setting)
-            self._exports.solve(arch, images, lambda *done: self._tell(what, *done))
+            tell = self._telling(setting)
+            self._exports.solve(self.arch(setting), self._task.images, tell)
             self._exports.export(TRIED)
-            sample = self._sample.chosen(range(min(count, len(self._sample.paths))))
-            read = sum(place < count for place in self._vanilla.places)
-            vanilla = Predictions(self._vanilla.places[:read], self._vanilla.probabilities[:read])
-            found = score(sample, vanilla, self._ask(TRIED, sample, what))
+            given = self._exports.ask(TRIED, self._sample, tell)
+            found = score(self._sample, self._vanilla, given)
             self._kept.add(key, found.drop, found.divergence)
-        return self._kept[key]
+        return Measured(setting, self.latency(setting), *self._kept[key])
+
+    def _telling(self, setting: Setting) -> Progress:
+        """Tells what is done now; the rest is told by what is returned."""
+        what = f"trying {shown(setting, self._strides)}"
+        self._tell(what)
+        return lambda done, of: self._tell(what, done, of)
 
     def _is_octave(self, setting: Setting) -> bool:
         """Whether anything of a network is: maps may have too few channels, or be for plain
@@ -121,10 +125,6 @@ class Trials:
         if setting not in self._able:
             self._able[setting] = self._exports.can_be(self.arch(setting))
         return self._able[setting]
-
-    def _ask(self, label: str, images: Images, what: str) -> Predictions:
-        transforms = self._task.transforms
-        return self._exports.ask(label, images, transforms, lambda *done: self._tell(what, *done))
 
 
 def _latency(setting: Setting) -> str:
