@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import time
@@ -14,7 +15,7 @@ import numpy as np
 import paddle
 import pytest
 import yaml
-from conftest import CLASS_NUM, error_line, run_cli, run_python
+from conftest import CLASS_NUM, error_line, run_cli, run_here
 from runs import Run
 
 from paddleclas_octconv import registry
@@ -64,7 +65,7 @@ def trained(tmp_path_factory, tiny_config) -> Path:
 @pytest.fixture(scope="module")
 def octave(trained) -> dict:
     """What the command tells of its folder ``octave``, with a config to distil by."""
-    result = run_cli(
+    result = run_here(
         *("octavize", "-c", "vanilla.yaml", "--alpha", "0.25", "--images", "20", "--json"),
         *("--engine", "paddle", "--output", "octave", "--distil", "distil.yaml"),
         cwd=trained,
@@ -119,7 +120,7 @@ def test_the_teacher_stays_as_it_was(trained, octave):
 
 def test_a_folder_that_is_there_stays(trained, octave):
     before = (trained / "octave" / "weights.pdparams").read_bytes()
-    result = run_cli("octavize", "-c", "vanilla.yaml", "--output", "octave", cwd=trained)
+    result = run_here("octavize", "-c", "vanilla.yaml", "--output", "octave", cwd=trained)
     assert result.returncode == 2
     assert "--output octave: holds a network already" in error_line(result.stderr)
     assert (trained / "octave" / "weights.pdparams").read_bytes() == before
@@ -135,7 +136,7 @@ def _lists(trained: Path, tiny_data: Path, train: str, evaluate: str | None = No
     return options
 
 
-def test_labels_that_do_not_fit_are_left_out(trained, octave, tiny_data):
+def test_labels_that_do_not_fit_are_left_out(trained, octave, tiny_data, workers_here):
     """Neither a class that the network does not know, nor images without any label."""
     names = [line.split()[0] for line in (tiny_data / "train.txt").read_text().splitlines()]
     options = _lists(
@@ -145,7 +146,7 @@ def test_labels_that_do_not_fit_are_left_out(trained, octave, tiny_data):
         "".join(f"{name} {CLASS_NUM}\n" for name in names[:8]),
     )
     (tiny_data / "images" / "broken.png").write_bytes(b"no image")
-    result = run_cli(
+    result = run_here(
         *("octavize", "-c", "vanilla.yaml", "--alpha", "0.25", "--output", "unlabelled"),
         *("--engine", "paddle", "--images", "20", "--json", *options),
         cwd=trained,
@@ -167,7 +168,7 @@ def test_labels_that_do_not_fit_are_left_out(trained, octave, tiny_data):
 )
 def test_images_that_do_not_serve(trained, tiny_data, lines, said):
     options = _lists(trained, tiny_data, lines)
-    result = run_cli(
+    result = run_here(
         "octavize", "-c", "vanilla.yaml", "--output", "bad", "--engine", "paddle", *options,
         cwd=trained,
     )  # fmt: skip
@@ -227,23 +228,21 @@ class Small(paddle.nn.Layer):
 """
 
 
-def test_a_search_to_its_end(trained):
+def test_a_search_to_its_end(trained, monkeypatch, workers_here):
     """What is written is as fast as it is said to be, or the vanilla network."""
     (trained / "small.py").write_text(_SMALL)
-    run_python(
-        *("-c", "import paddle, small; paddle.save(small.Small(4).state_dict(), 'small.pdparams')"),
-        cwd=trained,
-    )
+    monkeypatch.syspath_prepend(trained)
+    monkeypatch.setenv("PYTHONPATH", str(trained))
+    paddle.save(importlib.import_module("small").Small(4).state_dict(), f"{trained}/small.pdparams")
     arch = {"name": "Octave", "backbone": "small.Small", "alpha": 0, "class_num": CLASS_NUM}
     config = yaml.safe_load((trained / "vanilla.yaml").read_text())
     config["Arch"] = arch
     (trained / "small.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    result = run_cli(
+    result = run_here(
         *("octavize", "-c", "small.yaml", "--module", "small", "--weights", "small.pdparams"),
         *("--max-drop", "100", "--images", "16", "--engine", "paddle", "--output", "searched"),
         "--json",
         cwd=trained,
-        PYTHONPATH=str(trained),
     )
     assert result.returncode == 0, result.stderr
     told = json.loads(result.stdout)
