@@ -114,8 +114,8 @@ class WorkerHere:
         pass
 
 
-@pytest.fixture
-def workers_here(monkeypatch) -> None:
+@contextlib.contextmanager
+def measuring_here():
     """What is measured is measured in this process, but where others have variables of their own:
     each would import Paddle. That they are apart is tested elsewhere."""
     from paddleclas_octconv.common.worker import Worker
@@ -123,8 +123,17 @@ def workers_here(monkeypatch) -> None:
     def worker(operations: type, threads: int = 1, **environ: str):
         return Worker(operations, threads, **environ) if environ else WorkerHere(operations)
 
-    for module in ("benchmark", "prepare"):
-        monkeypatch.setattr(f"paddleclas_octconv.measure.{module}.Worker", worker)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("compare.results", "measure.benchmark", "measure.prepare"):
+            patch.setattr(f"paddleclas_octconv.{module}.Worker", worker)
+        yield
+
+
+@pytest.fixture
+def workers_here():
+    """``measuring_here``."""
+    with measuring_here():
+        yield
 
 
 @pytest.fixture
@@ -362,7 +371,8 @@ def compared(once, tiny_config, fetched_trainer) -> Path:
         code = run.wait()
         state = json.loads((folder / "output/runs/oct/state.json").read_text())
         (folder / "interrupted.json").write_text(json.dumps({"code": code, "state": state}))
-        result = run_here(*COMPARED, cwd=folder)
+        with measuring_here():
+            result = run_here(*COMPARED, cwd=folder)
         assert result.returncode == 0, result.stderr
 
     return once("compared", compare)

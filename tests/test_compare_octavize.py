@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import COMPARED, COMPARED_EPOCHS, run_here
+from conftest import COMPARED, COMPARED_EPOCHS, measuring_here, run_here
 from runs import Run
 
 from paddleclas_octconv.common import machine
@@ -61,7 +61,8 @@ def killed(folder) -> None:
 @pytest.fixture(scope="module")
 def results(folder, killed) -> dict:
     """Of the comparison, called again."""
-    result = run_here(*ARGUMENTS, cwd=folder)
+    with measuring_here():
+        result = run_here(*ARGUMENTS, cwd=folder)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "finished before: vanilla" in result.stderr
     return json.loads((folder / "output/results.json").read_text())
@@ -121,7 +122,9 @@ def test_the_report_shows_the_fronts(folder, results):
     assert row.count(" ms |") == len(PRECISIONS)
 
 
-def test_a_finished_comparison_is_not_repeated(folder, results, call_cli, monkeypatch):
+def test_a_finished_comparison_is_not_repeated(
+    folder, results, call_cli, monkeypatch, workers_here
+):
     logs = {path: path.stat().st_mtime_ns for path in (folder / "output/runs").rglob("*.log")}
     kept = json.loads((folder / "output/latency.json").read_text())
     for forms in kept["latencies"].values():  # as on an idle machine, which measures once

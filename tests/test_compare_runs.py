@@ -148,7 +148,7 @@ def test_visualdl_overlays_the_runs(folder, results):
     ]
 
 
-def test_a_finished_run_is_not_repeated(folder, results, call_cli, monkeypatch):
+def test_a_finished_run_is_not_repeated(folder, results, call_cli, monkeypatch, workers_here):
     before = {path: path.stat().st_mtime_ns for path in (folder / "output/runs").rglob("*.log")}
     keep_latencies(folder / "output/latency.json")
     monkeypatch.chdir(folder)
@@ -180,7 +180,7 @@ def test_latencies_are_kept_where_they_can_still_be_true(folder, results, monkey
         (output / "latency.json").write_text(json.dumps(kept))
 
 
-def test_a_failed_run_leaves_the_others(folder, results, call_cli, monkeypatch):
+def test_a_failed_run_leaves_the_others(folder, results, call_cli, monkeypatch, workers_here):
     config = yaml.safe_load((folder / "oct.yaml").read_text())
     config["Arch"]["alpha"] = 0.001  # leaves the low branch without channels
     (folder / "broken.yaml").write_text(yaml.safe_dump(config))

@@ -111,6 +111,7 @@ def test_infer_names_the_classes(trained, tiny_config, tiny_data):
 
 def test_export_computes_what_the_network_does(trained, tiny_config):
     folder, options, name = trained
+    options = (*options, "--format", "pdmodel")  # for both, see test_deploy_predict
     result = run_cli("export", "-c", tiny_config, *options, cwd=folder)
     assert result.returncode == 0, result.stdout + result.stderr
     assert (folder / "inference" / "labels.txt").read_text().startswith("0 class0\n")
