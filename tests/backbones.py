@@ -27,6 +27,14 @@ DIFFERENT = tuple(
         for name, entry in reversed([*CATALOGUE.items()])
     }.values()
 )
+# Those of them that differ in more than their width: the others have the same operators.
+OPERATORS = tuple(
+    {
+        (entry.family.module, entry.family.network, *sorted({*entry.options} - {"scale", *_DEPTH})):
+            name
+        for name, entry in reversed([*CATALOGUE.items()])
+    }.values()
+)  # fmt: skip
 # One a family: for tests that take long and in which the depth of the network plays no part.
 KINDS = (
     "OctResNet26",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Callable
 
@@ -14,6 +19,9 @@ import yaml
 from filelock import FileLock
 
 CLASS_NUM = 4
+COMPARED_EPOCHS = 6
+COMPARED = ("compare", "oct.yaml", "vanilla.yaml", "--epochs", str(COMPARED_EPOCHS))
+COMPARED += ("--output", "output")
 _HOME = os.environ.pop("PADDLECLAS_HOME", None)  # the tests name a trainer where they want one
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -44,16 +52,104 @@ def run_cli(*args, **options) -> subprocess.CompletedProcess:
     return run_python("-m", "paddleclas_octconv", *args, **options)
 
 
-@pytest.fixture
-def call_cli(capsys):
-    """Runs a command of the package in this process, for those that start no other."""
+def run_here(*args, cwd=".") -> subprocess.CompletedProcess:
+    """Run a command of the package in this process, which need not import everything anew; what it
+    and the processes that it starts have printed."""
     from paddleclas_octconv.cli import main
 
-    def call(*args) -> subprocess.CompletedProcess:
-        code = main([str(word) for word in args])
-        return subprocess.CompletedProcess(args, code, *capsys.readouterr())
+    before = os.getcwd()
+    os.chdir(cwd)
+    try:
+        with _caught("stdout", 1) as printed, _caught("stderr", 2) as said:
+            code = main([str(word) for word in args])
+            return subprocess.CompletedProcess(args, code, printed(), said())
+    finally:
+        os.chdir(before)
 
-    return call
+
+@contextlib.contextmanager
+def _caught(stream: str, number: int):
+    """Lets a stream, and the file of that number, lead into a file; gives what reads it."""
+    with tempfile.TemporaryFile("w+", buffering=1, encoding="utf-8") as file:
+        shown, before = getattr(sys, stream), os.dup(number)
+        os.dup2(file.fileno(), number)
+        setattr(sys, stream, file)
+        try:
+            yield lambda: file.flush() or os.pread(number, 1 << 24, 0).decode()
+        finally:
+            setattr(sys, stream, shown)
+            os.dup2(before, number)
+            os.close(before)
+
+
+@pytest.fixture
+def call_cli():
+    """``run_here``, for those that start no trainer."""
+    return run_here
+
+
+class WorkerHere:
+    """Does in this process what a ``Worker`` does in one of its own, with what JSON can hold."""
+
+    def __init__(self, operations: type) -> None:
+        self._held = operations()
+
+    def call(self, operation: str, progress=None, **arguments):
+        run = getattr(self._held, operation)
+        arguments = json.loads(json.dumps(arguments))
+        if "progress" in inspect.signature(run).parameters:
+            arguments["progress"] = progress or (lambda *done: None)
+        return json.loads(json.dumps(run(**arguments)))
+
+    def begin(self, operation: str, **arguments) -> None:
+        self._found = self.call(operation, **arguments)
+
+    def result(self, operation: str, progress=None):
+        return self._found
+
+    def __enter__(self) -> WorkerHere:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def measuring_here():
+    """What is measured is measured in this process, but where others have variables of their own:
+    each would import Paddle. That they are apart is tested elsewhere."""
+    from paddleclas_octconv.common.worker import Worker
+
+    def worker(operations: type, threads: int = 1, **environ: str):
+        return Worker(operations, threads, **environ) if environ else WorkerHere(operations)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("compare.results", "measure.benchmark", "measure.prepare"):
+            patch.setattr(f"paddleclas_octconv.{module}.Worker", worker)
+        yield
+
+
+@pytest.fixture
+def workers_here():
+    """``measuring_here``."""
+    with measuring_here():
+        yield
+
+
+@pytest.fixture
+def undrawn(monkeypatch) -> None:
+    """Networks are zeros: to draw millions of numbers takes longer than to count them."""
+    from paddle.nn.initializer import Constant, Initializer
+
+    monkeypatch.setattr(Initializer, "__call__", lambda _, *where: Constant(0.0).forward(*where))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_turns() -> None:
+    """A turn of a measurement in this process is one step: no test looks at a latency."""
+    from paddleclas_octconv.measure import benchmark
+
+    benchmark.TURN = 0.0
 
 
 def error_line(stderr: str) -> str:
@@ -221,6 +317,65 @@ def tiny_run(once, tiny_config, fetched_trainer) -> Path:
         (folder / "stderr").write_text(result.stderr)
 
     return once("run", train)
+
+
+def export(config, trainer, folder, *options, **values) -> int:
+    """The exit code of an export of a config's network with random weights."""
+    import paddle
+
+    from paddleclas_octconv import cli, registry
+
+    values.setdefault("Global.pretrained_model", f"{folder}/weights")
+    if not (folder / "weights.pdparams").exists():
+        paddle.seed(3)
+        net = registry.build(**yaml.safe_load(config.read_text())["Arch"])
+        paddle.save(net.state_dict(), str(folder / "weights.pdparams"))
+    values["Global.save_inference_dir"] = f"{folder}/inference"
+    overrides = [word for key, value in values.items() for word in ("-o", f"{key}={value}")]
+    command = ["export", "-c", str(config), "--paddleclas", str(trainer), *options]
+    return cli.main([*command, *overrides])
+
+
+@pytest.fixture(scope="session")
+def exported(once, tiny_config, fetched_trainer) -> Path:
+    """The tiny network, exported for every engine and in INT8; its weights are beside it."""
+    from paddleclas_octconv.deploy.engines import CONVERTED
+
+    for package in ("openvino", "nncf", "onnxruntime", "paddle2onnx"):
+        pytest.importorskip(package)
+    options = [f"--{engine.option}" for engine in CONVERTED.values()]
+    options += ["--int8", "--max-drop", "100", "--calibration-images", "8"]
+
+    def make(folder: Path) -> None:
+        assert export(tiny_config, fetched_trainer, folder, *options) == 0
+
+    return once("exported", make) / "inference"
+
+
+@pytest.fixture(scope="session")
+def compared(once, tiny_config, fetched_trainer) -> Path:
+    """A folder with an octave network's config, its twin's, and ``output``: what comparing them has
+    left, interrupted in the second epoch (``interrupted.json``) and called again. To be read."""
+    from runs import Run
+
+    def compare(folder: Path) -> None:
+        config = yaml.safe_load(tiny_config.read_text())
+        (folder / "oct.yaml").write_text(yaml.safe_dump(config))
+        config["Arch"] = {"name": "MobileNetV1_x0_25", "class_num": CLASS_NUM}
+        (folder / "vanilla.yaml").write_text(yaml.safe_dump(config))
+        run = Run(folder, *COMPARED)
+        assert run.wait_for(f"[Train][Epoch 2/{COMPARED_EPOCHS}][Iter: 0/3]"), run.said
+        # As the Ctrl-C of a terminal, which reaches the trainer at once. A signal to the command
+        # alone would be passed on two seconds later, when a training this small has ended.
+        os.killpg(run.process.pid, signal.SIGINT)
+        code = run.wait()
+        state = json.loads((folder / "output/runs/oct/state.json").read_text())
+        (folder / "interrupted.json").write_text(json.dumps({"code": code, "state": state}))
+        with measuring_here():
+            result = run_here(*COMPARED, cwd=folder)
+        assert result.returncode == 0, result.stderr
+
+    return once("compared", compare)
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 
 import numpy as np
 import paddle
 import pytest
 import yaml
-from backbones import few_blocks, twin
+from backbones import build, few_blocks, twin
 from conftest import CLASS_NUM, error_line, run_cli
 from mxnet_files import drawn, params
 
@@ -20,6 +21,8 @@ CONFIGS = {
     if name.startswith("ImageNet/") and name.count("/") == 1  # not octavised, not published
 }
 FINE_TUNING = "ImageNet/OctResNet50_from_ResNet50.yaml"
+PAPER = "ImageNet/OctResNet50.yaml"
+OTHER_ALPHAS = [name for name in CONFIGS if name.startswith("ImageNet/OctResNet50_alpha")]
 
 
 def on_tiny_data(folder, tmp_path) -> list[str]:
@@ -46,7 +49,7 @@ def on_tiny_data(folder, tmp_path) -> list[str]:
     return [part for key, value in values.items() for part in ("-o", f"{key}={value}")]
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", [name for name in CONFIGS if name not in OTHER_ALPHAS])
 def test_config_trains(name, tiny_data, fetched_trainer, tmp_path):
     options = on_tiny_data(tiny_data, tmp_path)
     if name == FINE_TUNING:
@@ -61,6 +64,17 @@ def test_config_trains(name, tiny_data, fetched_trainer, tmp_path):
     assert "[Train][Epoch 1/1][Iter: 1/2]" in log
     if name == FINE_TUNING:
         assert "cut from those of the vanilla twin; fc starts anew" in log + done.stderr
+
+
+@pytest.mark.parametrize("name", OTHER_ALPHAS)
+def test_another_alpha_is_trained_by_the_same_recipe(name):
+    """With another network, which is built, the same trainer does the same."""
+    config = copy.deepcopy(CONFIGS[name])
+    build(**config["Arch"], **few_blocks(config["Arch"]["name"]))
+    config["Arch"]["alpha"] = CONFIGS[PAPER]["Arch"]["alpha"]
+    for key in ("output_dir", "save_inference_dir"):
+        config["Global"][key] = CONFIGS[PAPER]["Global"][key]
+    assert config == CONFIGS[PAPER]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.measure.complexity import measure
 from paddleclas_octconv.measure.counts import counts_of
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 # Parameters in millions and multiply-adds in millions, as published.
 EXACT = [
     ("OctMobileNetV1", 0.5, 4.232, 318),

@@ -8,10 +8,11 @@ import json
 import shutil
 
 import pytest
-from conftest import run_cli
+from conftest import run_here
 
 from paddleclas_octconv.cli import eval as evaluation
 from paddleclas_octconv.cli import tables, weights
+from paddleclas_octconv.run.job import Job
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +21,27 @@ def trained(tiny_run, tmp_path_factory):
     return shutil.copytree(tiny_run, tmp_path_factory.mktemp("trained") / "run")
 
 
-def test_eval_prints_one_table_or_json(trained, tiny_config):
-    table = run_cli("eval", "-c", tiny_config, cwd=trained)
+@pytest.fixture
+def trainer_once(monkeypatch):
+    """The trainer runs once; to be printed otherwise, what it has told is told again."""
+    run, told = Job.run, []
+
+    def once(self, *args, **kwargs):
+        told.append(told[0] if told else (run(self, *args, **kwargs), self.results))
+        code, self.results = told[0]
+        return code
+
+    monkeypatch.setattr(Job, "run", once)
+
+
+def test_eval_prints_one_table_or_json(trained, tiny_config, trainer_once):
+    table = run_here("eval", "-c", tiny_config, cwd=trained)
     assert table.returncode == 0, table.stderr
     assert "[Eval]" not in table.stdout + table.stderr
     (log,) = trained.rglob("eval.log")
     assert "[Eval][Epoch 0][Avg]" in log.read_text()
-    result = run_cli("eval", "-c", tiny_config, "--json", cwd=trained)
+    result = run_here("eval", "-c", tiny_config, "--json", cwd=trained)
+    assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     assert found["network"] == "OctMobileNetV1_x0_25"
     assert found["weights"].endswith("best_model")
@@ -35,19 +50,19 @@ def test_eval_prints_one_table_or_json(trained, tiny_config):
     assert rows == [["|", "top1", "|", f"{found['top1']:.4f}", "|"]]
 
 
-def test_infer_prints_a_table_or_json_or_csv(trained, tiny_config, tiny_data):
+def test_infer_prints_a_table_or_json_or_csv(trained, tiny_config, tiny_data, trainer_once):
     images = ["--images", tiny_data / "images" / "7.png", "--topk", 3]
-    result = run_cli("infer", "-c", tiny_config, *images, "--json", cwd=trained)
+    result = run_here("infer", "-c", tiny_config, *images, "--json", cwd=trained)
     (found,) = json.loads(result.stdout)
     assert found["image"].endswith("7.png")
     scores = [each["score"] for each in found["classes"]]
     assert len(scores) == 3 and scores == sorted(scores, reverse=True)
     assert all(each["class"] == f"class{each['class_id']}" for each in found["classes"])
-    rows = run_cli("infer", "-c", tiny_config, *images, "--csv", cwd=trained).stdout
+    rows = run_here("infer", "-c", tiny_config, *images, "--csv", cwd=trained).stdout
     header, first, *_ = csv.reader(io.StringIO(rows))
     assert header == ["image", "class_id", "class", "score"]
     assert first[2] == found["classes"][0]["class"]
-    table = run_cli("infer", "-c", tiny_config, *images, cwd=trained).stdout
+    table = run_here("infer", "-c", tiny_config, *images, cwd=trained).stdout
     best = found["classes"][0]
     assert f"{best['class']} ({best['class_id']})" in table and "7.png" in table
     assert "class_ids" not in table

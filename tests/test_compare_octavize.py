@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
-from conftest import run_cli
+from conftest import COMPARED, COMPARED_EPOCHS, measuring_here, run_here
 from runs import Run
 
 from paddleclas_octconv.common import machine
@@ -29,18 +30,19 @@ OCTAVE, DISTILLED = "vanilla-octavized0.5", "vanilla-octavized0.5-distilled"
 NAMES = ["vanilla", OCTAVE, DISTILLED]
 PRECISIONS = ["fp32", "int8"]
 ARGUMENTS = (
-    *("compare", "vanilla.yaml", "--epochs", "6", "--octavize", ".5", "--distil", "1"),
+    *("compare", "vanilla.yaml", *COMPARED[3:5], "--octavize", ".5", "--distil", "1"),
     *("--engine", "openvino", "--precision", ",".join(PRECISIONS), "--output", "output"),
 )
 
 
 @pytest.fixture(scope="module")
-def folder(tiny_config, tmp_path_factory, fetched_trainer) -> Path:
-    """A folder with a vanilla config, and what a comparison of it has made there."""
-    folder = tmp_path_factory.mktemp("octavized")
-    config = yaml.safe_load(tiny_config.read_text())
-    config["Arch"] = {"name": NETWORK, "class_num": 4}
-    (folder / "vanilla.yaml").write_text(yaml.safe_dump(config))
+def folder(compared, tmp_path_factory) -> Path:
+    """A folder with a vanilla config, and a comparison that has trained it."""
+    folder = shutil.copytree(compared, tmp_path_factory.mktemp("octavized") / "copy")
+    manifest = folder / "output" / plan.MANIFEST
+    kept = json.loads(manifest.read_text())
+    del kept["runs"]["oct"]
+    manifest.write_text(json.dumps(kept))
     return folder
 
 
@@ -59,7 +61,8 @@ def killed(folder) -> None:
 @pytest.fixture(scope="module")
 def results(folder, killed) -> dict:
     """Of the comparison, called again."""
-    result = run_cli(*ARGUMENTS, cwd=folder, timeout=900)
+    with measuring_here():
+        result = run_here(*ARGUMENTS, cwd=folder)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "finished before: vanilla" in result.stderr
     return json.loads((folder / "output/results.json").read_text())
@@ -73,7 +76,7 @@ def test_each_is_a_contender_beside_the_network_it_is_made_of(folder, results):
     assert octave["arch"] == {"name": f"Oct{NETWORK}", "class_num": 4, "alpha": 0.5}
     assert distilled["arch"]["name"] == f"Oct{NETWORK}"
     assert octave["multiply_adds"] == distilled["multiply_adds"] < vanilla["multiply_adds"]
-    assert [model["epochs"] for model in results["models"]] == [6, 0, 1]
+    assert [model["epochs"] for model in results["models"]] == [COMPARED_EPOCHS, 0, 1]
     assert [verdict["octave"] for verdict in results["verdicts"]] == NAMES[1:]
 
 
@@ -119,7 +122,9 @@ def test_the_report_shows_the_fronts(folder, results):
     assert row.count(" ms |") == len(PRECISIONS)
 
 
-def test_a_finished_comparison_is_not_repeated(folder, results, call_cli, monkeypatch):
+def test_a_finished_comparison_is_not_repeated(
+    folder, results, call_cli, monkeypatch, workers_here
+):
     logs = {path: path.stat().st_mtime_ns for path in (folder / "output/runs").rglob("*.log")}
     kept = json.loads((folder / "output/latency.json").read_text())
     for forms in kept["latencies"].values():  # as on an idle machine, which measures once

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import run_cli
+from conftest import COMPARED, COMPARED_EPOCHS
 from PIL import Image
-from runs import Run
 
 from paddleclas_octconv.compare import latency, plan, runs
 from paddleclas_octconv.compare import results as results_of
@@ -20,40 +20,13 @@ from paddleclas_octconv.config import Config
 
 
 @pytest.fixture(scope="module")
-def folder(tiny_config, tmp_path_factory) -> Path:
-    """A folder with two configs: an octave network and its twin."""
-    folder = tmp_path_factory.mktemp("compare")
-    config = yaml.safe_load(tiny_config.read_text())
-    (folder / "oct.yaml").write_text(yaml.safe_dump(config))
-    config["Arch"] = {"name": "MobileNetV1_x0_25", "class_num": 4}
-    (folder / "vanilla.yaml").write_text(yaml.safe_dump(config))
-    return folder
-
-
-ARGUMENTS = ("compare", "oct.yaml", "vanilla.yaml", "--epochs", "8", "--output", "output")
+def folder(compared, tmp_path_factory) -> Path:
+    """A copy of the folder with two configs and their comparison."""
+    return shutil.copytree(compared, tmp_path_factory.mktemp("compare") / "copy")
 
 
 @pytest.fixture(scope="module")
-def interrupted(folder) -> dict:
-    """The state after an interruption in the first run's second epoch."""
-    run = Run(folder, *ARGUMENTS)
-    assert run.wait_for("[Train][Epoch 2/8][Iter: 0/3]")
-    # As the Ctrl-C of a terminal, which reaches the trainer at once. A signal to the command alone
-    # would be passed on two seconds later, when a training this small has ended.
-    os.killpg(run.process.pid, signal.SIGINT)
-    code = run.wait()
-    return {"code": code, "state": json.loads((folder / "output/runs/oct/state.json").read_text())}
-
-
-@pytest.fixture(scope="module")
-def finished(folder, interrupted):
-    """The comparison, called again."""
-    return run_cli(*ARGUMENTS, cwd=folder, timeout=900)
-
-
-@pytest.fixture(scope="module")
-def results(folder, finished) -> dict:
-    assert finished.returncode == 0, finished.stderr
+def results(folder) -> dict:
     return json.loads((folder / "output/results.json").read_text())
 
 
@@ -115,7 +88,8 @@ def keep_latencies(file: Path) -> None:
     file.write_text(json.dumps({**kept, "machine": latency.machine.in_words()}))
 
 
-def test_an_interrupted_run_says_so(interrupted):
+def test_an_interrupted_run_says_so(folder):
+    interrupted = json.loads((folder / "interrupted.json").read_text())
     assert interrupted["code"] == 130
     assert interrupted["state"]["done"] == []
 
@@ -123,11 +97,12 @@ def test_an_interrupted_run_says_so(interrupted):
 def test_it_goes_on_where_it_stopped(folder, results):
     state = json.loads((folder / "output/runs/oct/state.json").read_text())
     first, second = (segment["first_epoch"] for segment in state["segments"])
-    assert first == 1 and 2 <= second <= 8
+    assert first == 1 and 2 <= second <= COMPARED_EPOCHS
+    epochs = list(range(1, COMPARED_EPOCHS + 1))
     for entry in results["models"]:
         (run,) = entry["runs"]
-        assert [epoch for epoch, _ in run["curves"]["train_accuracy"]] == list(range(1, 9))
-        assert [epoch for epoch, _ in run["curves"]["eval_accuracy"]] == list(range(1, 9))
+        assert [epoch for epoch, _ in run["curves"]["train_accuracy"]] == epochs
+        assert [epoch for epoch, _ in run["curves"]["eval_accuracy"]] == epochs
 
 
 def test_the_figures_are_those_of_the_trainer(folder, results):
@@ -135,7 +110,7 @@ def test_the_figures_are_those_of_the_trainer(folder, results):
     for entry in results["models"]:
         log = (folder / "output/runs" / entry["model"] / "train.log").read_text()
         for key, part in (("train_accuracy", "Train"), ("eval_accuracy", "Eval")):
-            pattern = rf"\[{part}\]\[Epoch 8(?:/8)?\]\[Avg\].*?top1: ([0-9.]+)"
+            pattern = rf"\[{part}\]\[Epoch {COMPARED_EPOCHS}[/\d]*\]\[Avg\].*?top1: ([0-9.]+)"
             assert entry[key]["mean"] == pytest.approx(
                 float(re.findall(pattern, log)[-1]), abs=1e-4
             )
@@ -162,7 +137,7 @@ def test_the_report_needs_no_other_file(folder, results):
         with Image.open(folder / "output" / name) as picture:
             assert min(picture.size) > 200
     for entry in results["models"]:
-        assert f"| {entry['model']} | 8 |" in text
+        assert f"| {entry['model']} | {COMPARED_EPOCHS} |" in text
         assert f"{entry['eval_accuracy']['mean']:.4f}" in text
 
 
@@ -173,11 +148,11 @@ def test_visualdl_overlays_the_runs(folder, results):
     ]
 
 
-def test_a_finished_run_is_not_repeated(folder, results, call_cli, monkeypatch):
+def test_a_finished_run_is_not_repeated(folder, results, call_cli, monkeypatch, workers_here):
     before = {path: path.stat().st_mtime_ns for path in (folder / "output/runs").rglob("*.log")}
     keep_latencies(folder / "output/latency.json")
     monkeypatch.chdir(folder)
-    again = call_cli(*ARGUMENTS)
+    again = call_cli(*COMPARED)
     assert again.returncode == 0
     assert "finished before: oct, vanilla" in again.stderr
     assert before == {path: path.stat().st_mtime_ns for path in before}
@@ -205,13 +180,13 @@ def test_latencies_are_kept_where_they_can_still_be_true(folder, results, monkey
         (output / "latency.json").write_text(json.dumps(kept))
 
 
-def test_a_failed_run_leaves_the_others(folder, results, call_cli, monkeypatch):
+def test_a_failed_run_leaves_the_others(folder, results, call_cli, monkeypatch, workers_here):
     config = yaml.safe_load((folder / "oct.yaml").read_text())
     config["Arch"]["alpha"] = 0.001  # leaves the low branch without channels
     (folder / "broken.yaml").write_text(yaml.safe_dump(config))
     keep_latencies(folder / "output/latency.json")
     monkeypatch.chdir(folder)
-    failed = call_cli("compare", "broken.yaml", "vanilla.yaml", *ARGUMENTS[3:])
+    failed = call_cli("compare", "broken.yaml", "vanilla.yaml", *COMPARED[3:])
     assert failed.returncode == 1
     assert (
         "broken: train failed with exit code 2: see output/runs/broken/train.log" in failed.stderr
@@ -219,4 +194,4 @@ def test_a_failed_run_leaves_the_others(folder, results, call_cli, monkeypatch):
     assert "alpha=0.001" in (folder / "output/runs/broken/train.log").read_text()
     report = (folder / "output/report.md").read_text()
     assert "not in this report:** broken" in report
-    assert "| vanilla | 8 |" in report and "| oct | 8 |" in report
+    assert all(f"| {model} | {COMPARED_EPOCHS} |" in report for model in ("vanilla", "oct"))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from glob import glob
 from pathlib import Path
@@ -162,7 +163,9 @@ def test_products_of_feature_maps_are_counted(tmp_path):
     assert program.load(tmp_path).multiply_adds() == 3 * 3 * 16 + 3 * 2
 
 
-def test_exported_folders_are_compared_as_asked(folders, tiny_config, tmp_path, capsys):
+def test_exported_folders_are_compared_as_asked(
+    folders, tiny_config, tmp_path, capsys, workers_here
+):
     a, b = folders
     files = {kind: tmp_path / f"result.{kind}" for kind in ("json", "csv")}
     command = ["benchmark", a, "--vs", b, "--data", str(tiny_config), "--eval-images", "8", *QUICK]
@@ -217,7 +220,9 @@ def test_top1_is_that_of_the_network(folders, tiny_config):
         (["ResNet18", "--data", "Digits/OctMobileNetV1.yaml"], "random weights"),
     ],
 )
-def test_what_a_folder_cannot_is_one_clear_line(folders, more, said, capsys, tiny_config):
+def test_what_a_folder_cannot_is_one_clear_line(
+    folders, more, said, capsys, tiny_config, workers_here
+):
     if "--data" in more:
         more = [more[0], "--image-size", "32", "--data", str(tiny_config)]
     assert cli.main(["benchmark", folders[0], *more, *QUICK]) == 2
@@ -225,7 +230,7 @@ def test_what_a_folder_cannot_is_one_clear_line(folders, more, said, capsys, tin
     assert line.startswith("paddleclas: error: ") and said in line
 
 
-def test_data_of_another_size_is_refused(folders, tiny_config, tmp_path, capsys):
+def test_data_of_another_size_is_refused(folders, tiny_config, tmp_path, capsys, workers_here):
     config = yaml.safe_load(tiny_config.read_text())
     config["Infer"]["transforms"].insert(1, {"ResizeImage": {"size": [40, 48]}})
     (tmp_path / "larger.yaml").write_text(yaml.safe_dump(config))
@@ -239,13 +244,18 @@ def test_data_of_another_size_is_refused(folders, tiny_config, tmp_path, capsys)
     assert "larger.yaml: DataLoader.Eval.dataset.delimiter" in capsys.readouterr().err
 
 
-def test_a_speed_up_below_the_one_demanded_fails(folders, capsys):
+def test_a_speed_up_below_the_one_demanded_fails(folders, capsys, workers_here):
     a, b = folders
     assert cli.main(["benchmark", a, "--vs", b, "--fail-below", "100", *QUICK]) == 1
-    assert f"--fail-below 100: {a} is " in capsys.readouterr().err
+    # Short turns may tell no ratio.
+    said = capsys.readouterr().err
+    assert re.search(
+        f"--fail-below 100: {re.escape(a)} (is|cannot be told to be) .*as fast as {re.escape(b)}",
+        said,
+    )
 
 
-def test_several_engines_in_one_table_over_exports_that_are_kept(tmp_path, capsys):
+def test_several_engines_in_one_table_over_exports_that_are_kept(tmp_path, capsys, workers_here):
     for engine in ("openvino", "onnxruntime"):
         if not ENGINES[engine].is_installed():
             pytest.skip(f"{engine} is not installed")
@@ -298,7 +308,7 @@ def test_an_operator_takes_the_median_of_its_times():
     ]
 
 
-def test_where_paddleclas_has_no_twin_it_is_the_network_without_low_frequencies():
+def test_where_paddleclas_has_no_twin_it_is_the_network_without_low_frequencies(workers_here):
     twin = twin_of(parse("OctMobileNetV2_x1_125:class_num=10"), 32)
     assert (twin.name, twin.options) == ("OctMobileNetV2_x1_125", {"class_num": 10, "alpha": 0})
     assert twin_of(twin, 32) is None
@@ -356,7 +366,7 @@ def test_a_networks_name_comes_before_a_folder_of_that_name(tmp_path, monkeypatc
         (["ResNet18", "--data", "Digits/nothing.yaml"], "Digits/nothing.yaml"),
     ],
 )
-def test_bad_input_is_one_clear_line(arguments, said, capsys):
+def test_bad_input_is_one_clear_line(arguments, said, capsys, workers_here):
     assert cli.main(["benchmark", *arguments]) == 2
     *_, line = capsys.readouterr().err.splitlines()
     assert line.startswith("paddleclas: error: ")

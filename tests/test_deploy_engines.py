@@ -14,7 +14,7 @@ import numpy as np
 import paddle
 import pytest
 import yaml
-from conftest import error_line, run_python
+from conftest import error_line, export, run_python
 from paddle import nn
 
 from paddleclas_octconv import cli, registry
@@ -38,29 +38,10 @@ from paddleclas_octconv.measure import program
 IMAGES = np.random.RandomState(0).randn(3, 3, 32, 32).astype("float32")
 
 
-def export(config, trainer, tmp, *options, **values):
-    """The exit code of an export of a network with random weights."""
-    values.setdefault("Global.pretrained_model", f"{tmp}/weights")
-    if not (tmp / "weights.pdparams").exists():
-        paddle.seed(3)
-        net = registry.build(**yaml.safe_load(config.read_text())["Arch"])
-        paddle.save(net.state_dict(), str(tmp / "weights.pdparams"))
-    values["Global.save_inference_dir"] = f"{tmp}/inference"
-    overrides = [word for key, value in values.items() for word in ("-o", f"{key}={value}")]
-    command = ["export", "-c", str(config), "--paddleclas", str(trainer), *options]
-    return cli.main([*command, *overrides])
-
-
 @pytest.fixture(scope="module")
-def folder(tiny_config, fetched_trainer, tmp_path_factory):
+def folder(exported):
     """An export with everything in it."""
-    for package in ("openvino", "nncf", "onnxruntime", "paddle2onnx"):
-        pytest.importorskip(package)
-    tmp = tmp_path_factory.mktemp("engines")
-    options = [f"--{engine.option}" for engine in CONVERTED.values()]
-    options += ["--int8", "--max-drop", "100", "--calibration-images", "8"]
-    assert export(tiny_config, fetched_trainer, tmp, *options) == 0
-    return tmp / "inference"
+    return exported
 
 
 @pytest.fixture()
@@ -315,16 +296,23 @@ def probabilities(config, tmp, batch):
 
 
 @pytest.mark.parametrize(
-    "option", [("--dynamic-size",), ("-o", "Global.image_shape=[3,-1,-1]")], ids=["option", "key"]
+    "option, names",
+    [
+        (("--dynamic-size",), tuple(engines.ENGINES)),
+        (("-o", "Global.image_shape=[3,-1,-1]", "--format", "pdmodel"), ("paddle",)),
+    ],
+    ids=["option", "key"],
 )
-def test_a_model_of_any_size_runs_in_every_engine(tiny_config, fetched_trainer, tmp_path, option):
+def test_a_model_of_any_size_runs_in_every_engine(
+    tiny_config, fetched_trainer, tmp_path, option, names
+):
     for package in ("openvino", "onnxruntime", "paddle2onnx"):
         pytest.importorskip(package)
-    options = [f"--{engine.option}" for engine in CONVERTED.values()]
+    options = [f"--{CONVERTED[name].option}" for name in names if name in CONVERTED]
     assert export(tiny_config, fetched_trainer, tmp_path, *option, *options) == 0
     batch = np.random.RandomState(0).randn(2, 3, 45, 38).astype("float32")
     wanted = probabilities(tiny_config, tmp_path, batch)
-    for engine in engines.ENGINES:
+    for engine in names:
         predictor = create_predictor(tmp_path / "inference", engine=engine)
         np.testing.assert_allclose(predictor(batch), wanted, atol=1e-5)
         with pytest.raises(OctConvError, match=r"shape \(N, 3, H, W\)"):
@@ -504,13 +492,13 @@ def capabilities_with_avx2() -> str:
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_a_precision_that_the_processor_lacks(folder, precision):
+def test_a_precision_that_the_processor_lacks(folder, precision, tmp_path):
     program = (
         "import sys; from paddleclas_octconv import cli; "
         "sys.exit(cli.main(['predict', *sys.argv[1:]]))"
     )
     options = ["--engine", "openvino", "--precision", precision]
-    image = folder.parent / "image.png"
+    image = tmp_path / "image.png"
     image.write_bytes(b"")
     done = run_python("-c", program, folder, image, *options, OV_CPU_MAX_ISA="AVX2")
     if precision.upper() in capabilities_with_avx2():

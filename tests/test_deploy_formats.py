@@ -5,24 +5,13 @@ from __future__ import annotations
 import sys
 
 import pytest
+from backbones import OPERATORS
 from conftest import run_python
 
-from paddleclas_octconv.backbones.catalogue import CATALOGUE
 from paddleclas_octconv.common import machine
 
 FORMATS = {"pir": "1", "pdmodel": "0"} if machine.paddle_writes_pir() else {"pdmodel": "0"}
 SUFFIX = {"pir": ".json", "pdmodel": ".pdmodel"}
-# Names that differ in depth and width alone have the same operators: one of each is exported.
-KINDS = list(
-    {
-        (
-            entry.family.module,
-            entry.family.network,
-            *sorted({*entry.options} - {"scale", "block_depth"}),
-        ): name
-        for name, entry in reversed([*CATALOGUE.items()])
-    }.values()
-)
 THEIRS = (
     "SE_ResNet18_vd",  # PaddleClas's own, with squeeze and excitation
     "Octave:PPHGNetV2_B0",  # parameters times a pair
@@ -58,7 +47,7 @@ for name in sys.argv[3:]:
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_network_is_exported(form, tmp_path):
     flags = {"FLAGS_enable_pir_api": FORMATS[form]} if len(FORMATS) > 1 else {}
-    names = [*KINDS, *THEIRS]
+    names = [*OPERATORS, *THEIRS]
     done = run_python("-c", EXPORT, sys.path[0], tmp_path, *names, timeout=600, **flags)
     rows = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("exported ")]
     assert [name for name, _ in rows] == names, done.stderr

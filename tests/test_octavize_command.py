@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import time
@@ -15,7 +16,7 @@ import numpy as np
 import paddle
 import pytest
 import yaml
-from conftest import CLASS_NUM, error_line, run_cli, run_python
+from conftest import CLASS_NUM, error_line, run_cli, run_here
 from runs import Run
 
 from paddleclas_octconv import registry
@@ -66,7 +67,7 @@ def trained(tmp_path_factory, tiny_config) -> Path:
 @pytest.fixture(scope="module")
 def octave(trained) -> dict:
     """What the command tells of its folder ``octave``, with a config to distil by."""
-    result = run_cli(
+    result = run_here(
         *("octavize", "-c", "vanilla.yaml", "--alpha", "0.25", "--images", "20", "--json"),
         *("--engine", "paddle", "--output", "octave", "--distil", "distil.yaml"),
         cwd=trained,
@@ -121,7 +122,7 @@ def test_the_teacher_stays_as_it_was(trained, octave):
 
 def test_a_folder_that_is_there_stays(trained, octave):
     before = (trained / "octave" / "weights.pdparams").read_bytes()
-    result = run_cli("octavize", "-c", "vanilla.yaml", "--output", "octave", cwd=trained)
+    result = run_here("octavize", "-c", "vanilla.yaml", "--output", "octave", cwd=trained)
     assert result.returncode == 2
     assert "--output octave: holds a network already" in error_line(result.stderr)
     assert (trained / "octave" / "weights.pdparams").read_bytes() == before
@@ -137,22 +138,21 @@ def _lists(trained: Path, tiny_data: Path, train: str, evaluate: str | None = No
     return options
 
 
-def test_labels_that_do_not_fit_are_left_out(trained, octave, tiny_data):
+def test_labels_that_do_not_fit_are_left_out(trained, octave, tiny_data, workers_here):
     """Neither a class that the network does not know, nor images without any label."""
     names = [line.split()[0] for line in (tiny_data / "train.txt").read_text().splitlines()]
     options = _lists(
         trained,
         tiny_data,
-        "".join(f"{name}\n" for name in [*names, "broken.png"]),
+        "".join(f"{name}\n" for name in [*names, trained / "broken.png"]),
         "".join(f"{name} {CLASS_NUM}\n" for name in names[:8]),
     )
-    (tiny_data / "images" / "broken.png").write_bytes(b"no image")
-    result = run_cli(
+    (trained / "broken.png").write_bytes(b"no image")
+    result = run_here(
         *("octavize", "-c", "vanilla.yaml", "--alpha", "0.25", "--output", "unlabelled"),
         *("--engine", "paddle", "--images", "20", "--json", *options),
         cwd=trained,
     )
-    (tiny_data / "images" / "broken.png").unlink()
     assert result.returncode == 0, result.stderr
     told = json.loads(result.stdout)
     assert told["score"]["top1"] is None and told["score"]["images"] == 8
@@ -169,7 +169,7 @@ def test_labels_that_do_not_fit_are_left_out(trained, octave, tiny_data):
 )
 def test_images_that_do_not_serve(trained, tiny_data, lines, said):
     options = _lists(trained, tiny_data, lines)
-    result = run_cli(
+    result = run_here(
         "octavize", "-c", "vanilla.yaml", "--output", "bad", "--engine", "paddle", *options,
         cwd=trained,
     )  # fmt: skip
@@ -262,14 +262,13 @@ class Small(paddle.nn.Layer):
 """
 
 
-@pytest.fixture(scope="module")
-def small(trained) -> Path:
+@pytest.fixture
+def small(trained, monkeypatch) -> Path:
     """The folder ``trained`` with a network of one's own, its weights and ``small.yaml``."""
     (trained / "small.py").write_text(_SMALL)
-    run_python(
-        *("-c", "import paddle, small; paddle.save(small.Small(4).state_dict(), 'small.pdparams')"),
-        cwd=trained,
-    )
+    monkeypatch.syspath_prepend(trained)
+    monkeypatch.setenv("PYTHONPATH", str(trained))
+    paddle.save(importlib.import_module("small").Small(4).state_dict(), f"{trained}/small.pdparams")
     arch = {"name": "Octave", "backbone": "small.Small", "alpha": 0, "class_num": CLASS_NUM}
     config = yaml.safe_load((trained / "vanilla.yaml").read_text())
     config["Arch"] = arch
@@ -277,36 +276,33 @@ def small(trained) -> Path:
     return trained
 
 
-def test_a_search_to_its_end(small):
+def test_a_search_to_its_end(small, workers_here):
     """What is written is as fast as it is said to be, or the vanilla network."""
-    trained = small
-    result = run_cli(
+    result = run_here(
         *("octavize", "-c", "small.yaml", "--module", "small", "--weights", "small.pdparams"),
         *("--max-drop", "100", "--images", "16", "--engine", "paddle", "--output", "searched"),
         "--json",
-        cwd=trained,
-        PYTHONPATH=str(trained),
+        cwd=small,
     )
     assert result.returncode == 0, result.stderr
     told = json.loads(result.stdout)
-    written = yaml.safe_load((trained / "searched" / "config.yaml").read_text())["Arch"]
+    written = yaml.safe_load((small / "searched" / "config.yaml").read_text())["Arch"]
     if told["is_octave"]:
         assert told["speed_up"] > 1 and told["multiply_adds"] < told["vanilla_multiply_adds"]
         assert written["alpha"] == told["alphas"] and any(told["alphas"])
         assert written.get("plain", []) == told["plain"]
     else:
         assert told["speed_up"] == 1 and written["alpha"] == 0
-    files = {path.name for path in (trained / "searched").iterdir()}
+    files = {path.name for path in (small / "searched").iterdir()}
     assert files == {"config.yaml", "weights.pdparams", "report.md", "path.png", "search.json"}
-    kept = Kept(trained / "searched" / "search.json")
+    kept = Kept(small / "searched" / "search.json")
     assert len([key for key in kept if key.startswith("latency")]) >= 3
-    assert "| first plain |" in (trained / "searched" / "report.md").read_text()
+    assert "| first plain |" in (small / "searched" / "report.md").read_text()
 
 
 def test_a_search_in_which_everything_loses_too_much(small, monkeypatch):
     """It goes all the way back, and ends with the network that loses least."""
     monkeypatch.chdir(small)
-    monkeypatch.setenv("PYTHONPATH", str(small))
     monkeypatch.setenv("PADDLECLAS_OCTCONV_MODULES", "small")
     # Whether so small a network gains any time depends on the machine.
     monkeypatch.setattr(Trials, "time", lambda self, settings: None)

@@ -19,6 +19,11 @@ FAMILIES = coverage.families()
 # asks for every one, some 250.
 ALL = os.environ.get("OCTCONV_ALL_NETWORKS") == "1"
 LONG = ("hrnet", "resnext101_wsl", "inception_v4", "efficientnet_v2")
+# Families that are another one with other strides, stems or activations: they are exported alike.
+ALIKE = """
+    efficientnet_variant pp_lcnet_variant pp_lcnetv2_variant res2net_vd resnet_variant resnet_vc
+    resnext_vd se_resnext se_resnext_vd vgg_variant xception_deeplab
+    """.split()  # noqa: SIM905
 NETWORKS = [
     (name, family)
     for family, names in FAMILIES.items()
@@ -30,10 +35,12 @@ NETWORKS = [
 @pytest.mark.slow
 @pytest.mark.parametrize("name, family", NETWORKS)
 def test_every_network_runs_forward_and_backward_and_is_exported(name, family):
+    export = ALL or family not in ALIKE
     with paddle.utils.unique_name.guard():
-        found = coverage.attempt(name, family)
+        found = coverage.attempt(name, family, export)
     assert found["octave"] > 0 and found["without_gradient"] == 0
-    assert found["export_difference"] < max(1e-4, 10 * found["rounding"])
+    if export:
+        assert found["export_difference"] < max(1e-4, 10 * found["rounding"])
 
 
 def test_four_of_five_families_are_octave_for_the_most_part():

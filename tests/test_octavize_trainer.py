@@ -31,7 +31,7 @@ def test_trains_evaluates_and_exports(trained, config):
     assert best.is_file()
     done = run_cli("eval", "-c", config, cwd=trained)
     assert done.returncode == 0 and "top1" in done.stdout + done.stderr
-    done = run_cli("export", "-c", config, cwd=trained)
+    done = run_cli("export", "-c", config, "--format", "pdmodel", cwd=trained)
     assert done.returncode == 0, done.stderr
     assert (trained / "inference" / "inference.pdiparams").is_file()
 

@@ -68,7 +68,7 @@ def test_listing_the_names_needs_no_paddle():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_network_knows_its_name_and_its_classes(name):
+def test_every_network_knows_its_name_and_its_classes(name, undrawn):
     network = getattr(paddleclas, name)(class_num=3, **few_blocks(name))
     assert (network.arch_name, network.class_num) == (name, 3)
 

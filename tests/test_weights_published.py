@@ -59,7 +59,7 @@ def outputs(network):
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_outputs_are_those_of_the_authors_code(file):
+def test_outputs_are_those_of_the_authors_code(file, undrawn):
     ours, theirs = outputs(loaded(file, drawn(file)))[::4], logits(file)
     assert np.abs(ours - theirs).max() <= 1e-5 * np.abs(theirs).max()
 

@@ -23,7 +23,7 @@ def octavize(run: Run) -> None:
     Raises:
         OctConvError: it cannot become octave.
     """
-    from ..post_training.run import KIND, octavize_trained
+    from ..post_training.run import KIND, solve
 
     assert run.source is not None
     output = run.folder / _FOLDER
@@ -39,7 +39,7 @@ def octavize(run: Run) -> None:
         engine=fastest_installed(),
         seed=run.seed,
     )
-    octavize_trained(asked, lambda what, done=0, of=0: None)
+    solve(asked, lambda what, done=0, of=0: None)
 
 
 def weights_of(run: Run) -> str:

@@ -80,10 +80,21 @@ def octavize_trained(task: Task, tell: Tell) -> Result:
     Raises:
         OctConvError: weights, images or network do not fit, or the folder is there already.
     """
+    found: list[Result] = []
+    _publish(task, tell, lambda run: found.append(run.result()))
+    return found[0]
+
+
+def solve(task: Task, tell: Tell) -> None:
+    """As ``octavize_trained``, at the alpha of the task, but nothing is measured: neither top-1
+    nor latency."""
+    _publish(task, tell, _Run.solved)
+
+
+def _publish(task: Task, tell: Tell, made: Callable[[_Run], None]) -> None:
     _demand_free(task.output)
     if task.output.is_dir() and not any(task.output.iterdir()):
         task.output.rmdir()
-    found: list[Result] = []
 
     def build(folder: Path) -> None:
         _demand_free(task.output)  # another may have made one while this one waited
@@ -92,14 +103,13 @@ def octavize_trained(task: Task, tell: Tell) -> Result:
         work.mkdir()
         try:
             with worker_for(task.engine) as worker:
-                found.append(_Run(task, tell, folder, work, worker).result())
+                made(_Run(task, tell, folder, work, worker))
         except OctConvError:
             demand_room(folder, Path(task.weights).stat().st_size if task.weights else 0)
             raise
         shutil.rmtree(work)
 
     publish(task.output, build, task.stamp, anew=True, kind=KIND)
-    return found[0]
 
 
 def _demand_free(output: Path) -> None:
@@ -120,6 +130,21 @@ class _Run:
         self._vanilla: Predictions | None = None
 
     def result(self) -> Result:
+        arch = self._begun()
+        self._tell("exporting the vanilla network")
+        self._exports.export(VANILLA)
+        found = self._octave(arch) if self._task.max_drop is None else self._searched()
+        written.write(self._folder, self._task, found.arch)
+        return found
+
+    def solved(self) -> None:
+        """The network at the alpha that was asked for, unmeasured."""
+        arch = self._begun()
+        self._solve(arch)
+        written.write(self._folder, self._task, arch)
+
+    def _begun(self) -> dict[str, Any]:
+        """Open the vanilla network and read the images; ``Arch`` of what shall become of it."""
         task, worker = self._task, self._worker
         self._tell("the vanilla network")
         opened = worker.call("open", arch=task.vanilla, weights=task.weights, shape=task.shape)
@@ -127,8 +152,8 @@ class _Run:
             paths = [str(path) for path in images.paths]
             worker.call("demand_readable", paths=paths, key=f"DataLoader.{key}", **task.transforms)
         self._vanilla_multiply_adds = opened["multiply_adds"]
+        arch = octave_arch(task.vanilla, task.alpha or 0.0, task.shape[-1])
         if task.max_drop is None:  # what cannot become octave is told before anything else
-            arch = octave_arch(task.vanilla, task.alpha or 0.0, task.shape[-1])
             worker.call("cut", arch=arch)
         self._tell("reading images")
         read = worker.call(
@@ -141,15 +166,13 @@ class _Run:
             say(f"warning: --images: the config trains on {read['images']} readable images alone")
         if read["tried"] > read["images"]:
             say(f"warning: {read['tried'] - read['images']} images could not be read")
-        self._tell("exporting the vanilla network")
-        self._exports.export(VANILLA)
-        found = self._one(arch) if task.max_drop is None else self._searched()
-        written.write(self._folder, task, found.arch)
-        return found
+        return arch
 
-    def _one(self, arch: dict[str, Any]) -> Result:
-        """The network at the alpha that was asked for."""
-        return self._finished(arch, self._solve(arch))
+    def _octave(self, arch: dict[str, Any], **more: Any) -> Result:
+        """An octave network, solved and exported; ``more`` of what is told of it."""
+        multiply_adds = self._solve(arch)
+        self._exports.export(OCTAVE)
+        return self._finished(arch, multiply_adds, **more)
 
     def _solve(self, arch: dict[str, Any]) -> int:
         """Make the octave network and write its weights; returns its multiply-adds."""
@@ -159,7 +182,6 @@ class _Run:
             arch, self._task.images, lambda *done: self._tell(what, *done)
         )
         self._worker.call("save", file=str(self._folder / written.WEIGHTS))
-        self._exports.export(OCTAVE)
         return multiply_adds
 
     def _finished(self, arch: dict[str, Any], multiply_adds: int, **more: Any) -> Result:
@@ -215,7 +237,7 @@ class _Run:
     def _checked(self, setting: Setting) -> Result:
         """A network on the evaluation list; its weights written."""
         arch = self._trials.arch(setting)
-        return self._finished(arch, self._solve(arch), strides=self._strides, setting=setting)
+        return self._octave(arch, strides=self._strides, setting=setting)
 
     def _as_it_was(self) -> Result:
         """The vanilla network, since no octave one is faster."""

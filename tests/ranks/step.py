@@ -7,7 +7,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import numpy as np
 import paddle
-from backbones import DIFFERENT, shallow
+from backbones import OPERATORS, shallow
 from paddle import distributed
 
 paddle.set_device("cpu")
@@ -24,7 +24,7 @@ def same_on_all_ranks(parameters) -> bool:
     return all(np.array_equal(gathered[0].numpy(), other.numpy()) for other in gathered[1:])
 
 
-for name in DIFFERENT:
+for name in OPERATORS:
     network = shallow(name)
     parallel = paddle.DataParallel(network)
     parameters = [p for p in network.parameters() if p.trainable]
