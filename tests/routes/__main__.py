@@ -1,10 +1,11 @@
 """Whether the programs that people deploy with give what Paddle Inference gives.
 
 ``python tests/routes`` takes ``inference.onnx`` of three octave networks and of their vanilla twins
-through each route, one a file in this folder, and writes ``results/routes.json``. A route's tools
-are installed into an environment of its own under the cache folder, of which one after the other
-is there at a time; ``--keep`` leaves them. Its exit code is 1 where an octave network gives an
-image another class than Paddle Inference does, and 2 where the tool of a route cannot be had.
+through each route, one a file in this folder, and writes ``results/routes.json``, which holds what
+one run of all routes has found. A route's tools are installed into an environment of its own under
+the cache folder, of which one after the other is there at a time; ``--keep`` leaves them. Its exit
+code is 1 where an octave network gives an image another class than Paddle Inference does, and 2
+where the tool of a route cannot be had.
 """
 
 from __future__ import annotations
@@ -23,13 +24,17 @@ from networks import PAIRS, SIZES, export, photographs
 
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.common.files import why_no_folder, write_atomically, writing
 from paddleclas_octconv.common.suggest import suggest
 from paddleclas_octconv.deploy import agreement
+from paddleclas_octconv.deploy.engines import CONVERTED
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CACHE = ROOT / ".cache" / "routes"
+RESULTS = ROOT / "results" / "routes.json"
 TURNS = 50  # of a network and its twin, where they are timed
+PATIENCE = 1800  # seconds that a pair of networks may take at one size
 _FACT = r"^\W*{}: (.*)$"
 
 
@@ -109,29 +114,61 @@ def main() -> int:
     parser.add_argument("routes", nargs="*", metavar="ROUTE", help=f"some of {', '.join(known)}")
     parser.add_argument("--data", type=Path, help="a folder of images to take, not scikit-learn's")
     parser.add_argument("--time", action="store_true", help="time the networks, on an idle machine")
-    parser.add_argument("--keep", action="store_true", help="leave the environments for next time")
-    parser.add_argument("--output", type=Path, default=ROOT / "results" / "routes.json")
+    parser.add_argument(
+        "--keep", action="store_true", help="leave environments and models in .cache/routes"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="write what is found here (default: results/routes.json, where all routes are tried)",
+    )
     args = parser.parse_args()
+    if args.output is None and not args.routes:
+        args.output = RESULTS
     try:
         for name in args.routes:
             if name not in known:
                 raise OctConvError(f"{name}: no such route{suggest(name, known)}")
-        chosen = [known[name] for name in args.routes or known]
+        wrong = args.output and why_no_folder(args.output.absolute().parent)
+        if wrong:
+            raise OctConvError(f"--output {args.output}: its folder: {wrong}")
+        CONVERTED["onnxruntime"].demand_conversion("python tests/routes")
+        chosen = [known[name] for name in dict.fromkeys(args.routes or known)]
         images = {size: photographs(size, args.data) for size in SIZES}
-    except OctConvError as error:
+        rows: list[dict[str, Any]] = []
+        return max(told(route, images, args, rows) for route in chosen)
+    except (OctConvError, OSError) as error:  # such as a full disk
         print(f"routes: {error}", file=sys.stderr)
         return 2
-    return max(told(route, images, args) for route in chosen)
+    finally:
+        if not args.keep:
+            shutil.rmtree(CACHE, ignore_errors=True)
 
 
-def told(route: Route, images: dict[int, np.ndarray], args: argparse.Namespace) -> int:
-    """Try a route and note what it gives; 1 if it is wrong, 2 if its tool cannot be had."""
+def told(
+    route: Route, images: dict[int, np.ndarray], args: argparse.Namespace, found: list[dict]
+) -> int:
+    """Try a route and note what it gives; 1 if it is wrong, 2 if its tool cannot be had.
+
+    Args:
+        route: this one.
+        images: by size.
+        args: the command line's.
+        found: the rows of the routes before, to which its own are added.
+
+    Raises:
+        OctConvError: the results cannot be written.
+    """
     try:
         rows = list(tried(route, images, args))
     except OctConvError as error:
         print(f"routes: {error}", file=sys.stderr)
+        rows = [{"route": route.title, "installs": route.installs, "not_run": str(error)}]
+    found += rows
+    if args.output:
+        write(args.output, found, args.time)
+    if "not_run" in rows[0]:
         return 2
-    write(args.output, rows, args.time)
     octave = [row for row in rows if "twin" in row]
     wrong = [row for row in octave if row.get("same") != row["images"]]
     for row in wrong:
@@ -150,25 +187,27 @@ def tried(
         OctConvError: its tool cannot be had.
     """
     environment = CACHE / "environments" / route.name
-    runner = route.install(environment)
-    for size in images:
-        for pair in PAIRS.items():
-            folder, wanted = job(pair, images[size])
-            shutil.rmtree(folder / route.name, ignore_errors=True)
-            for name in pair:
-                (folder / route.name / name).mkdir(parents=True)
-                shutil.copy(folder / name / "inference.onnx", folder / route.name / name)
-            result = run(runner, folder, route, pair, TURNS if args.time else 0)
-            for name in pair:
-                yield {
-                    **{"route": route.title, "installs": route.installs, "network": name},
-                    **({"twin": PAIRS[name]} if name in PAIRS else {}),
-                    **{"size": size, "images": len(wanted[name])},
-                    **judged(result.get(name, result), wanted[name]),
-                }
-            shutil.rmtree(folder / route.name)
-    if not args.keep:
-        shutil.rmtree(environment)
+    try:
+        runner = route.install(environment)
+        for size in images:
+            for pair in PAIRS.items():
+                folder, wanted = job(pair, images[size])
+                shutil.rmtree(folder / route.name, ignore_errors=True)
+                for name in pair:
+                    (folder / route.name / name).mkdir(parents=True)
+                    shutil.copy(folder / name / "inference.onnx", folder / route.name / name)
+                result = run(runner, folder, route, pair, TURNS if args.time else 0)
+                for name in pair:
+                    yield {
+                        **{"route": route.title, "installs": route.installs, "network": name},
+                        **({"twin": PAIRS[name]} if name in PAIRS else {}),
+                        **{"size": size, "images": len(wanted[name])},
+                        **judged(result.get(name, result), wanted[name]),
+                    }
+                shutil.rmtree(folder / route.name)
+    finally:
+        if not args.keep:
+            shutil.rmtree(environment, ignore_errors=True)
 
 
 def job(pair: tuple[str, str], images: np.ndarray) -> tuple[Path, dict[str, np.ndarray]]:
@@ -195,7 +234,12 @@ def run(runner: list[str], folder: Path, route: Route, pair: tuple[str, str], tu
     (folder / "job.json").write_text(json.dumps({"models": models, "turns": turns, "shape": shape}))
     result = folder / "result.json"
     result.unlink(missing_ok=True)
-    done = subprocess.run([*runner, str(folder)], capture_output=True, text=True)
+    try:
+        done = subprocess.run(
+            [*runner, str(folder)], capture_output=True, text=True, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": f"is not done after {PATIENCE // 60} minutes"}
     if result.is_file():
         return json.loads(result.read_text())
     said = done.stderr.strip().splitlines()[-1:]
@@ -217,14 +261,15 @@ def judged(result: dict[str, Any], wanted: np.ndarray) -> dict[str, Any]:
 
 
 def write(file: Path, rows: list[dict[str, Any]], timed: bool) -> None:
-    """Write the results; those of routes that were not tried this time stay."""
-    data = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"rows": []}
-    tried_now = {row["route"] for row in rows}
-    kept = [row for row in data["rows"] if row["route"] not in tried_now]
+    """Write what one run has found so far.
+
+    Raises:
+        OctConvError: it cannot be written.
+    """
     command = " ".join(["python tests/routes", *sys.argv[1:]])
-    described = {**machine.describe(), "command": command}
-    data = {"machine": described, "timed": timed, "rows": [*kept, *rows]}
-    file.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    data = {"machine": {**machine.describe(), "command": command}, "timed": timed, "rows": rows}
+    with writing("--output", file):
+        write_atomically(file, (json.dumps(data, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":
