@@ -1,11 +1,11 @@
 """Whether the programs that people deploy with give what Paddle Inference gives.
 
-``python tests/routes`` takes ``inference.onnx`` of three octave networks and of their vanilla twins
-through each route, one a file in this folder, and writes ``results/routes.json``, which holds what
-one run of all routes has found. A route's tools are installed into an environment of its own under
-the cache folder, of which one after the other is there at a time; ``--keep`` leaves them. Its exit
-code is 1 where an octave network gives an image another class than Paddle Inference does, and 2
-where the tool of a route cannot be had.
+``python tests/routes`` takes ``inference.onnx`` of three octave networks through each route, one a
+file in this folder (and of their vanilla twins, where the route is wrong or timed), and writes
+``results/routes.json``, which holds what one run of all routes has found. A route's tools are
+installed into an environment of its own under the cache folder, of which one after the other is
+there at a time; ``--keep`` leaves them. Its exit code is 1 where an octave network gives an image
+another class than Paddle Inference does, and 2 where the tool of a route cannot be had.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ROOT = HERE.parent.parent
 CACHE = ROOT / ".cache" / "routes"
 RESULTS = ROOT / "results" / "routes.json"
 TURNS = 50  # of a network and its twin, where they are timed
-PATIENCE = 1800  # seconds that a pair of networks may take at one size
+PATIENCE = 1800  # seconds that the networks of one job may take
 _FACT = r"^\W*{}: (.*)$"
 
 
@@ -141,8 +141,8 @@ def main() -> int:
         print(f"routes: {error}", file=sys.stderr)
         return 2
     finally:
-        if not args.keep:
-            shutil.rmtree(CACHE, ignore_errors=True)
+        for folder in () if args.keep else MADE:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def told(
@@ -170,7 +170,7 @@ def told(
     if "not_run" in rows[0]:
         return 2
     octave = [row for row in rows if "twin" in row]
-    wrong = [row for row in octave if row.get("same") != row["images"]]
+    wrong = [row for row in octave if is_wrong(row)]
     for row in wrong:
         given = row.get("error") or f"the same class for {row['same']} of {row['images']} images"
         print(f"routes: {route.name}: {row['network']} at {row['size']}x{row['size']}: {given}")
@@ -181,7 +181,8 @@ def told(
 def tried(
     route: Route, images: dict[int, np.ndarray], args: argparse.Namespace
 ) -> Iterator[dict[str, Any]]:
-    """What a route gives: a row for each network and size of images.
+    """What a route gives: a row for each octave network and size of images, and one for the twin
+    where the two are timed, or the octave network is wrong.
 
     Raises:
         OctConvError: its tool cannot be had.
@@ -190,60 +191,80 @@ def tried(
     try:
         runner = route.install(environment)
         for size in images:
-            for pair in PAIRS.items():
-                folder, wanted = job(pair, images[size])
-                shutil.rmtree(folder / route.name, ignore_errors=True)
-                for name in pair:
-                    (folder / route.name / name).mkdir(parents=True)
-                    shutil.copy(folder / name / "inference.onnx", folder / route.name / name)
-                result = run(runner, folder, route, pair, TURNS if args.time else 0)
-                for name in pair:
-                    yield {
-                        **{"route": route.title, "installs": route.installs, "network": name},
-                        **({"twin": PAIRS[name]} if name in PAIRS else {}),
-                        **{"size": size, "images": len(wanted[name])},
-                        **judged(result.get(name, result), wanted[name]),
-                    }
-                shutil.rmtree(folder / route.name)
+            for name, twin in PAIRS.items():
+                both = [name, twin] if args.time else [name]
+                rows = rows_of(route, runner, both, images[size], TURNS if args.time else 0)
+                yield {**rows[0], "twin": twin}
+                if not args.time and is_wrong(rows[0]):
+                    rows += rows_of(route, runner, [twin], images[size], 0)
+                yield from rows[1:]
     finally:
         if not args.keep:
             shutil.rmtree(environment, ignore_errors=True)
 
 
-def job(pair: tuple[str, str], images: np.ndarray) -> tuple[Path, dict[str, np.ndarray]]:
-    """A folder with the models of a pair and the images, and what Paddle Inference gives for these;
-    made once a run."""
+def rows_of(
+    route: Route, runner: list[str], names: list[str], images: np.ndarray, turns: int
+) -> list[dict[str, Any]]:
+    """A route's rows for some networks, timed in turns."""
     size = images.shape[-1]
-    folder = CACHE / f"{pair[0].replace(':', '-')}-{size}"
+    made = [model(name, images) for name in names]
+    folder = CACHE / route.name
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, (exported, _) in zip(names, made):
+        (folder / name).mkdir(parents=True)
+        shutil.copy(exported / "inference.onnx", folder / name)
+    np.save(folder / "images.npy", images)
+    images.tofile(folder / "images.bin")
+    result = run(runner, folder, names, images, turns)
+    shutil.rmtree(folder)
+    return [
+        {
+            **{"route": route.title, "installs": route.installs, "network": name},
+            **{"size": size, "images": len(images)},
+            **judged(result.get(name, result), wanted),
+        }
+        for name, (_, wanted) in zip(names, made)
+    ]
+
+
+def model(name: str, images: np.ndarray) -> tuple[Path, np.ndarray]:
+    """The folder with a network's export, and what Paddle Inference gives for the images; made once
+    a run."""
+    size = images.shape[-1]
+    folder = CACHE / f"{name}-{size}"
     if folder not in MADE:
         shutil.rmtree(folder, ignore_errors=True)
-        outputs = {name: export(name, size, images, folder / name) for name in pair}
-        np.save(folder / "images.npy", images)
-        images.tofile(folder / "images.bin")
-        MADE[folder] = outputs
+        MADE[folder] = export(name, size, images, folder)
     return folder, MADE[folder]
 
 
-MADE: dict[Path, dict[str, np.ndarray]] = {}
+MADE: dict[Path, np.ndarray] = {}
 
 
-def run(runner: list[str], folder: Path, route: Route, pair: tuple[str, str], turns: int) -> dict:
-    """A route's results for a pair, by network; or of both where it has ended without any."""
-    models = {name: str(folder / route.name / name / "inference.onnx") for name in pair}
-    shape = list(np.load(folder / "images.npy", mmap_mode="r").shape)
-    (folder / "job.json").write_text(json.dumps({"models": models, "turns": turns, "shape": shape}))
-    result = folder / "result.json"
-    result.unlink(missing_ok=True)
+def run(
+    runner: list[str], folder: Path, names: list[str], images: np.ndarray, turns: int
+) -> dict[str, Any]:
+    """A route's results, by network; or one of them all where it has ended without any."""
+    models = {name: str(folder / name / "inference.onnx") for name in names}
+    job = {"models": models, "turns": turns, "shape": images.shape}
+    (folder / "job.json").write_text(json.dumps(job))
     try:
         done = subprocess.run(
             [*runner, str(folder)], capture_output=True, text=True, timeout=PATIENCE
         )
     except subprocess.TimeoutExpired:
         return {"error": f"is not done after {PATIENCE // 60} minutes"}
+    result = folder / "result.json"
     if result.is_file():
         return json.loads(result.read_text())
     said = done.stderr.strip().splitlines()[-1:]
     return {"error": "".join(said) or f"its process ended with code {done.returncode}"}
+
+
+def is_wrong(row: dict[str, Any]) -> bool:
+    """Whether some image has another class than in Paddle Inference."""
+    return row.get("same") != row["images"]
 
 
 def judged(result: dict[str, Any], wanted: np.ndarray) -> dict[str, Any]:
