@@ -777,11 +777,13 @@ def routes(root: Path) -> str:
     if not file.is_file():
         return "_Not tried yet: `make routes`._"
     rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
-    found = {(row["route"], row["network"], row["size"]): row for row in rows}
-    pairs = {row["network"]: row["twin"] for row in rows if "twin" in row}
-    sizes = list(dict.fromkeys(row["size"] for row in rows))
+    ran = [row for row in rows if "not_run" not in row]
+    found = {(row["route"], row["network"], row["size"]): row for row in ran}
+    pairs = {row["network"]: row["twin"] for row in ran if "twin" in row}
+    sizes = list(dict.fromkeys(row["size"] for row in ran))
     header = ["", *(f"{name}, {size}" for name in pairs for size in sizes), "octave over twin"]
-    lines, errors = [], []
+    lines: list[list[str]] = []
+    errors = [f"- {row['route']}, not run: {row['not_run']}" for row in rows if "not_run" in row]
     for route in dict.fromkeys(row["route"] for row in rows):
         cells, ratios = [], []
         for name, twin in pairs.items():
@@ -804,7 +806,7 @@ def routes(root: Path) -> str:
 def _same(row: dict, twin: dict) -> str:
     """How many images have the class that Paddle Inference gives, and how near the logits are."""
     if not row:
-        return ""
+        return "not run"
     if "error" in row:
         return "fails, as its twin does" if "error" in twin else "fails"
     return f"{row['same']} of {row['images']} ({row['difference']:.0e})"

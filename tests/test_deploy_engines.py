@@ -737,6 +737,41 @@ def test_int8_is_right_however_it_is_loaded_and_called(folder):
         assert np.abs(found - wanted).max() < 0.1 * np.abs(wanted).max()
 
 
+def test_sums_of_maps_of_a_pixel_are_right_for_one_image_of_any_batch():
+    """OpenVINO itself gives many times what is right, where it adds them in the convolution."""
+    openvino = pytest.importorskip("openvino")
+    from openvino import opset13 as ops
+
+    random = np.random.RandomState(0)
+
+    def quantized(x, least, most, levels=256):
+        ends = [np.asarray(least, np.float32), np.asarray(most, np.float32)]
+        return ops.fake_quantize(x, *ends, *ends, levels)
+
+    def convolution(x, channels, of):
+        weight = (random.randn(channels, of, 1, 1) / np.sqrt(of)).astype("float32")
+        most = np.abs(weight).max(axis=(1, 2, 3), keepdims=True)
+        weight = quantized(ops.constant(weight), -most, most, 255)
+        return ops.convolution(x, weight, [1, 1], [0, 0], [0, 0], [1, 1])
+
+    image = ops.parameter([-1, 3, 8, 8], np.float32, name="image")
+    x = quantized(convolution(ops.reduce_mean(image, [2, 3], True), 32, 3), -1, 1)
+    hidden = quantized(ops.relu(convolution(x, 52, 32)), 0, 2)
+    x = quantized(ops.add(x, convolution(hidden, 32, 52)), -3, 3)
+    x = ops.reshape(convolution(x, 32, 32), [0, -1], True)
+    model = openvino.Model([x], [image])
+    fixed = model.clone()
+    fixed.reshape([1, 3, 8, 8])
+    openvino_runtime._sum_pixels_flat(model)
+    found, wanted = (
+        openvino.Core().compile_model(each, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        for each in (model, fixed)
+    )
+    for _ in range(4):
+        one = random.randn(1, 3, 8, 8).astype("float32")
+        np.testing.assert_allclose(found([one])[0], wanted([one])[0], atol=0.1)
+
+
 def test_int8_that_is_wrong_for_some_batches_is_refused(copy, tiny_config, monkeypatch):
     """As OpenVINO 2026.4 is for maps of one pixel where ``_leave_pixels`` is left out."""
     outputs = openvino_runtime.PlainPredictor._outputs

@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import numpy as np
+import paddle
 import pytest
+from conftest import error_line
 
-from paddleclas_octconv import registry
+from paddleclas_octconv import cli, registry
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.deploy import inference_form
@@ -114,3 +116,84 @@ def test_a_missing_file_is_named(folder):
     assert "no such file" in refused(folder)
     os.mkfifo(model)
     assert "no such file" in refused(folder) or "is a pipe" in refused(folder)
+
+
+class Detector(paddle.nn.Layer):
+    """One of PaddleDetection's kind: it takes the size of the image too."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = paddle.nn.Conv2D(3, 3, 1)
+
+    def forward(self, image, size):
+        return self.conv(image).mean([2, 3]) * size.sum()
+
+
+def detector(folder):
+    """Its export, in each engine's format: two inputs, of which the first is the image."""
+    shapes = {"image": [None, 3, 32, 32], "size": [None, 2]}
+    specs = [paddle.static.InputSpec(shape, "float32", name) for name, shape in shapes.items()]
+    static = paddle.jit.to_static(Detector(), input_spec=specs, full_graph=True)
+    paddle.jit.save(static, str(folder / "inference"))
+
+    onnx, helper = pytest.importorskip("onnx"), pytest.importorskip("onnx.helper")
+    values = {name: helper.make_tensor_value_info(name, 1, shape) for name, shape in shapes.items()}
+    nodes = [
+        helper.make_node("ReduceMean", ["image"], ["mean"], axes=[2, 3], keepdims=0),
+        helper.make_node("ReduceSum", ["size"], ["sum"]),
+        helper.make_node("Mul", ["mean", "sum"], ["out"]),
+    ]
+    out = helper.make_tensor_value_info("out", 1, [None, 3])
+    graph = helper.make_graph(nodes, "detector", list(values.values()), [out])
+    opsets = [helper.make_opsetid("", 13)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    onnx.save(model, str(folder / "inference.onnx"))
+
+    openvino = pytest.importorskip("openvino")
+    (folder / "openvino").mkdir()
+    read = openvino.Core().read_model(str(folder / "inference.onnx"))
+    openvino.save_model(read, str(folder / "openvino" / "model.xml"))
+
+
+def test_a_network_that_takes_more_than_images_is_refused_by_every_engine(tmp_path, capsys):
+    """Paddle Inference itself computes with whatever lies in the memory of the other input."""
+    detector(tmp_path)
+    models = {"paddle": "inference.json", "onnxruntime": "inference.onnx"}
+    if not machine.paddle_writes_pir():
+        models["paddle"] = "inference.pdmodel"
+    for engine, file in {**models, "openvino": "openvino/model.xml"}.items():
+        with pytest.raises(OctConvError) as caught:
+            create_predictor(tmp_path, engine=engine)
+        said = f"{tmp_path / file}: its network takes something else than images (N, C, H, W)"
+        assert str(caught.value) == said
+    assert cli.main(["benchmark", str(tmp_path), "--repeats", "1"]) == 2
+    said = f"{tmp_path / models['paddle']}: its network takes something else than images"
+    assert said in error_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [],
+        ["model.pth", "pytorch_model.bin", "config.json"],
+        ["yolo11n.xml", "yolo11n.bin", "metadata.yaml"],
+        ["model.xml", "model.bin", "metadata.yaml"],
+        ["saved_model.pb", "variables/variables.index"],
+    ],
+    ids=["nothing", "torchvision", "ultralytics", "openvino", "tensorflow"],
+)
+def test_a_folder_of_another_program_is_one_line(files, tmp_path, capsys):
+    folder, image = tmp_path / "folder", tmp_path / "image.png"
+    image.write_bytes(b"")
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"of another program")
+    folder.mkdir(exist_ok=True)
+    for command, said in {
+        f"predict {folder} {image}": f"{folder}/inference.yml: no such file: it says how images",
+        f"benchmark {folder}": f"{folder} holds no exported model: inference.",
+    }.items():
+        assert cli.main(command.split()) == 2
+        assert said in error_line(capsys.readouterr().err)
+    with pytest.raises(OctConvError, match="holds no exported model"):
+        create_predictor(folder)

@@ -129,6 +129,23 @@ def test_another_figure_is_another_page(root):
     assert tables.fill(before, root) != before
 
 
+def test_a_route_that_was_not_run_says_why(tmp_path):
+    network = {"network": "OctNet", "twin": "Net", "size": 32}
+    rows = [
+        {"route": "OpenCV", **network, "images": 100, "same": 98, "difference": 3e-5},
+        {"route": "MNN", **network, "images": 100, "error": "no such operator"},
+        {"route": "TensorFlow Lite", "not_run": "tflite: no such package"},
+    ]
+    (tmp_path / "results").mkdir()
+    data = {"machine": MACHINE, "timed": False, "rows": rows}
+    (tmp_path / "results" / "routes.json").write_text(json.dumps(data))
+    shown = tables.routes(tmp_path)
+    assert "| OpenCV | 98 of 100 (3e-05) |" in shown
+    assert "| MNN | fails |" in shown and "MNN, OctNet at 32x32: `no such operator`" in shown
+    assert "| TensorFlow Lite | not run |" in shown
+    assert "- TensorFlow Lite, not run: tflite: no such package" in shown
+
+
 def test_kernels_and_forms(tmp_path):
     plain = Contender("OctNet (plain)", "OctNet", form="plain", twin="Net")
     contenders = [CONTENDERS[0], plain, CONTENDERS[1]]

@@ -44,10 +44,7 @@ def size_of_export(folder: str) -> int | None:
         OctConvError: it cannot be read, or takes images that are not square.
     """
     with Worker(Operations) as worker:
-        _, *size = worker.call("describe_folder", folder=folder)["image_shape"]
-    if len(size) != 2:
-        raise OctConvError(f"{folder}: its model takes no images (N, C, H, W)")
-    height, width = size
+        _, height, width = worker.call("describe_folder", folder=folder)["image_shape"]
     if height != width:
         raise OctConvError(f"{folder}: takes images of {height}x{width}; only squares are measured")
     return height if height > 0 else None

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import paddle
 
 from ..common import machine
+from ..deploy.engines.base import image_input
 from ..deploy.predictor import check_files, model_files
 from .complexity import of_convolution, of_product
 
@@ -69,7 +70,7 @@ def load(folder: str | Path) -> Program:
         executor = paddle.static.Executor(paddle.CPUPlace())
         with paddle.static.scope_guard(paddle.static.Scope()), _reading(model):
             path = str(model.with_suffix(""))
-            program, (feed, *_), _ = paddle.static.load_inference_model(path, executor)
+            program, feeds, _ = paddle.static.load_inference_model(path, executor)
     finally:
         if dynamic:
             paddle.disable_static()
@@ -77,12 +78,13 @@ def load(folder: str | Path) -> Program:
     if model.suffix == ".json":
         sizes = [op.results()[0].shape for op in block.ops if op.name() == "builtin.parameter"]
         operators = [_read_pir(op) for op in block.ops]
-        (shape,) = [list(op.results()[0].shape) for op in block.ops if op.name() == "pd_op.data"]
+        inputs = [list(op.results()[0].shape) for op in block.ops if op.name() == "pd_op.data"]
     else:
         kept = [var for var in program.list_vars() if var.persistable]
         sizes = [var.shape for var in kept if var.name not in ("feed", "fetch")]
         operators = [_read_old(op, block) for op in block.ops]
-        shape = list(block.var(feed).shape)
+        inputs = [list(block.var(feed).shape) for feed in feeds]
+    shape = [size or -1 for size in image_input(inputs, model)]
     parameters = sum(math.prod(size) for size in sizes)
     return Program([operator for operator in operators if operator], parameters, shape[1:])
 

@@ -1,10 +1,11 @@
 """Whether the programs that people deploy with give what Paddle Inference gives.
 
-``python tests/routes`` takes ``inference.onnx`` of three octave networks and of their vanilla twins
-through each route, one a file in this folder, and writes ``results/routes.json``. A route's tools
-are installed into an environment of its own under the cache folder, of which one after the other
-is there at a time; ``--keep`` leaves them. Its exit code is 1 where an octave network gives an
-image another class than Paddle Inference does, and 2 where the tool of a route cannot be had.
+``python tests/routes`` takes ``inference.onnx`` of three octave networks through each route, one a
+file in this folder (and of their vanilla twins, where the route is wrong or timed), and writes
+``results/routes.json``, which holds what one run of all routes has found. A route's tools are
+installed into an environment of its own under the cache folder, of which one after the other is
+there at a time; ``--keep`` leaves them. Its exit code is 1 where an octave network gives an image
+another class than Paddle Inference does, and 2 where the tool of a route cannot be had.
 """
 
 from __future__ import annotations
@@ -23,13 +24,17 @@ from networks import PAIRS, SIZES, export, photographs
 
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.common.files import why_no_folder, write_atomically, writing
 from paddleclas_octconv.common.suggest import suggest
 from paddleclas_octconv.deploy import agreement
+from paddleclas_octconv.deploy.engines import CONVERTED
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CACHE = ROOT / ".cache" / "routes"
+RESULTS = ROOT / "results" / "routes.json"
 TURNS = 50  # of a network and its twin, where they are timed
+PATIENCE = 1800  # seconds that the networks of one job may take
 _FACT = r"^\W*{}: (.*)$"
 
 
@@ -109,31 +114,63 @@ def main() -> int:
     parser.add_argument("routes", nargs="*", metavar="ROUTE", help=f"some of {', '.join(known)}")
     parser.add_argument("--data", type=Path, help="a folder of images to take, not scikit-learn's")
     parser.add_argument("--time", action="store_true", help="time the networks, on an idle machine")
-    parser.add_argument("--keep", action="store_true", help="leave the environments for next time")
-    parser.add_argument("--output", type=Path, default=ROOT / "results" / "routes.json")
+    parser.add_argument(
+        "--keep", action="store_true", help="leave environments and models in .cache/routes"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="write what is found here (default: results/routes.json, where all routes are tried)",
+    )
     args = parser.parse_args()
+    if args.output is None and not args.routes:
+        args.output = RESULTS
     try:
         for name in args.routes:
             if name not in known:
                 raise OctConvError(f"{name}: no such route{suggest(name, known)}")
-        chosen = [known[name] for name in args.routes or known]
+        wrong = args.output and why_no_folder(args.output.absolute().parent)
+        if wrong:
+            raise OctConvError(f"--output {args.output}: its folder: {wrong}")
+        CONVERTED["onnxruntime"].demand_conversion("python tests/routes")
+        chosen = [known[name] for name in dict.fromkeys(args.routes or known)]
         images = {size: photographs(size, args.data) for size in SIZES}
-    except OctConvError as error:
+        rows: list[dict[str, Any]] = []
+        return max(told(route, images, args, rows) for route in chosen)
+    except (OctConvError, OSError) as error:  # such as a full disk
         print(f"routes: {error}", file=sys.stderr)
         return 2
-    return max(told(route, images, args) for route in chosen)
+    finally:
+        for folder in () if args.keep else MADE:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def told(route: Route, images: dict[int, np.ndarray], args: argparse.Namespace) -> int:
-    """Try a route and note what it gives; 1 if it is wrong, 2 if its tool cannot be had."""
+def told(
+    route: Route, images: dict[int, np.ndarray], args: argparse.Namespace, found: list[dict]
+) -> int:
+    """Try a route and note what it gives; 1 if it is wrong, 2 if its tool cannot be had.
+
+    Args:
+        route: this one.
+        images: by size.
+        args: the command line's.
+        found: the rows of the routes before, to which its own are added.
+
+    Raises:
+        OctConvError: the results cannot be written.
+    """
     try:
         rows = list(tried(route, images, args))
     except OctConvError as error:
         print(f"routes: {error}", file=sys.stderr)
+        rows = [{"route": route.title, "installs": route.installs, "not_run": str(error)}]
+    found += rows
+    if args.output:
+        write(args.output, found, args.time)
+    if "not_run" in rows[0]:
         return 2
-    write(args.output, rows, args.time)
     octave = [row for row in rows if "twin" in row]
-    wrong = [row for row in octave if row.get("same") != row["images"]]
+    wrong = [row for row in octave if is_wrong(row)]
     for row in wrong:
         given = row.get("error") or f"the same class for {row['same']} of {row['images']} images"
         print(f"routes: {route.name}: {row['network']} at {row['size']}x{row['size']}: {given}")
@@ -144,62 +181,90 @@ def told(route: Route, images: dict[int, np.ndarray], args: argparse.Namespace) 
 def tried(
     route: Route, images: dict[int, np.ndarray], args: argparse.Namespace
 ) -> Iterator[dict[str, Any]]:
-    """What a route gives: a row for each network and size of images.
+    """What a route gives: a row for each octave network and size of images, and one for the twin
+    where the two are timed, or the octave network is wrong.
 
     Raises:
         OctConvError: its tool cannot be had.
     """
     environment = CACHE / "environments" / route.name
-    runner = route.install(environment)
-    for size in images:
-        for pair in PAIRS.items():
-            folder, wanted = job(pair, images[size])
-            shutil.rmtree(folder / route.name, ignore_errors=True)
-            for name in pair:
-                (folder / route.name / name).mkdir(parents=True)
-                shutil.copy(folder / name / "inference.onnx", folder / route.name / name)
-            result = run(runner, folder, route, pair, TURNS if args.time else 0)
-            for name in pair:
-                yield {
-                    **{"route": route.title, "installs": route.installs, "network": name},
-                    **({"twin": PAIRS[name]} if name in PAIRS else {}),
-                    **{"size": size, "images": len(wanted[name])},
-                    **judged(result.get(name, result), wanted[name]),
-                }
-            shutil.rmtree(folder / route.name)
-    if not args.keep:
-        shutil.rmtree(environment)
+    try:
+        runner = route.install(environment)
+        for size in images:
+            for name, twin in PAIRS.items():
+                both = [name, twin] if args.time else [name]
+                rows = rows_of(route, runner, both, images[size], TURNS if args.time else 0)
+                yield {**rows[0], "twin": twin}
+                if not args.time and is_wrong(rows[0]):
+                    rows += rows_of(route, runner, [twin], images[size], 0)
+                yield from rows[1:]
+    finally:
+        if not args.keep:
+            shutil.rmtree(environment, ignore_errors=True)
 
 
-def job(pair: tuple[str, str], images: np.ndarray) -> tuple[Path, dict[str, np.ndarray]]:
-    """A folder with the models of a pair and the images, and what Paddle Inference gives for these;
-    made once a run."""
+def rows_of(
+    route: Route, runner: list[str], names: list[str], images: np.ndarray, turns: int
+) -> list[dict[str, Any]]:
+    """A route's rows for some networks, timed in turns."""
     size = images.shape[-1]
-    folder = CACHE / f"{pair[0].replace(':', '-')}-{size}"
+    made = [model(name, images) for name in names]
+    folder = CACHE / route.name
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, (exported, _) in zip(names, made):
+        (folder / name).mkdir(parents=True)
+        shutil.copy(exported / "inference.onnx", folder / name)
+    np.save(folder / "images.npy", images)
+    images.tofile(folder / "images.bin")
+    result = run(runner, folder, names, images, turns)
+    shutil.rmtree(folder)
+    return [
+        {
+            **{"route": route.title, "installs": route.installs, "network": name},
+            **{"size": size, "images": len(images)},
+            **judged(result.get(name, result), wanted),
+        }
+        for name, (_, wanted) in zip(names, made)
+    ]
+
+
+def model(name: str, images: np.ndarray) -> tuple[Path, np.ndarray]:
+    """The folder with a network's export, and what Paddle Inference gives for the images; made once
+    a run."""
+    size = images.shape[-1]
+    folder = CACHE / f"{name}-{size}"
     if folder not in MADE:
         shutil.rmtree(folder, ignore_errors=True)
-        outputs = {name: export(name, size, images, folder / name) for name in pair}
-        np.save(folder / "images.npy", images)
-        images.tofile(folder / "images.bin")
-        MADE[folder] = outputs
+        MADE[folder] = export(name, size, images, folder)
     return folder, MADE[folder]
 
 
-MADE: dict[Path, dict[str, np.ndarray]] = {}
+MADE: dict[Path, np.ndarray] = {}
 
 
-def run(runner: list[str], folder: Path, route: Route, pair: tuple[str, str], turns: int) -> dict:
-    """A route's results for a pair, by network; or of both where it has ended without any."""
-    models = {name: str(folder / route.name / name / "inference.onnx") for name in pair}
-    shape = list(np.load(folder / "images.npy", mmap_mode="r").shape)
-    (folder / "job.json").write_text(json.dumps({"models": models, "turns": turns, "shape": shape}))
+def run(
+    runner: list[str], folder: Path, names: list[str], images: np.ndarray, turns: int
+) -> dict[str, Any]:
+    """A route's results, by network; or one of them all where it has ended without any."""
+    models = {name: str(folder / name / "inference.onnx") for name in names}
+    job = {"models": models, "turns": turns, "shape": images.shape}
+    (folder / "job.json").write_text(json.dumps(job))
+    try:
+        done = subprocess.run(
+            [*runner, str(folder)], capture_output=True, text=True, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": f"is not done after {PATIENCE // 60} minutes"}
     result = folder / "result.json"
-    result.unlink(missing_ok=True)
-    done = subprocess.run([*runner, str(folder)], capture_output=True, text=True)
     if result.is_file():
         return json.loads(result.read_text())
     said = done.stderr.strip().splitlines()[-1:]
     return {"error": "".join(said) or f"its process ended with code {done.returncode}"}
+
+
+def is_wrong(row: dict[str, Any]) -> bool:
+    """Whether some image has another class than in Paddle Inference."""
+    return row.get("same") != row["images"]
 
 
 def judged(result: dict[str, Any], wanted: np.ndarray) -> dict[str, Any]:
@@ -217,14 +282,15 @@ def judged(result: dict[str, Any], wanted: np.ndarray) -> dict[str, Any]:
 
 
 def write(file: Path, rows: list[dict[str, Any]], timed: bool) -> None:
-    """Write the results; those of routes that were not tried this time stay."""
-    data = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"rows": []}
-    tried_now = {row["route"] for row in rows}
-    kept = [row for row in data["rows"] if row["route"] not in tried_now]
+    """Write what one run has found so far.
+
+    Raises:
+        OctConvError: it cannot be written.
+    """
     command = " ".join(["python tests/routes", *sys.argv[1:]])
-    described = {**machine.describe(), "command": command}
-    data = {"machine": described, "timed": timed, "rows": [*kept, *rows]}
-    file.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    data = {"machine": {**machine.describe(), "command": command}, "timed": timed, "rows": rows}
+    with writing("--output", file):
+        write_atomically(file, (json.dumps(data, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""MNN: ``mnnconvert`` makes ``.mnn`` of the ONNX model, which a phone's program loads.
+"""MNN: its converter makes ``.mnn`` of the ONNX model, which a phone's program loads.
+
+Its command ``mnnconvert`` does no more, but installs a package by pip, into whichever environment
+comes first in PATH, and tells MNN's makers of each use.
 
 title: MNN
 installs: MNN==3.6.1 numpy
@@ -6,7 +9,6 @@ installs: MNN==3.6.1 numpy
 
 import subprocess
 import sys
-from pathlib import Path
 
 import MNN
 import numpy as np
@@ -15,7 +17,8 @@ from harness import main
 
 def open_model(model, shape):
     converted = model.with_suffix(".mnn")
-    convert = [str(Path(sys.executable).with_name("mnnconvert")), "-f", "ONNX"]
+    convert = [sys.executable, "-c", "import sys, _tools; _tools.mnnconvert(sys.argv)"]
+    convert += ["-f", "ONNX"]
     convert += ["--modelFile", str(model), "--MNNModel", str(converted), "--bizCode", "routes"]
     subprocess.run(convert, check=True, stdout=subprocess.DEVNULL)
     interpreter = MNN.Interpreter(str(converted))

@@ -42,21 +42,19 @@ class Predictor(ABC):
     """
 
     def __init__(
-        self, engine: str, precision: str, model: Path, input_shape: Iterable[Any]
+        self, engine: str, precision: str, model: Path, inputs: Sequence[Iterable[Any]]
     ) -> None:
         """
         Args:
             engine, precision, model: as the attributes.
-            input_shape: (N, C, H, W) as the engine has it: what is no positive number stands for
+            inputs: the shape of each, as the engine has it: what is no positive number stands for
                 any.
 
         Raises:
-            OctConvError: the network takes no images.
+            OctConvError: the network takes something else than images.
         """
         self.engine, self.precision, self.model = engine, precision, model
-        shape = [size if isinstance(size, int) and size > 0 else None for size in input_shape]
-        if len(shape) != 4:
-            raise OctConvError(f"{model}: its network takes no images (N, C, H, W)")
+        shape = image_input(inputs, model)
         self.batch_size, self.image_shape = shape[0], tuple(shape[1:])
         self._process = os.getpid()
         # The engines keep a call's inputs and outputs in one place.
@@ -352,6 +350,22 @@ def checked_images(images: Any, image_shape: Sequence[int | None] = (None,) * 3)
     if not np.isfinite(array).all():
         raise OctConvError(f"images: hold values that are NaN or infinite: {due}")
     return array
+
+
+def image_input(inputs: Sequence[Iterable[Any]], model: Path) -> list[int | None]:
+    """The shape (N, C, H, W) of a network's one input; None: any.
+
+    Args:
+        inputs: the shape of each of its inputs.
+        model: its file.
+
+    Raises:
+        OctConvError: it has others, as a detector does that takes the size of the image too.
+    """
+    shapes = [[size if isinstance(size, int) and size > 0 else None for size in s] for s in inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4:
+        raise OctConvError(f"{model}: its network takes something else than images (N, C, H, W)")
+    return shapes[0]
 
 
 def filled_up(images: np.ndarray, size: int) -> np.ndarray:

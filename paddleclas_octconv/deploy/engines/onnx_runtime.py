@@ -123,9 +123,9 @@ class ONNXPredictor(Predictor):
     """A session of ONNX Runtime."""
 
     def __init__(self, session: Any, precision: str, model: Path) -> None:
-        source = session.get_inputs()[0]
-        super().__init__(ONNXRuntime.name, precision, model, source.shape)
-        self._session, self._input = session, source.name
+        inputs = session.get_inputs()
+        super().__init__(ONNXRuntime.name, precision, model, [each.shape for each in inputs])
+        self._session, self._input = session, inputs[0].name
 
     def _outputs(self, images: np.ndarray) -> list[np.ndarray]:
         return self._session.run(None, {self._input: images})

@@ -86,6 +86,7 @@ class OpenVINO(ConvertedEngine):
             # Batch norms become part of the convolutions, as they do when OpenVINO opens the model.
             # NNCF takes the model as it is, and would quantise between the two.
             apply_moc_transformations(network, cf=False)
+            _sum_pixels_flat(network)
             target.parent.mkdir(exist_ok=True)
             openvino.save_model(network, str(target), compress_to_fp16=False)
         except (RuntimeError, OSError) as error:
@@ -137,7 +138,7 @@ class PlainPredictor(Predictor):
     """A model compiled once for any batch, with OpenVINO's own settings, bfloat16 among them."""
 
     def __init__(self, compiled: Any, model: Path) -> None:
-        super().__init__(OpenVINO.name, "fp32", model, _input_shape(compiled))
+        super().__init__(OpenVINO.name, "fp32", model, _input_shapes(compiled))
         self._compiled = compiled
 
     def _outputs(self, images: np.ndarray) -> list[np.ndarray]:
@@ -161,7 +162,7 @@ class OpenVINOPredictor(Predictor):
     """
 
     def __init__(self, core: Any, network: Any, model: Path, precision: str, threads: int) -> None:
-        super().__init__(OpenVINO.name, precision, model, _input_shape(network))
+        super().__init__(OpenVINO.name, precision, model, _input_shapes(network))
         self._core, self._network, self._threads = core, network, threads
         self._settings = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -251,12 +252,15 @@ def _keep(request: Any, into: tuple[dict[int, list[np.ndarray]], int]) -> None:
     done[place] = [value.copy() for value in request.results.values()]
 
 
-def _input_shape(network: Any) -> list[int]:
-    """That of its input (N, C, H, W); -1: any."""
-    shape = network.inputs[0].get_partial_shape()
-    if shape.rank.is_dynamic:
-        return [-1] * 4
-    return [size.get_length() if size.is_static else -1 for size in shape]
+def _input_shapes(network: Any) -> list[list[int]]:
+    """That of each input, (N, C, H, W) for images; -1: any."""
+    shapes = [each.get_partial_shape() for each in network.inputs]
+    return [
+        [-1] * 4
+        if shape.rank.is_dynamic
+        else [size.get_length() if size.is_static else -1 for size in shape]
+        for shape in shapes
+    ]
 
 
 def _demand_capability(core: Any, precision: str) -> None:
@@ -273,6 +277,22 @@ def _reason(error: Exception) -> str:
     return str(error).strip().splitlines()[-1]
 
 
+def _sum_pixels_flat(model: Any) -> None:
+    """Write sums of feature maps of one pixel as sums of (N, C), in place.
+
+    OpenVINO (2026.4) makes the others a part of the convolution before them, and computes that
+    wrongly for one image where the batch is dynamic, in INT8 and in bfloat16.
+    """
+    from openvino import opset13 as ops
+
+    for op in model.get_ops():
+        maps = op.input_values()
+        if op.get_type_name() == "Add" and all(_is_pixel(each) for each in maps):
+            flat = ops.add(*(ops.reshape(each, [0, -1], True) for each in maps))
+            channels = maps[0].get_partial_shape()[1].get_length()
+            op.output(0).replace(ops.reshape(flat, [0, channels, 1, 1], True).output(0))
+
+
 def _leave_pixels(model: Any) -> None:
     """Take the quantisation by channels off feature maps of one pixel, in place.
 
@@ -281,13 +301,16 @@ def _leave_pixels(model: Any) -> None:
     multiply each channel of such a map by one number: they stay in float32.
     """
     for op in model.get_ops():
-        if op.get_type_name() != "FakeQuantize":
-            continue
-        batch, *image_shape = op.output(0).get_partial_shape().to_string().strip("[]").split(",")
-        if batch != "?" or image_shape[1:] != ["1", "1"]:
+        if op.get_type_name() != "FakeQuantize" or not _is_pixel(op.output(0)):
             continue
         if any(math.prod(op.input(place).get_shape()) > 1 for place in (1, 2, 3, 4)):
             op.output(0).replace(op.input_value(0))
+
+
+def _is_pixel(output: Any) -> bool:
+    """Whether it is a feature map of one pixel, for any batch."""
+    batch, *image_shape = output.get_partial_shape().to_string().strip("[]").split(",")
+    return batch == "?" and image_shape[1:] == ["1", "1"]
 
 
 @contextlib.contextmanager

@@ -114,6 +114,8 @@ class PaddleInference(Engine):
             config.enable_memory_optim()
         try:
             return PaddlePredictor(lambda: inference.create_predictor(config), precision, model)
+        except OctConvError:
+            raise
         except Exception as error:  # of any kind, and with a trace of C++ before its last line
             said = [line for line in str(error).splitlines() if line.strip()] or [repr(error)]
             reason = next((line for line in said if line.startswith("(")), said[-1]).strip()
@@ -135,7 +137,8 @@ class PaddlePredictor(Predictor):
     def __init__(self, create: Callable[[], Any], precision: str, model: Path) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="paddle-inference")
         self.raw = self._thread.submit(create).result()
-        super().__init__(PaddleInference.name, precision, model, input_shape(model) or [-1] * 4)
+        inputs = [input_shape(model) or [-1] * 4] * len(self.raw.get_input_names())
+        super().__init__(PaddleInference.name, precision, model, inputs)
 
     def __getattr__(self, name: str) -> Any:
         if name == "raw":  # not set yet
