@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,8 @@ def main() -> None:
     parser.add_argument("--precisions", action="store_true", help="bfloat16 and INT8, too")
     args = parser.parse_args()
     data = json.loads(args.output.read_text("utf-8")) if args.output.exists() else {"rows": []}
-    data["machine"] = machine.describe()
+    command = ["python", "benchmarks/octavize/trained.py", *sys.argv[1:]]
+    data["machine"] = {**machine.describe(), "command": shlex.join(command)}
     for path in args.configs:
         for alpha in args.alphas:
             row = row_of(data["rows"], Config.read(path), alpha, args.images)
