@@ -255,7 +255,7 @@ def test_a_speed_up_below_the_one_demanded_fails(folders, capsys, workers_here):
     )
 
 
-def test_several_engines_in_one_table_over_exports_that_are_kept(tmp_path, capsys, workers_here):
+def test_several_engines_in_one_table_over_exports_that_are_kept(tmp_path, capsys):
     for engine in ("openvino", "onnxruntime"):
         if not ENGINES[engine].is_installed():
             pytest.skip(f"{engine} is not installed")

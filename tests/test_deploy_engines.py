@@ -620,7 +620,10 @@ def test_images_are_found_by_what_they_are_called_in_any_case(tmp_path):
         (["FOLDER", "FOLDER"], "holds no images"),
         (["FOLDER", "IMAGE", "--precision", "int3"], "precision 'int3' should be one of"),
         (["FOLDER", "IMAGE", "--json", "nowhere/p.json"], "its folder does not exist"),
-        (["FOLDER", "IMAGE", "--threads", "3000000000"], "should be a whole number from 1 to 1024"),
+        (
+            ["FOLDER", "IMAGE", "--threads", "3000000000"],
+            "should be a whole number from 1 to 1,024",
+        ),
         (["FOLDER", "IMAGE", "--topk", "0"], "'0' should be a whole number from 1"),
         (["DATA", "IMAGE"], "inference.yml: no such file: it says how images are preprocessed"),
         (["FOLDER", "LIST"], "cannot be read as an image"),

@@ -123,8 +123,8 @@ def test_what_is_trained_is_not_trained_again(end, tmp_path):
         ([{"TopkAcc": {"topk": [1, 5]}}], "accuracy"),
         ([{"TopkAcc": {"topk": [5]}}], "top-5 accuracy"),
         ([{"TopkAcc": {"topk": 1}}], "accuracy"),
-        ([{"mAP": {}}], "metric"),
-        ([{"Recallk": None}, {"TopkAcc": {"topk": 1}}], "metric"),
+        ([{"mAP": {}}], "mAP"),
+        ([{"Recallk": None}, {"TopkAcc": {"topk": 1}}], "Recallk"),
     ],
 )
 def test_the_metric_is_named(metric, name, config, end):
