@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import inspect
 import json
 import os
@@ -99,7 +100,8 @@ class WorkerHere:
         arguments = json.loads(json.dumps(arguments))
         if "progress" in inspect.signature(run).parameters:
             arguments["progress"] = progress or (lambda *done: None)
-        return json.loads(json.dumps(run(**arguments)))
+        with _printed_as_said():
+            return json.loads(json.dumps(run(**arguments)))
 
     def begin(self, operation: str, **arguments) -> None:
         self._found = self.call(operation, **arguments)
@@ -112,6 +114,20 @@ class WorkerHere:
 
     def __exit__(self, *exception: object) -> None:
         pass
+
+
+@contextlib.contextmanager
+def _printed_as_said():
+    """What is printed goes to standard error, as in the process of a ``Worker``."""
+    before = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        ctypes.CDLL(None).fflush(None)  # Paddle's C++ code
+        os.dup2(before, 1)
+        os.close(before)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..config import Config
-from ..data.list_files import DELIMITER, LABEL_MAP, LABEL_MAP_KEY, read_label_map
+from ..data.list_files import DELIMITER, LABEL_MAP, LABEL_MAP_KEY, read_label_map, write_label_map
 
 
 def number_label_map(config: Config, folder: Path) -> Config:
@@ -23,6 +23,5 @@ def number_label_map(config: Config, folder: Path) -> Config:
         return config
     labels = read_label_map(Path(given), config.at(key) or DELIMITER)
     numbered = folder / LABEL_MAP
-    lines = (f"{number}{DELIMITER}{name}\n" for number, name in labels.items())
-    numbered.write_text("".join(lines), encoding="utf-8")
+    write_label_map(numbered, labels.items())
     return config.changed({LABEL_MAP_KEY: str(numbered), key: None})

@@ -110,7 +110,7 @@ def _build(folder: Path, source: Path, partial: bool) -> None:
     for split, found in images.items():
         _check_counts(source, split, found, partial)
 
-    write_label_map(folder / LABEL_MAP, NAMES)
+    write_label_map(folder / LABEL_MAP, enumerate(NAMES))
     write_list(folder / TRAIN_LIST, sorted(images["train"], key=_official_order))
     write_list(folder / VAL_LIST, sorted(images["test"], key=_official_order))
 

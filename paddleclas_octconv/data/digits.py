@@ -39,6 +39,6 @@ def _build(folder: Path) -> None:
         image.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC).save(path)
         lists[split].append((f"{split}/{entry[0]}", entry[1]))
 
-    write_label_map(folder / LABEL_MAP, NAMES)
+    write_label_map(folder / LABEL_MAP, enumerate(NAMES))
     write_list(folder / TRAIN_LIST, lists["train"])
     write_list(folder / VAL_LIST, lists["val"])

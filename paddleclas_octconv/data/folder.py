@@ -59,7 +59,7 @@ def prepare(
         if copy:
             _copy(own, folder / IMAGES)
         (folder / MARK).write_text(f"{source.resolve()}\n", encoding="utf-8", errors="replace")
-        write_label_map(folder / LABEL_MAP, own.classes)
+        write_label_map(folder / LABEL_MAP, enumerate(own.classes))
         for split, name in (("train", TRAIN_LIST), ("val", VAL_LIST), ("test", TEST_LIST)):
             if split in own.splits:
                 write_list(folder / name, own.splits[split], DELIMITER)

@@ -245,7 +245,7 @@ def _are_numbered_otherwise(names: Sequence[str]) -> bool:
     return bool(names) and (all(before) or (numbers != in_order and sorted(numbers) == in_order))
 
 
-def write_label_map(path: Path, names: Sequence[str]) -> None:
-    """Write class names in the format of PaddleClas's ``class_id_map_file``."""
-    text = "".join(f"{index} {name}\n" for index, name in enumerate(names))
+def write_label_map(path: Path, labels: Iterable[tuple[int, str]]) -> None:
+    """Write class ids and names in the format of PaddleClas's ``class_id_map_file``."""
+    text = "".join(f"{class_id}{DELIMITER}{name}\n" for class_id, name in labels)
     path.write_text(text, encoding="utf-8")

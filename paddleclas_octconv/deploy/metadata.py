@@ -18,7 +18,7 @@ from ..common.numbers import is_number
 from ..common.say import escaped
 from ..common.version import __version__
 from ..config.literals import expression, is_arithmetic
-from ..data.list_files import LABEL_MAP_KEY, read_label_map
+from ..data.list_files import LABEL_MAP_KEY, read_label_map, write_label_map
 
 CONFIG_FILE = "inference.yml"
 LABELS_FILE = "labels.txt"
@@ -78,8 +78,7 @@ def write(folder: Path, described: dict[str, Any]) -> None:
     (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
     labels = label_list(described)
     if labels is not None:
-        lines = "".join(f"{class_id} {name}\n" for class_id, name in enumerate(labels))
-        (folder / LABELS_FILE).write_text(lines, encoding="utf-8")
+        write_label_map(folder / LABELS_FILE, enumerate(labels))
 
 
 def note(folder: Path, key: str, value: Any) -> None:
