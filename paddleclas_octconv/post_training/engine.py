@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -49,10 +49,6 @@ class Exports:
         """Whether anything becomes octave by an ``Arch``."""
         return self._worker.call("can_be", arch=arch)
 
-    def cut(self, arch: Mapping[str, Any]) -> None:
-        """Make an octave network with cut weights, which is as fast as a solved one."""
-        self._worker.call("cut", arch=arch)
-
     def solve(self, arch: Mapping[str, Any], images: int, progress: Progress) -> int:
         """Make an octave network, solved, once; its multiply-adds.
 
@@ -81,12 +77,36 @@ class Exports:
         Raises:
             OctConvError: it cannot be converted for the engine, or gives something else there.
         """
+        folder = self._exported(label)
+        if self._engine in CONVERTED:
+            conversion.add(CONVERTED[self._engine], folder, self._shape)
+        return folder
+
+    def draft(self, archs: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Export octave networks to be timed alone: with cut weights, which are as fast as solved
+        ones, and unchecked. Each is converted while the next is exported.
+
+        Args:
+            archs: the label and ``Arch`` of each.
+        """
+        converted = self._engine in CONVERTED
+        with Worker(conversion.Conversion) as converter:
+            begun = 0
+            for label, arch in archs:
+                self._worker.call("cut", arch=arch)
+                folder = self._exported(label)
+                if converted:
+                    what = {"engine": self._engine, "folder": str(folder)}
+                    converter.begin("convert_unchecked", **what)
+                    begun += 1
+            for _ in range(begun):
+                converter.result("convert_unchecked")
+
+    def _exported(self, label: str) -> Path:
         folder = self.folder(label)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self._worker.call("export", folder=str(folder), vanilla=label == VANILLA)
-        if self._engine in CONVERTED:
-            conversion.add(CONVERTED[self._engine], folder, self._shape)
         return folder
 
     def ask(self, label: str, images: Images, progress: Progress) -> Predictions:

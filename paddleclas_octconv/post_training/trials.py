@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence
 
 from ..common.documents import read_json
 from ..common.errors import OctConvError
@@ -73,13 +73,16 @@ class Trials:
         unknown = [each for each in octave if _latency(each) not in self._kept]
         for first in range(0, len(unknown), AT_ONCE):
             some = {f"{TRIED}{place}": each for place, each in enumerate(unknown[first:][:AT_ONCE])}
-            for label, setting in some.items():
-                self._tell(f"timing {shown(setting, self._strides)}")
-                self._exports.cut(self.arch(setting))
-                self._exports.export(label)
+            self._exports.draft(self._drafts(some))
             vanilla, *others = self._exports.time(list(some), ROUNDS)
             for setting, row in zip(some.values(), others):
                 self._kept.add(_latency(setting), vanilla.median_ms, row.median_ms)
+
+    def _drafts(self, labelled: Mapping[str, Setting]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The label and ``Arch`` of each network, told when it is asked for."""
+        for label, setting in labelled.items():
+            self._tell(f"timing {shown(setting, self._strides)}")
+            yield label, self.arch(setting)
 
     def latency(self, setting: Setting) -> float:
         """The latency of a network over that of the vanilla one."""
