@@ -23,12 +23,13 @@ class Additive:
     """Two resolutions of two blocks each; every block has its gain in time and its loss.
 
     At half the alpha a block gains half as much and loses a quarter. Each network that is octave
-    anywhere pays ``overhead``.
+    anywhere pays ``overhead``, and ``join`` wherever an octave block follows a plain one or a plain
+    one an octave one.
     """
 
-    def __init__(self, gains, losses, overhead=0.0, factor=1.0):
+    def __init__(self, gains, losses, overhead=0.0, factor=1.0, join=0.0):
         self.gains, self.lost = gains, losses
-        self.overhead, self.factor = overhead, factor
+        self.overhead, self.factor, self.join = overhead, factor, join
         self.solved = []
 
     def shares(self, setting):
@@ -42,7 +43,9 @@ class Additive:
 
     def latency(self, setting):
         gains = (gain * share for gain, share in zip(self.gains, self.shares(setting)))
-        return 1.0 - sum(gains) + self.overhead
+        octave = [share > 0 for share in self.shares(setting)]
+        joins = sum(one != other for one, other in zip(octave, octave[1:]))
+        return 1.0 - sum(gains) + self.overhead + self.join * joins
 
     def loss(self, setting):
         return sum(loss * share**2 for loss, share in zip(self.lost, self.shares(setting)))
@@ -76,7 +79,7 @@ def test_what_costs_more_time_than_it_gains_is_plain_even_if_it_loses_nothing():
     trials = Additive((0.1, -0.05, 0.1, 0.1), (0.1, 0.0, 0.1, 0.1))
     assert searched(trials, 1.0)[1][0] == Setting((0.5, 0.5), ("b.*",))
     trials = Additive((-0.01, -0.02, 0.1, 0.1), (0.1, 0.0, 0.1, 0.1))
-    assert searched(trials, 1.0)[1][0].alphas == (0.0, 0.5)
+    assert searched(trials, 1.0)[1][0] == Setting((0.5, 0.5), ("a.*", "b.*"))
 
 
 @pytest.mark.parametrize("budget", [0.2, 0.45, 0.8])
@@ -87,6 +90,15 @@ def test_a_block_that_loses_most_for_what_it_gains_goes_first(budget):
     assert trials.loss(found[0]) <= budget
     assert trials.latency(found[0]) <= trials.fastest(budget) + 1e-9
     assert len(set(trials.solved)) <= 6  # found by halving
+
+
+@pytest.mark.parametrize("budget", [0.2, 0.45, 0.8])
+@pytest.mark.parametrize("join", [0.02, 0.05])
+def test_what_stays_octave_hangs_together_where_joins_cost_time(budget, join):
+    trials = Additive((0.08, 0.1, 0.1, 0.12), (0.1, 0.3, 0.12, 0.3), join=join)
+    _, found = searched(trials, budget)
+    assert trials.loss(found[0]) <= budget
+    assert trials.latency(found[0]) <= trials.fastest(budget) + 1e-9
 
 
 def test_a_network_goes_back_to_a_smaller_alpha():
@@ -167,7 +179,7 @@ def test_where_names_tell_of_no_blocks_the_resolutions_are_the_parts():
 def test_what_is_plain_already_is_not_taken_back():
     search = Search(Additive((0.1,) * 4, (0.1,) * 4), Setting((0.0, 0.5)), MOVES, 0.0)
     next(search.candidates(), None)
-    assert [part.move for part in search.parts] == [Move(1), *MOVES]
+    assert [part.move for part in search.parts] == MOVES
 
 
 def test_a_network_in_words():

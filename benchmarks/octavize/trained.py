@@ -136,6 +136,7 @@ def precisions(
             "ms": row["median_ms"],
         }
         for row in measured["networks"]
+        if row["engine"] == "openvino"
     ]
 
 

@@ -50,16 +50,17 @@ def write(
         )
     lines += [
         "",
-        "What a part costs in time if it is taken back from the network in which everything is "
-        "octave, as a share of the vanilla latency; and by how much the network diverges in which "
-        "that part alone is octave, on few images.",
+        "What a part costs in time if it is taken back where what is octave begins or ends, as a "
+        "share of the vanilla latency; what more it costs between others that stay octave; and by "
+        "how much the network diverges in which that part alone is octave, on few images.",
         "",
-        "| taken back to | costs | diverges |",
-        "|:--|--:|--:|",
+        "| taken back to | costs | between others | diverges |",
+        "|:--|--:|--:|--:|",
     ]
     for part in parts:
         loss = "" if part.loss is None else f"{part.loss:.4f}"
-        lines.append(f"| {part.move.shown(found.strides)} | {part.cost:.1%} | {loss} |")
+        what = part.move.shown(found.strides)
+        lines.append(f"| {what} | {part.cost:.1%} | {part.split:+.1%} | {loss} |")
     (folder / PAGE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

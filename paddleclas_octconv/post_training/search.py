@@ -1,18 +1,31 @@
 """Which parts of a network become octave, and how far: found by measuring. Needs no Paddle.
 
 The search begins where everything is octave, since every place where a pair of maps is made or
-joined costs time: alone, few parts gain any. From there resolutions and blocks are taken back to
-plain convolutions, or all to a smaller alpha. What costs more time than it gains goes first; then
-what loses most accuracy for the time that it gains, until the rest loses little enough.
+joined costs time: alone, few parts gain any. So what stays octave is a run of parts in the order of
+the forward, of which some may be left out, or all at a smaller alpha. Where a run pays is measured
+from both ends; the rest is estimated from that and from what each part loses alone. Then networks
+are tried whole, by halving, until one loses little enough.
 """
 
 from __future__ import annotations
 
-from typing import Callable, Iterable, Iterator, NamedTuple, Protocol, Sequence, Tuple
+from itertools import combinations
+from statistics import fmean
+from typing import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    NamedTuple,
+    Protocol,
+    Sequence,
+    Tuple,
+)
 
 ALPHAS = (0.5, 0.25, 0.125)  # where the search begins, and what it goes back to
 BLOCKS = 16  # at most so many are told apart
-_LEAST = 1e-6  # share of the vanilla latency; below, gains are rounding
+_LEAST = 0.005  # share of the vanilla latency; gains below it are noise
 
 #: A share of low channels for each resolution, the largest first.
 Alphas = Tuple[float, ...]
@@ -80,13 +93,16 @@ class Part(NamedTuple):
 
     Attributes:
         move: which takes it back.
-        cost: in latency, as a share of the vanilla one's, where everything else is octave too.
+        cost: of that in latency, as a share of the vanilla one's, at an end of what is octave.
+        split: of what is octave on both sides of it then, on top of that: its pair of maps is
+            joined and made again.
         loss: the divergence of the network in which it alone is octave; None where that was not
             asked.
     """
 
     move: Move
     cost: float
+    split: float = 0.0
     loss: float | None = None
 
 
@@ -134,7 +150,7 @@ class Search:
     Args:
         trials: measures networks.
         whole: the network in which everything is octave.
-        parts: what can be taken back, besides resolutions.
+        parts: what can be taken back, in the order of the forward.
         budget: points that may be lost.
 
     Attributes:
@@ -146,9 +162,7 @@ class Search:
         self, trials: Measures, whole: Setting, parts: Iterable[Move], budget: float
     ) -> None:
         self._trials, self._whole, self._budget = trials, whole, budget
-        self._units = [move for move in parts if move.of(whole) != whole]
-        octave = (Move(place) for place, alpha in enumerate(whole.alphas) if alpha)
-        self._moves = list(dict.fromkeys([*octave, *self._units]))
+        self._moves = [move for move in parts if move.of(whole) != whole]
         self.measured: dict[Setting, Measured] = {}
         self.parts: list[Part] = []
 
@@ -158,11 +172,8 @@ class Search:
         if not any(self._whole.alphas):
             return
         latency = self._trials.latency
-        self._trials.time([self._whole, *(move.of(self._whole) for move in self._moves)])
-        self.parts = [
-            Part(move, latency(move.of(self._whole)) - latency(self._whole)) for move in self._moves
-        ]
-        begin = self._trimmed()
+        self._measure_ends()
+        begin = self._fastest()
         if latency(begin) >= 1:
             return
         if self._holds(begin):
@@ -185,54 +196,98 @@ class Search:
         found = self.measured[setting] = self._trials.whole(setting)
         return found.drop <= self._budget
 
-    def _trimmed(self) -> Setting:
-        """The network without what costs more time in it than it gains."""
-        found, latency = self._whole, self._trials.latency
-        costly = (part for part in self.parts if part.cost < 0)
-        for part in sorted(costly, key=lambda part: part.cost):
-            without = part.move.of(found)
-            if without != found and any(without.alphas) and latency(without) <= latency(found):
-                found = without
-        return found
-
-    def _alone(self, move: Move, setting: Setting) -> Setting:
-        """The network in which one part is octave."""
-        for other in self._units:
-            if other != move:
-                setting = other.of(setting)
+    def _without(self, moves: Collection[Move]) -> Setting:
+        """The network in which everything else is octave."""
+        setting = self._whole
+        for move in self._moves:
+            if move in moves:
+                setting = move.of(setting)
         return setting
 
-    def _path(self, begin: Setting) -> list[Setting]:
-        """The networks on the way back from one: at each alpha, without what loses most for the
-        time that it gains; those than which, by estimate, none is faster and loses less.
+    def _alone(self, move: Move) -> Setting:
+        """The network in which one part is octave."""
+        return self._without([other for other in self._moves if other != move])
 
-        What parts gain, and lose alone, adds up. At a smaller alpha all gain as much less as the
-        network does, and lose as much less as the part does that loses most.
+    def _measure_ends(self) -> None:
+        """Measure what is octave from each part on, and up to each part."""
+        moves, count, latency = self._moves, len(self._moves), self._trials.latency
+        since = [self._without(moves[:place]) for place in range(count)]
+        until = [self._without(moves[place:]) for place in range(1, count + 1)]
+        self._trials.time([self._whole, *since, *until])
+        whole = latency(self._whole)
+        #: By the index of the part at which what is octave begins, or before which it ends.
+        self._since = dict(enumerate(map(latency, since)))
+        self._until = dict(enumerate(map(latency, until), start=1))
+        ends = range(1, count)
+        joins = {end: max(self._since[end] + self._until[end] - whole - 1, 0.0) for end in ends}
+        for place, move in enumerate(moves):
+            costs = [
+                found[other] - found[one]
+                for found, one, other in (
+                    (self._since, place, place + 1),
+                    (self._until, place + 1, place),
+                )
+                if other in found
+            ]
+            split = fmean([joins[end] for end in (place, place + 1) if end in joins] or [0.0])
+            self.parts.append(Part(move, fmean(costs or [1 - whole]), split))
+
+    def _fastest(self) -> Setting:
+        """The fastest network, no matter what it loses: the one that is estimated to be, or all."""
+        _, _, setting = min(self._estimates({part.move: 0.0 for part in self.parts}))
+        return min((self._whole, setting), key=self._trials.latency)
+
+    def _estimates(self, losses: Mapping[Move, float]) -> Iterator[tuple[float, float, Setting]]:
+        """Latency and loss of each run of octave parts, and of what is left of it when those
+        within go that lose most for the time that they gain.
+
+        Args:
+            losses: of parts; what is not among them stays plain.
+        """
+        whole = self._trials.latency(self._whole)
+        costs = {part.move: part.cost + part.split for part in self.parts}
+
+        def order(move: Move) -> tuple[float, float]:
+            return -losses[move] / max(costs[move], _LEAST), costs[move]
+
+        for first, last in combinations(range(len(self._moves) + 1), 2):
+            ms = self._since.get(first, whole) + self._until.get(last, whole) - whole
+            octave = [move for move in self._moves[first:last] if move in losses]
+            ms += sum(costs[move] for move in self._moves[first:last] if move not in losses)
+            total = sum(losses[move] for move in octave)
+            back = {*self._moves} - {*octave}
+            yield ms, total, self._without(back)
+            for move in sorted(octave[1:-1], key=order):
+                back.add(move)
+                ms, total = ms + costs[move], total - losses[move]
+                yield ms, total, self._without(back)
+
+    def _path(self, begin: Setting) -> list[Setting]:
+        """The networks on the way back from one, at each alpha; those than which, by estimate, none
+        is faster and loses less.
+
+        At a smaller alpha all gain as much less as the network does, and lose as much less as the
+        part does that loses most.
         """
         latency, loss = self._trials.latency, self._trials.loss
         wholes = [begin.at_most(alpha) for alpha in ALPHAS]
         self._trials.time(wholes)
-        alone = {move: loss(self._alone(move, begin)) for move in self._units}
-        self.parts = [part._replace(loss=alone.get(part.move)) for part in self.parts]
-        costs = {part.move: max(part.cost, _LEAST) for part in self.parts}
-        losing = [move for move in self._units if alone[move] > 0]
-        losing.sort(key=lambda move: alone[move] / costs[move], reverse=True)
-        if not losing:
+        losses = {move: loss(self._alone(move)) for move in self._moves if move.of(begin) != begin}
+        self.parts = [part._replace(loss=losses.get(part.move)) for part in self.parts]
+        if not any(each > 0 for each in losses.values()):
             return wholes
-        worst = max(losing, key=alone.__getitem__)
+        worst = max(losses, key=losses.__getitem__)
+        known = list(self._estimates(losses))
         estimates: list[tuple[float, float, Setting]] = []
-        for setting in wholes:
+        for alpha, setting in zip(ALPHAS, wholes):
             gain = (1 - latency(setting)) / (1 - latency(begin))
-            lost = loss(self._alone(worst, setting)) / alone[worst]
-            ms, total = latency(setting), lost * sum(alone.values())
-            for move in losing:
-                estimates.append((ms, total, setting))
-                ms, total = ms + gain * costs[move], total - lost * alone[move]
-                setting = move.of(setting)
+            lost = loss(self._alone(worst).at_most(alpha)) / losses[worst]
+            for ms, total, each in known:
+                estimates.append((1 - gain * (1 - ms), lost * total, each.at_most(alpha)))
         found: list[Setting] = []
         least = float("inf")
-        for _, estimate, setting in sorted(estimates):
-            if estimate < least:
+        for ms, estimate, setting in sorted(estimates):
+            if ms < 1 and estimate < least:
                 found.append(setting)
                 least = estimate
         return found
