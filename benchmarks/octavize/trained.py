@@ -99,7 +99,7 @@ def measure(path: Path, row: dict, args: argparse.Namespace) -> Iterable[dict[st
         yield latency(path, config, args.work / f"{row['network']}-vanilla", folder / "solved")
     if args.precisions and "precisions" not in row:
         vanilla = args.work / f"{row['network']}-vanilla-int8"
-        yield {"precisions": precisions(path, config, vanilla, folder / "int8")}
+        yield precisions(path, config, vanilla, folder / "int8")
     if args.distil and "distilled" not in row:
         run("train", distil, "--epochs", "1", "--resume")
         yield {"distilled": accuracy(distil, folder / "distilled")}
@@ -123,12 +123,12 @@ def accuracy(config: Path, folder: Path, *options: Any) -> float:
 
 def precisions(
     vanilla: Path, octave: Path, vanilla_folder: Path, folder: Path
-) -> list[dict[str, Any]]:
+) -> dict[str, Any]:
     """Top-1 in percent and latency in milliseconds of both networks in each precision."""
     bfloat16 = "bf16," if machine.has_bfloat16() else ""
     options = ("--precision", f"fp32,{bfloat16}int8", "--data", vanilla)
     measured = benchmark(vanilla, octave, vanilla_folder, folder, ("--int8",), options)
-    return [
+    rows = [
         {
             "network": "octave" if row["vs"] else "vanilla",
             "precision": row["precision"],
@@ -138,6 +138,7 @@ def precisions(
         for row in measured["networks"]
         if row["engine"] == "openvino"
     ]
+    return {"precisions": rows, "precisions_measured_on": measured["machine"]}
 
 
 def benchmark(
