@@ -80,12 +80,12 @@ def test_of_a_config_without_image_shape_the_images_stay(config):
 
 def test_who_asks_for_the_cpu_is_only_warned(config):
     warning = estimate.check_cpu(config, "c.yaml", is_asked_for=True)
-    assert "would take about" in warning
+    assert "would take up to" in warning
     config = config.changed({"Global.device": "cpu"})
     with pytest.raises(OctConvError, match="DataLoader.Train.sampler.batch_size: too large"):
         estimate.check_cpu(config, "c.yaml", is_asked_for=False)
     config = config.changed({"DataLoader.Train.sampler.batch_size": 8})
-    assert "would take about" in estimate.check_cpu(config, "c.yaml", is_asked_for=False)
+    assert "would take up to" in estimate.check_cpu(config, "c.yaml", is_asked_for=False)
     config = config.changed({"Global.epochs": 1})
     assert estimate.check_cpu(config, "c.yaml", is_asked_for=False) is None
 
@@ -142,10 +142,16 @@ def test_the_estimate_is_the_sum_of_its_parts(config, monkeypatch):
     assert fixed == pytest.approx((600 << 20) + 16 * 4.232e6, rel=0.001)
 
 
+def test_one_core_is_one(monkeypatch):
+    for count, words in ((1, "on 1 CPU core this"), (2, "on 2 CPU cores this")):
+        monkeypatch.setattr(estimate.machine, "cpu_count", lambda count=count: count)
+        assert estimate.told_on_cpu(7200) == f"{words} would take up to 2 hours"
+
+
 def test_it_is_told_on_how_many_cores_and_of_how_much_memory(config):
     expected = estimate.estimate(config)
     told = estimate.check_cpu(config, "c.yaml", is_asked_for=True)
     assert told == (
-        f"on 2 CPU cores this would take about {estimate.told(expected.seconds)} and "
+        f"on 2 CPU cores this would take up to {estimate.told(expected.seconds)} and "
         f"{expected.memory / 1024**3:.0f} of 8 GiB of memory"
     )

@@ -121,9 +121,7 @@ def accuracy(config: Path, folder: Path, *options: Any) -> float:
     return found.percent
 
 
-def precisions(
-    vanilla: Path, octave: Path, vanilla_folder: Path, folder: Path
-) -> dict[str, Any]:
+def precisions(vanilla: Path, octave: Path, vanilla_folder: Path, folder: Path) -> dict[str, Any]:
     """Top-1 in percent and latency in milliseconds of both networks in each precision."""
     bfloat16 = "bf16," if machine.has_bfloat16() else ""
     options = ("--precision", f"fp32,{bfloat16}int8", "--data", vanilla)

@@ -170,10 +170,9 @@ def _check_cpu(args: argparse.Namespace, planned: plan.Comparison) -> None:
     seconds = sum(each.seconds for each in expected if each)
     if seconds > estimate.PATIENCE:
         raise OctConvError(
-            f"Global.device: Paddle sees no GPU here, and on {machine.cpu_count()} CPU cores this "
-            f"would take about {estimate.told(seconds)}: fewer of --epochs, --seeds and --subset "
-            "and a smaller --image-size shorten it, --preset small has them for CIFAR-10, and "
-            "-o Global.device=cpu starts it as it is"
+            f"Global.device: Paddle sees no GPU here, and {estimate.told_on_cpu(seconds)}: fewer "
+            "of --epochs, --seeds and --subset and a smaller --image-size shorten it, --preset "
+            "small has them for CIFAR-10, and -o Global.device=cpu starts it as it is"
         )
 
 

@@ -98,7 +98,7 @@ def check_cpu(config: Config, config_file: str, is_asked_for: bool) -> str | Non
     too_long, too_much = expected.seconds > PATIENCE, expected.memory > total
     if not (too_long or too_much):
         return None
-    where = f"on {machine.cpu_count()} CPU cores this would take about {told(expected.seconds)}"
+    where = told_on_cpu(expected.seconds)
     memory = f"{expected.memory / 2**30:.0f} of {total / 2**30:.0f} GiB of memory"
     what = f"{where} and {memory}" if too_much or device == "gpu" else where
     if is_asked_for or (device == "cpu" and not too_much):
@@ -124,7 +124,7 @@ def _refusal(
     ]
     command = f"paddleclas train -c {shlex.quote(config_file)} --device cpu {' '.join(options)}"
     return OctConvError(
-        f"{what}. '{command.strip()}' takes about {told(expected.seconds)}; --device cpu "
+        f"{what}. '{command.strip()}' takes up to {told(expected.seconds)}; --device cpu "
         "alone starts it unchanged"
     )
 
@@ -155,6 +155,12 @@ def told(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{max(1, round(seconds / 60))} min"
+
+
+def told_on_cpu(seconds: float) -> str:
+    """What a training would take here; less where the processor is faster than ``SPEED``."""
+    cores = machine.cpu_count()
+    return f"on {cores} CPU core{'s' * (cores > 1)} this would take up to {told(seconds)}"
 
 
 def _counts(name: Any) -> tuple[Counts | None, bool]:
