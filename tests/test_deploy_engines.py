@@ -422,6 +422,19 @@ def test_a_model_that_is_a_little_wrong_is_refused(copy):
         conversion.check(CONVERTED["openvino"], copy, [3, 32, 32])
 
 
+def test_a_float_model_that_is_wrong_as_others_open_it_is_refused(copy, monkeypatch):
+    """As OpenVINO 2026.4 is in bfloat16 where ``_sum_pixels_flat`` is left out."""
+    outputs = openvino_runtime.PlainPredictor._outputs
+
+    def wrong_for_one(predictor, images):
+        found = outputs(predictor, images)
+        return [scores[:, ::-1] for scores in found] if len(images) == 1 else found
+
+    monkeypatch.setattr(openvino_runtime.PlainPredictor, "_outputs", wrong_for_one)
+    with pytest.raises(OctConvError, match="model.xml gives other classes in batches of 1 than"):
+        conversion.check(CONVERTED["openvino"], copy, [3, 32, 32])
+
+
 @pytest.mark.parametrize(
     "options, said",
     [

@@ -93,6 +93,24 @@ def test_windows_of_known_size_have_their_padding_said(kind, attributes):
         np.testing.assert_allclose(run(plain, x), run(model, x), atol=1e-5)
 
 
+def test_an_average_of_an_odd_map_has_no_padding_and_is_the_same_to_the_bit():
+    for attributes in (attributes for _, attributes in WINDOWS[:4] if "pads" not in attributes):
+        nodes, _ = window("AveragePool", **attributes)
+        for height, width in ((7, 7), (7, 8), (8, 7), (1, 5), (3, 1)):
+            x = images(height, width)
+            plain = onnx_graph.plain(model_of(nodes, ["N", *x.shape[1:]]))
+            pads = [
+                list(item.ints)
+                for node in plain.graph.node
+                for item in node.attribute
+                if item.name == "pads"
+            ]
+            assert pads in ([], [[0, 0, 0, 0]])
+            np.testing.assert_array_equal(
+                run(plain, x), run(model_of(nodes, ["N", *x.shape[1:]]), x)
+            )
+
+
 @pytest.mark.parametrize("kind, attributes", WINDOWS)
 def test_windows_of_any_size_stay_right(kind, attributes):
     nodes, tensors = window(kind, **attributes)

@@ -31,10 +31,13 @@ ROUNDINGS, DRAWS, LIMIT = 3, 4, 1e-3
 BATCHES = (1, 3)  # both are dynamic: the second must not be a repetition of the first
 #: Other batches, after those. Some engines take a general way after the fourth shape.
 MORE_BATCHES = (17, 2, 1, 5)
-#: How a model in INT8 is called to see that it is right in every call: both ways through the sizes.
+#: How a model of fewer digits than float32, INT8 or bfloat16, is called to see that it is right in
+#: every call: both ways through the sizes.
 CALLS = (1, 2, 3, 17, 1, 1, 4, 5, 1, 17, 3, 1, 2, 1)
 CALL_IMAGES = 17
-#: Two calls of one model in INT8 round differently, by as much of the logits as this at least.
+#: As many see whether a float model is right as other programs open it.
+PLAIN_IMAGES = 3
+#: Two calls of such a model round differently, by as much of the logits as this at least.
 CALL_TOLERANCE = 0.02
 SCALES = (0.25, 1.0, 4.0)  # standard deviations of noise; normalized images have about 1
 ANY_SIZE = ((224, 224), (97, 131))  # tried where a model takes any height and width
@@ -117,16 +120,17 @@ def demand(
 
 
 def demand_steady(what: str, wanted: Forward, given: Forward, images: np.ndarray) -> None:
-    """See that a model in INT8 gives an image the same logits in every call.
+    """See that a model in INT8 or bfloat16 gives an image the same logits in every call.
 
     Engines choose other kernels for other batches, and these round differently. But no call may
-    differ from another by more than quantisation has changed the model.
+    differ from another by more than its precision has changed the model.
 
     Args:
         what: the option and file that an error names.
         wanted: runs the model in float32.
-        given: runs the one in INT8; it is called with the batches of ``CALLS``.
-        images: ``CALL_IMAGES`` preprocessed real images (N, C, H, W).
+        given: runs the one that is checked; it is called with the batches of ``CALLS`` that there
+            are images for.
+        images: preprocessed images (N, C, H, W).
 
     Raises:
         OctConvError: the model gives something else for batches of some size.
@@ -136,7 +140,7 @@ def demand_steady(what: str, wanted: Forward, given: Forward, images: np.ndarray
     gaps: dict[int, list[np.ndarray]] = {}
     losses: dict[int, list[np.ndarray]] = {}
     start = 0
-    for size in CALLS:
+    for size in (size for size in CALLS if size <= len(images)):
         chosen = np.arange(start, start + size) % len(images)
         found = logits(given(images[chosen])[0])
         gaps.setdefault(size, []).append(np.abs(found - at_once[chosen]))
@@ -149,7 +153,7 @@ def demand_steady(what: str, wanted: Forward, given: Forward, images: np.ndarray
             raise OctConvError(
                 f"{what} gives other classes in batches of {size} than in batches of "
                 f"{len(images)}: its logits differ by {gap / np.abs(exact).mean():.0%} of their "
-                f"mean size, where INT8 itself changes them by {loss / np.abs(exact).mean():.0%}"
+                f"mean size, where its precision changes them by {loss / np.abs(exact).mean():.0%}"
             )
 
 
@@ -175,6 +179,14 @@ def inputs(
     for batch in MORE_BATCHES:  # of the last size
         noise = random.standard_normal((batch, channels, height, width))
         yield f"{batch} images of noise", noise.astype(np.float32)
+
+
+def noise(image_shape: Sequence[int], count: int) -> np.ndarray:
+    """Images (count, C, H, W) of noise; a size that is not positive stands for any."""
+    channels, *size = image_shape
+    height, width = size if all(side and side > 0 for side in size) else ANY_SIZE[0]
+    random = np.random.RandomState(0)
+    return random.standard_normal((count, channels, height, width)).astype(np.float32)
 
 
 def logits(outputs: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ def plain(model: Any) -> Any:
         A new one. Where height and width are known it has neither ``auto_pad`` nor ``ceil_mode``.
     """
     shapes = _shapes_of(model)
-    for node in model.graph.node:
+    for node in list(model.graph.node):
         if node.op_type in _WINDOWED:
             _say_windows(model.graph, node, shapes)
         elif node.op_type == "Reshape":
@@ -107,6 +107,16 @@ class Window(NamedTuple):
         ]
         return (met[0], met[-1] + 1) if met else (0, self.kernel)
 
+    def ends_on_one(self, size: int) -> bool:
+        """Whether all padding is behind a side of that size, and meets one place of the kernel
+        alone, which meets but one number, the side's last."""
+        _, out = self.places(size)
+        return (
+            (self.begin, self.end, self.dilation) == (0, self.kernel - 1, 1)
+            and (out - 1) * self.stride == size - 1
+            and self.stride >= self.kernel - 1
+        )
+
 
 def _shapes_of(model: Any) -> Shapes:
     """The shapes in a network for any batch, by those in the same for one batch.
@@ -155,6 +165,8 @@ def _say_windows(graph: Any, node: Any, shapes: Shapes) -> None:
         return
     if all(sizes) and not counts_padding:
         said = _cropped(graph, node, said, sizes)
+        if node.op_type == "AveragePool":
+            said = _repeated(graph, node, said, sizes)
     for name in ("auto_pad", "ceil_mode", "pads", "kernel_shape"):
         _remove(node, name)
     pads = [window.begin for window in said] + [window.end for window in said]
@@ -209,6 +221,38 @@ def _cropped(graph: Any, node: Any, windows: Any, sizes: Sequence[int]) -> list[
         )
         for window, size, (first, stop) in zip(windows, sizes, taps)
     ]
+
+
+def _repeated(graph: Any, node: Any, windows: list[Window], sizes: Sequence[int]) -> list[Window]:
+    """The windows of an average that leaves its padding out, with the map's last row or column
+    repeated in the padding's place: the same average, which pnnx and onnx2torch know.
+
+    So a 2x2 average of a map of odd size is said. Where padding is another, it stays.
+    """
+    import numpy as np
+    from onnx import helper, numpy_helper
+
+    padded = [window.begin + window.end > 0 for window in windows]
+    if not all(
+        window.ends_on_one(size) for window, size, pads in zip(windows, sizes, padded) if pads
+    ):
+        return windows
+    for axis, (window, size, pads) in enumerate(zip(windows, sizes, padded), 2):
+        if not pads:
+            continue
+        stem = f"{node.output[0]}.last{axis}"
+        names = []
+        for name, value in (("start", size - 1), ("stop", size), ("axis", axis)):
+            names.append(f"{stem}.{name}")
+            graph.initializer.append(numpy_helper.from_array(np.array([value]), names[-1]))
+        whole, last, longer = node.input[0], stem, f"{stem}.repeated"
+        place = list(graph.node).index(node)
+        graph.node.insert(
+            place, helper.make_node("Concat", [whole, *[last] * window.end], [longer], axis=axis)
+        )
+        graph.node.insert(place, helper.make_node("Slice", [whole, *names], [last]))
+        node.input[0] = longer
+    return [window._replace(end=0) if pads else window for window, pads in zip(windows, padded)]
 
 
 def _say_shape(graph: Any, node: Any, shapes: Shapes) -> None:
