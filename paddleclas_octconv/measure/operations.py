@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, ContextManager
 
 from ..common.errors import OctConvError
+from ..patches import late_imports
 from ..patches.python_eval import evaluate_names_and_numbers
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Operations:
     """What a worker can do. Sizes are in pixels, times in seconds, memory in bytes."""
 
     def __init__(self) -> None:
+        late_imports.install()
         evaluate_names_and_numbers()  # networks are built of what a config says
         self.step: Callable[[], object] | None = None
         self.predictor: Predictor | None = None
