@@ -282,7 +282,7 @@ def test_several_engines_in_one_table_over_exports_that_are_kept(tmp_path, capsy
     assert "x Paddle" in capsys.readouterr().out
 
 
-def test_training_steps(tmp_path):
+def test_training_steps(tmp_path, prepared_here):
     file = tmp_path / "result.json"
     command = ["benchmark", "OctMobileNetV1_x0_25:class_num=10", "--train-step", *SMALL]
     assert cli.main([*command, "--profile", "--json", str(file)]) == 0
@@ -425,7 +425,7 @@ def test_kernels_are_added_up_by_kind():
     ]
 
 
-def test_profile_shows_the_kernels_of_the_deploy_form(tmp_path, capsys):
+def test_profile_shows_the_kernels_of_the_deploy_form(tmp_path, capsys, prepared_here):
     file = tmp_path / "result.json"
     command = ["benchmark", "OctMobileNetV1_x0_25", "--profile", "--json", str(file), *SMALL]
     assert cli.main(command) == 0
