@@ -45,8 +45,9 @@ demo: $(VENV)/bin/python
 	paddleclas infer -c $(CONFIG) --images $(IMAGE)
 	@echo 'To use the paddleclas command in this shell: . $(VENV)/bin/activate'
 
+# Python compiles what is imported; pip would compile all, which takes a minute.
 test: $(VENV)/bin/python
-	pip install -e '.[cpu,onnx,openvino,int8,slim,test]'
+	pip install --no-compile -e '.[cpu,onnx,openvino,int8,slim,test]'
 	pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 # Outside CI; what it finds once stays in .hypothesis and is tried first.

@@ -146,7 +146,7 @@ _FINDER = _Finder()
 def _register(backbone):
     from .patches.old_programs import write_old_programs
     from .patches.paddle_on_cpu import give_cpu_a_device_id
-    from .patches.paddle_to_static import convert_each_function_once
+    from .patches.paddle_to_static import export_without_detours
     from .patches.paddleclas_arch import offer_near_names
     from .patches.paddleclas_weights import cut_for_networks_inside
     from .registry import register_into
@@ -155,7 +155,7 @@ def _register(backbone):
     offer_near_names(backbone)
     cut_for_networks_inside(backbone)
     give_cpu_a_device_id()
-    convert_each_function_once()
+    export_without_detours()
     write_old_programs()
 
 

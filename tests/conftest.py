@@ -130,17 +130,24 @@ def _printed_as_said():
         os.close(before)
 
 
+_MEASURING = ("compare.results", "measure.benchmark", "measure.prepare")
+
+
 @contextlib.contextmanager
-def measuring_here():
+def measuring_here(*modules: str):
     """What is measured is measured in this process, but where others have variables of their own:
-    each would import Paddle. That they are apart is tested elsewhere."""
+    each would import Paddle. That they are apart is tested elsewhere.
+
+    Args:
+        *modules: whose workers are here; none: all that measure.
+    """
     from paddleclas_octconv.common.worker import Worker
 
     def worker(operations: type, threads: int = 1, **environ: str):
         return Worker(operations, threads, **environ) if environ else WorkerHere(operations)
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("compare.results", "measure.benchmark", "measure.prepare"):
+        for module in modules or _MEASURING:
             patch.setattr(f"paddleclas_octconv.{module}.Worker", worker)
         yield
 
@@ -149,6 +156,13 @@ def measuring_here():
 def workers_here():
     """``measuring_here``."""
     with measuring_here():
+        yield
+
+
+@pytest.fixture
+def prepared_here():
+    """What is measured is counted and exported here, and measured in processes of its own."""
+    with measuring_here("measure.prepare"):
         yield
 
 

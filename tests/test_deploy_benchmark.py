@@ -17,7 +17,7 @@ from paddleclas_octconv.cli.benchmark import _judge, parse, render
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.deploy import inference_form, metadata
 from paddleclas_octconv.deploy.engines import ENGINES
-from paddleclas_octconv.measure import complexity, kernels, program
+from paddleclas_octconv.measure import complexity, kernels, prepare, program
 from paddleclas_octconv.measure.benchmark import steadier
 from paddleclas_octconv.measure.cases import (
     Case,
@@ -27,6 +27,7 @@ from paddleclas_octconv.measure.cases import (
     formats_of,
     groups_of,
 )
+from paddleclas_octconv.measure.operations import Operations
 from paddleclas_octconv.measure.prepare import twin_of
 from paddleclas_octconv.measure.rows import Measured, rows_of
 
@@ -190,7 +191,6 @@ def test_exported_folders_are_compared_as_asked(
 def test_top1_is_that_of_the_network(folders, tiny_config):
     from paddleclas_octconv.config import load_config
     from paddleclas_octconv.deploy import images
-    from paddleclas_octconv.measure.operations import Operations
 
     config = load_config(tiny_config)
     listed = images.listed(config, "Eval")
@@ -255,7 +255,9 @@ def test_a_speed_up_below_the_one_demanded_fails(folders, capsys, workers_here):
     )
 
 
-def test_several_engines_in_one_table_over_exports_that_are_kept(tmp_path, capsys):
+def test_several_engines_in_one_table_over_exports_that_are_kept(
+    tmp_path, capsys, monkeypatch, workers_here
+):
     for engine in ("openvino", "onnxruntime"):
         if not ENGINES[engine].is_installed():
             pytest.skip(f"{engine} is not installed")
@@ -276,13 +278,28 @@ def test_several_engines_in_one_table_over_exports_that_are_kept(tmp_path, capsy
         assert row["vs"] == "MobileNetV1_x0_25"
         # None: a busy machine, whose times tell no ratio.
         assert row["speed_up_over_paddle"] in (None, rows[4]["median_ms"] / row["median_ms"])
-    made = {path: path.stat().st_mtime_ns for path in kept.rglob("*")}
-    assert cli.main(command) == 0
-    assert made == {path: path.stat().st_mtime_ns for path in kept.rglob("*")}
     assert "x Paddle" in capsys.readouterr().out
+    twin = Contender("MobileNetV1_x0_25", "MobileNetV1_x0_25")
+    contenders = [Contender("OctMobileNetV1_x0_25", "OctMobileNetV1_x0_25", twin=twin.label), twin]
+    cases = cases_of(contenders, [(row["engine"], "fp32") for row in rows[:2]], [32], [1])
+    made = {path: path.stat().st_mtime_ns for path in kept.rglob("*")}
+    with monkeypatch.context() as patch:
+        for module in ("measure.prepare", "deploy.conversion"):  # workers would have nothing to do
+            patch.setattr(f"paddleclas_octconv.{module}.Worker", None)
+        folders = prepare.export(contenders, cases, kept, print)
+    assert {folder.name for folder in folders.values()} == {path.name for path in kept.iterdir()}
+    assert made == {path: path.stat().st_mtime_ns for path in kept.rglob("*")}
 
 
-def test_training_steps(tmp_path):
+def test_the_parameters_of_an_export_lie_alike_whatever_was_built_before(tmp_path):
+    """Of the two formats, which share them, one may be exported later, in another process."""
+    for folder in ("first", "second"):
+        Operations().export("OctMobileNetV1_x0_25", {}, 32, True, str(tmp_path / folder))
+    first, second = ((tmp_path / each / "inference.pdiparams") for each in ("first", "second"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_training_steps(tmp_path, prepared_here):
     file = tmp_path / "result.json"
     command = ["benchmark", "OctMobileNetV1_x0_25:class_num=10", "--train-step", *SMALL]
     assert cli.main([*command, "--profile", "--json", str(file)]) == 0
@@ -425,7 +442,7 @@ def test_kernels_are_added_up_by_kind():
     ]
 
 
-def test_profile_shows_the_kernels_of_the_deploy_form(tmp_path, capsys):
+def test_profile_shows_the_kernels_of_the_deploy_form(tmp_path, capsys, prepared_here):
     file = tmp_path / "result.json"
     command = ["benchmark", "OctMobileNetV1_x0_25", "--profile", "--json", str(file), *SMALL]
     assert cli.main(command) == 0

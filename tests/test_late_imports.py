@@ -14,8 +14,6 @@ from paddleclas_octconv.patches.late_imports import late_imports as late
 LIBRARIES = "sklearn", "scipy", "matplotlib"
 IMPORTED = f"""
 import sys
-from paddleclas_octconv.patches import late_imports
-late_imports.install()
 {{}}
 assert not set({LIBRARIES}) & set(sys.modules), set({LIBRARIES}) & set(sys.modules)
 import numpy as np
@@ -28,10 +26,24 @@ assert sklearn.metrics.__file__ and callable(sklearn.metrics.f1_score)
 """
 
 
+def test_a_process_that_builds_networks_imports_none_until_it_is_used():
+    build = (
+        "from paddleclas_octconv.measure.operations import Operations\n"
+        "Operations().describe('ResNet18', {}, 32)"
+    )
+    result = run_python("-c", IMPORTED.format(build, "paddleclas.ppcls"))
+    assert result.returncode == 0, result.stderr
+
+
 @pytest.mark.parametrize("trainer", ["fetched_trainer", "checkout"])
 def test_a_trainer_imports_none_until_it_is_used(trainer, request):
     root = request.getfixturevalue(trainer)
-    code = IMPORTED.format("import ppcls.engine.engine", "ppcls") + (
+    start = (
+        "from paddleclas_octconv.patches import late_imports\n"
+        "late_imports.install()\n"
+        "import ppcls.engine.engine"
+    )
+    code = IMPORTED.format(start, "ppcls") + (
         "from ppcls.engine.evaluation import adaface\n"
         "unit = adaface.sklearn.preprocessing.normalize(np.array([[3.0, 4.0]]))\n"
         "np.testing.assert_allclose(unit, [[0.6, 0.8]])\n"

@@ -16,7 +16,7 @@ import numpy as np
 import paddle
 import pytest
 import yaml
-from conftest import CLASS_NUM, error_line, run_cli, run_here
+from conftest import CLASS_NUM, error_line, measuring_here, run_cli, run_here
 from runs import Run
 
 from paddleclas_octconv import registry
@@ -43,7 +43,7 @@ def train(config: Path, file: Path) -> None:
     images = paddle.to_tensor(np.stack([preprocess.read(path) for path in found.paths]))
     labels = paddle.to_tensor(found.labels)
     optimizer = paddle.optimizer.Adam(0.01, parameters=network.parameters())
-    for _ in range(40):
+    for _ in range(20):
         loss = paddle.nn.functional.cross_entropy(network(images), labels)
         loss.backward()
         optimizer.step()
@@ -67,11 +67,12 @@ def trained(tmp_path_factory, tiny_config) -> Path:
 @pytest.fixture(scope="module")
 def octave(trained) -> dict:
     """What the command tells of its folder ``octave``, with a config to distil by."""
-    result = run_here(
-        *("octavize", "-c", "vanilla.yaml", "--alpha", "0.25", "--images", "20", "--json"),
-        *("--engine", "paddle", "--output", "octave", "--distil", "distil.yaml"),
-        cwd=trained,
-    )
+    with measuring_here():
+        result = run_here(
+            *("octavize", "-c", "vanilla.yaml", "--alpha", "0.25", "--images", "20", "--json"),
+            *("--engine", "paddle", "--output", "octave", "--distil", "distil.yaml"),
+            cwd=trained,
+        )
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, ContextManager
 
 from ..common.errors import OctConvError
+from ..patches import late_imports
 from ..patches.python_eval import evaluate_names_and_numbers
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Operations:
     """What a worker can do. Sizes are in pixels, times in seconds, memory in bytes."""
 
     def __init__(self) -> None:
+        late_imports.install()
         evaluate_names_and_numbers()  # networks are built of what a config says
         self.step: Callable[[], object] | None = None
         self.predictor: Predictor | None = None
@@ -50,14 +52,19 @@ class Operations:
 
     def export(self, name: str, options: dict, image_size: int, deploy: bool, folder: str) -> None:
         """Export a network with random weights."""
+        from paddle.utils import unique_name
+
         from .. import registry
         from ..deploy import inference_form
 
-        net = registry.build(name, **options)
-        _settle(net, image_size)
-        if deploy:
-            inference_form.re_parameterize(net)
-        inference_form.save(net, folder, [3, image_size, image_size])
+        # Both formats share one file, in the order of the parameters' names, which count on from
+        # those of the networks that were built before.
+        with unique_name.guard():
+            net = registry.build(name, **options)
+            _settle(net, image_size)
+            if deploy:
+                inference_form.re_parameterize(net)
+            inference_form.save(net, folder, [3, image_size, image_size])
 
     def quantize(self, engine: str, folder: str, image_size: int) -> None:
         """Add the INT8 model of an engine to an exported folder, calibrated on noise."""

@@ -15,8 +15,8 @@ from .patch import TRAINER, Patch
 
 LIBRARIES = Patch(
     "sys.modules",
-    f"{TRAINER}, while those modules of it run that import scikit-learn, SciPy's "
-    "statistics or Matplotlib",
+    f"{TRAINER}, and processes that build networks to measure them, while those modules of "
+    "PaddleClas run that import scikit-learn, SciPy's statistics or Matplotlib",
     "these take half of the time of the import, and serve metrics of several labels, faces and "
     "FMix alone: each is imported when one of its functions is called",
 )
@@ -32,6 +32,7 @@ _LATE = (
     "matplotlib",
     "matplotlib.pyplot",
 )
+_PACKAGE = "paddleclas."  # what an installed copy's modules begin with
 _IMPORTERS = (
     "ppcls.utils.metrics",
     "ppcls.metric.metrics",
@@ -43,7 +44,8 @@ _IMPORTERS = (
 
 def install() -> None:
     """Have these modules of PaddleClas import the libraries late, in this process."""
-    sys.meta_path.insert(0, _Finder())
+    if _FINDER not in sys.meta_path:
+        sys.meta_path.insert(0, _FINDER)
 
 
 @contextlib.contextmanager
@@ -72,10 +74,14 @@ def _withdraw() -> None:
 
 class _Finder(MetaPathFinder):
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(name, path, target) if name in _IMPORTERS else None
+        importer = name[len(_PACKAGE) :] if name.startswith(_PACKAGE) else name
+        spec = PathFinder.find_spec(name, path, target) if importer in _IMPORTERS else None
         if spec is not None and isinstance(spec.loader, SourceFileLoader):
             spec.loader = _Loader(name, spec.loader.path)
         return spec
+
+
+_FINDER = _Finder()
 
 
 class _Loader(SourceFileLoader):

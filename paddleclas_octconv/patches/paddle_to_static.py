@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import inspect
+
 from .patch import TRAINER, WITH_PADDLECLAS, Patch
 
 TO_STATIC = Patch(
@@ -16,7 +20,19 @@ CONVERT = Patch(
     "the same source for each layer of a class: it is kept under the function, and a network is "
     "exported in half the time",
 )
-PATCHES = (TO_STATIC, CONVERT)
+NAME_STRUCT = Patch(
+    "paddle.nn.layer.layers.name_struct",
+    WITH_PADDLECLAS,
+    "after each layer it lists the whole program, to note in the operators which layers they are "
+    "of; AutoParallel alone reads that: without it a network is exported in two thirds of the time",
+)
+IS_UNSUPPORTED = Patch(
+    "paddle.jit.dy2static.convert_call_func.is_unsupported",
+    WITH_PADDLECLAS,
+    "it looks through all functions of NumPy and others at each call in a program: it is asked "
+    "once for each function",
+)
+PATCHES = (TO_STATIC, CONVERT, NAME_STRUCT, IS_UNSUPPORTED)
 
 
 def fix_batch(size: int) -> None:
@@ -31,12 +47,27 @@ def fix_batch(size: int) -> None:
     TO_STATIC.wrap(paddle.jit, to_static)
 
 
-def convert_each_function_once() -> None:
-    """Let ``to_static`` rewrite a method once for all layers of its class."""
+def export_without_detours() -> None:
+    """Let ``to_static`` do once what it does for each layer and each call, and not do what no
+    network here needs."""
+    from paddle.jit.dy2static import convert_call_func
     from paddle.jit.dy2static.program_translator import FunctionCache
+    from paddle.nn.layer import layers
 
-    if not hasattr(FunctionCache.convert_with_cache, "__wrapped__"):
-        CONVERT.wrap(
-            FunctionCache,
-            lambda convert, cache, method: convert(cache, getattr(method, "__func__", method)),
-        )
+    if hasattr(FunctionCache.convert_with_cache, "__wrapped__"):
+        return
+    CONVERT.wrap(
+        FunctionCache,
+        lambda convert, cache, method: convert(cache, getattr(method, "__func__", method)),
+    )
+    if hasattr(layers, "name_struct"):  # since Paddle 3
+        NAME_STRUCT.put(layers, contextlib.nullcontext)
+    of_function = functools.lru_cache(maxsize=256)(convert_call_func.is_unsupported)
+
+    def is_unsupported(original, called):
+        if isinstance(called, layers.Layer):  # it is no function of a module
+            return convert_call_func.is_paddle_func(called)
+        function = getattr(called, "__func__", called)
+        return (of_function if inspect.isfunction(function) else original)(function)
+
+    IS_UNSUPPORTED.wrap(convert_call_func, is_unsupported)
