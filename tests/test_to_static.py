@@ -66,6 +66,12 @@ def program_of(network: nn.Layer):
     return made.forward.concrete_program.main_program
 
 
+since_paddle_3 = pytest.mark.skipif(
+    not machine.paddle_writes_pir(), reason="Paddle 2 is left as it is"
+)
+
+
+@since_paddle_3
 def test_a_function_is_looked_for_among_those_of_numpy_once(monkeypatch):
     looked = []
     find = convert_call_func.get_module_functions
@@ -85,7 +91,7 @@ def test_what_numpy_has_is_left_as_it_is():
     assert convert_call_func.is_unsupported(Scaled(2, True).scale) is False
 
 
-@pytest.mark.skipif(not machine.paddle_writes_pir(), reason="Paddle 2 notes nothing")
+@since_paddle_3
 def test_operators_do_not_name_their_layers():
     """Paddle lists the whole program after each layer for that."""
     operators = program_of(nn.Sequential(Scaled(2, True), Scaled(3, False))).global_block().ops

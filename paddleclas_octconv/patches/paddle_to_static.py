@@ -60,8 +60,9 @@ def export_without_detours() -> None:
         FunctionCache,
         lambda convert, cache, method: convert(cache, getattr(method, "__func__", method)),
     )
-    if hasattr(layers, "name_struct"):  # since Paddle 3
-        NAME_STRUCT.put(layers, contextlib.nullcontext)
+    if not hasattr(layers, "name_struct"):  # Paddle 2 knows containers by their class, too
+        return
+    NAME_STRUCT.put(layers, contextlib.nullcontext)
     of_function = functools.lru_cache(maxsize=256)(convert_call_func.is_unsupported)
 
     def is_unsupported(original, called):
