@@ -73,6 +73,11 @@ def test_the_alphas_that_are_proposed_leave_no_branch_empty(channels):
         assert min(Channels.split(channels, float(alpha))) > 0
 
 
+def test_one_channel_takes_no_share_but_0():
+    with pytest.raises(OctConvError, match=r"of 1 channels empty; take 0$"):
+        Channels.split(1, 0.5)
+
+
 @pytest.mark.parametrize("layer", [OctConv2D, OctConvBNLayer, OctBNActConvLayer])
 def test_unless_told_half_of_the_channels_are_low(layer):
     y = layer(8, 12, 1)(pair(8))
