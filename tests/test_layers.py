@@ -185,3 +185,15 @@ def test_a_pair_can_be_frozen_like_a_tensor():
     assert not x.stop_gradient
     x.stop_gradient = True
     assert x.high.stop_gradient and x.low.stop_gradient
+
+
+def test_a_program_of_any_size_crops_height_and_width_each_to_its_own():
+    class Up(nn.Layer):
+        def forward(self, low, like):
+            return up2_to(low, like)
+
+    spec = [paddle.static.InputSpec([1, 2, -1, -1], "float32")] * 2
+    program = paddle.jit.to_static(Up(), input_spec=spec, full_graph=True)
+    low, like = paddle.randn([1, 2, 3, 4]), paddle.zeros([1, 2, 5, 8])
+    whole = low.numpy().repeat(2, axis=2).repeat(2, axis=3)
+    assert (program(low, like).numpy() == whole[:, :, :5, :8]).all()
