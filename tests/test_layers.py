@@ -73,6 +73,11 @@ def test_the_alphas_that_are_proposed_leave_no_branch_empty(channels):
         assert min(Channels.split(channels, float(alpha))) > 0
 
 
+def test_one_channel_takes_no_share_but_0():
+    with pytest.raises(OctConvError, match=r"of 1 channels empty; take 0$"):
+        Channels.split(1, 0.5)
+
+
 @pytest.mark.parametrize("layer", [OctConv2D, OctConvBNLayer, OctBNActConvLayer])
 def test_unless_told_half_of_the_channels_are_low(layer):
     y = layer(8, 12, 1)(pair(8))
@@ -180,3 +185,15 @@ def test_a_pair_can_be_frozen_like_a_tensor():
     assert not x.stop_gradient
     x.stop_gradient = True
     assert x.high.stop_gradient and x.low.stop_gradient
+
+
+def test_a_program_of_any_size_crops_height_and_width_each_to_its_own():
+    class Up(nn.Layer):
+        def forward(self, low, like):
+            return up2_to(low, like)
+
+    spec = [paddle.static.InputSpec([1, 2, -1, -1], "float32")] * 2
+    program = paddle.jit.to_static(Up(), input_spec=spec, full_graph=True)
+    low, like = paddle.randn([1, 2, 3, 4]), paddle.zeros([1, 2, 5, 8])
+    whole = low.numpy().repeat(2, axis=2).repeat(2, axis=3)
+    assert (program(low, like).numpy() == whole[:, :, :5, :8]).all()

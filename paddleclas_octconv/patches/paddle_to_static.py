@@ -24,13 +24,13 @@ NAME_STRUCT = Patch(
     "paddle.nn.layer.layers.name_struct",
     WITH_PADDLECLAS,
     "after each layer it lists the whole program, to note in the operators which layers they are "
-    "of; AutoParallel alone reads that: without it a network is exported in two thirds of the time",
+    "of, which AutoParallel alone reads",
 )
 IS_UNSUPPORTED = Patch(
     "paddle.jit.dy2static.convert_call_func.is_unsupported",
     WITH_PADDLECLAS,
     "it looks through all functions of NumPy and others at each call in a program: it is asked "
-    "once for each function",
+    "once for each function, which saves, with the list above, a third of the time of an export",
 )
 PATCHES = (TO_STATIC, CONVERT, NAME_STRUCT, IS_UNSUPPORTED)
 
