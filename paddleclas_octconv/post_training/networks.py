@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..common.errors import OctConvError
 from ..common.worker import Progress
+from ..patches import late_imports
 from ..patches.python_eval import evaluate_names_and_numbers
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ class Networks:
     """A vanilla network with its weights, and one octave network that stands for it."""
 
     def __init__(self) -> None:
+        late_imports.install()
         evaluate_names_and_numbers()  # networks are built of what a config says
         self._arch: dict[str, Any] = {}
         self._weights: dict[str, np.ndarray] | None = None
