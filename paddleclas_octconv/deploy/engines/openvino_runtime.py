@@ -311,14 +311,14 @@ def _sum_any_size_flat(model: Any) -> None:
 
 
 def _leave_pixels(model: Any) -> None:
-    """Take the quantisation by channels off feature maps of one pixel, in place.
+    """Take the quantisation by channels off feature maps of one pixel or any size, in place.
 
     OpenVINO (2026.4) makes it a part of the INT8 convolution before it, and computes that wrongly
     for one image where the batch is dynamic. It stands before depthwise convolutions alone, which
     multiply each channel of such a map by one number: they stay in float32.
     """
     for op in model.get_ops():
-        if op.get_type_name() != "FakeQuantize" or not _is_pixel(op.output(0)):
+        if op.get_type_name() != "FakeQuantize" or not _may_be_pixel(op.output(0)):
             continue
         if any(math.prod(op.input(place).get_shape()) > 1 for place in (1, 2, 3, 4)):
             op.output(0).replace(op.input_value(0))
@@ -328,6 +328,11 @@ def _is_pixel(output: Any) -> bool:
     """Whether it is a feature map of one pixel, for any batch."""
     batch, *image_shape = output.get_partial_shape().to_string().strip("[]").split(",")
     return batch == "?" and image_shape[1:] == ["1", "1"]
+
+
+def _may_be_pixel(output: Any) -> bool:
+    """Whether it is a feature map of one pixel, for images of some size."""
+    return _is_pixel(output) or _is_of_any_size(output)
 
 
 def _is_of_any_size(output: Any) -> bool:
