@@ -123,6 +123,7 @@ class OpenVINO(ConvertedEngine):
                     advanced_parameters=parameters,
                 )
                 _leave_pixels(quantized)
+                _sum_any_size_flat(quantized)
                 openvino.save_model(
                     quantized, str(folder / self.files["int8"]), compress_to_fp16=False
                 )
@@ -293,15 +294,31 @@ def _sum_pixels_flat(model: Any) -> None:
             op.output(0).replace(ops.reshape(flat, [0, channels, 1, 1], True).output(0))
 
 
+def _sum_any_size_flat(model: Any) -> None:
+    """Write sums of feature maps of unknown size as sums of (N, C, H x W), in place.
+
+    For images that are small enough their maps are of one pixel, and an INT8 model gives one image
+    many times what is right, as in ``_sum_pixels_flat``.
+    """
+    from openvino import opset13 as ops
+
+    for op in model.get_ops():
+        maps = op.input_values()
+        if op.get_type_name() == "Add" and all(_is_of_any_size(each) for each in maps):
+            flat = ops.add(*(ops.reshape(each, [0, 0, -1], True) for each in maps))
+            shaped = ops.reshape(flat, ops.shape_of(maps[0]), False)
+            op.output(0).replace(shaped.output(0))
+
+
 def _leave_pixels(model: Any) -> None:
-    """Take the quantisation by channels off feature maps of one pixel, in place.
+    """Take the quantisation by channels off feature maps of one pixel or any size, in place.
 
     OpenVINO (2026.4) makes it a part of the INT8 convolution before it, and computes that wrongly
     for one image where the batch is dynamic. It stands before depthwise convolutions alone, which
     multiply each channel of such a map by one number: they stay in float32.
     """
     for op in model.get_ops():
-        if op.get_type_name() != "FakeQuantize" or not _is_pixel(op.output(0)):
+        if op.get_type_name() != "FakeQuantize" or not _may_be_pixel(op.output(0)):
             continue
         if any(math.prod(op.input(place).get_shape()) > 1 for place in (1, 2, 3, 4)):
             op.output(0).replace(op.input_value(0))
@@ -311,6 +328,17 @@ def _is_pixel(output: Any) -> bool:
     """Whether it is a feature map of one pixel, for any batch."""
     batch, *image_shape = output.get_partial_shape().to_string().strip("[]").split(",")
     return batch == "?" and image_shape[1:] == ["1", "1"]
+
+
+def _may_be_pixel(output: Any) -> bool:
+    """Whether it is a feature map of one pixel, for images of some size."""
+    return _is_pixel(output) or _is_of_any_size(output)
+
+
+def _is_of_any_size(output: Any) -> bool:
+    """Whether it is a feature map whose batch, height and width are unknown."""
+    shape = output.get_partial_shape()
+    return shape.rank.is_static and [size.is_dynamic for size in shape] == [True, False, True, True]
 
 
 @contextlib.contextmanager
