@@ -19,7 +19,7 @@ from paddleclas_octconv.deploy.predictor import create_predictor
 
 FOLDER = os.environ["MODEL"]
 POOL: "queue.Queue[Classifier]" = queue.Queue()
-for _ in range(int(os.environ.get("PREDICTORS", os.cpu_count() or 1))):
+for _ in range(max(1, int(os.environ.get("PREDICTORS", os.cpu_count() or 1)))):
     POOL.put(Classifier(FOLDER, create_predictor(FOLDER, threads=1)))
 app = FastAPI()
 
