@@ -18,7 +18,7 @@ from .search import ALPHAS, Measured, Setting, shown
 from .task import Task, octave_arch
 
 TRIED = "tried"
-SAMPLE = 1000  # images of the evaluation list that networks are judged by
+SAMPLE = 4000  # of the evaluation list, to judge networks by: of 1000, half a point is chance
 ROUGHLY = 64  # images to calibrate on, and as many to judge by, where that will do
 TRYING = 160  # images to calibrate whole networks on; the one that is chosen has all
 ROUNDS, AT_ONCE = 8, 8  # of latencies; networks that are measured together
