@@ -12,6 +12,7 @@ from paddleclas_octconv.post_training.search import (
     nearest,
     parts,
     shown,
+    spread,
 )
 
 BLOCKS = {"a.*": 0, "b.*": 0, "c.*": 1, "d.*": 1}
@@ -131,6 +132,29 @@ def test_nothing_that_can_be_octave():
     trials = Additive((0.1,) * 4, (0.1,) * 4)
     search = Search(trials, Setting((0.0, 0.0)), MOVES, 1.0)
     assert list(search.candidates()) == [] and search.gentlest() is None
+
+
+@pytest.mark.parametrize("length", [1, 2, 15, 16, 17, 40])
+def test_of_a_long_way_some_are_timed_and_both_ends(length):
+    steps = [Setting((index / 100,)) for index in range(length)]
+    some = spread(steps, 16)
+    assert some == sorted(set(some)) and len(some) == min(length, 16)
+    assert some[0] == steps[0] and some[-1] == steps[-1]
+
+
+def test_what_turns_out_slower_than_estimated_is_not_tried():
+    """A gap costs more in the middle than what was measured at the ends tells."""
+
+    class Gapped(Additive):
+        def latency(self, setting):
+            octave = [share > 0 for share in self.shares(setting)]
+            return super().latency(setting) + 0.2 * (octave == [True, False, True, True])
+
+    trials = Gapped((0.1, 0.1, 0.1, 0.1), (0.1, 0.6, 0.1, 0.1))
+    _, found = searched(trials, 0.35)
+    assert trials.loss(found[0]) <= 0.35
+    assert trials.latency(found[0]) <= trials.fastest(0.35) + 1e-9
+    assert not any(each.plain == ("b.*",) for each in trials.solved)
 
 
 @pytest.mark.parametrize("holding", range(8))

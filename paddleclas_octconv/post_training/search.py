@@ -25,6 +25,7 @@ from typing import (
 
 ALPHAS = (0.5, 0.25, 0.125)  # where the search begins, and what it goes back to
 BLOCKS = 16  # at most so many are told apart
+TIMED = 16  # at most so many networks on the way back are timed, besides ends
 _LEAST = 0.005  # share of the vanilla latency; gains below it are noise
 
 #: A share of low channels for each resolution, the largest first.
@@ -263,8 +264,8 @@ class Search:
                 yield ms, total, self._without(back)
 
     def _path(self, begin: Setting) -> list[Setting]:
-        """The networks on the way back from one, at each alpha; those than which, by estimate, none
-        is faster and loses less.
+        """The networks on the way back from one, at each alpha: those than which none is faster and
+        loses less, by estimate, and of some of these by their own latency.
 
         At a smaller alpha all gain as much less as the network does, and lose as much less as the
         part does that loses most.
@@ -284,13 +285,30 @@ class Search:
             lost = loss(self._alone(worst).at_most(alpha)) / losses[worst]
             for ms, total, each in known:
                 estimates.append((1 - gain * (1 - ms), lost * total, each.at_most(alpha)))
-        found: list[Setting] = []
-        least = float("inf")
-        for ms, estimate, setting in sorted(estimates):
-            if ms < 1 and estimate < least:
-                found.append(setting)
-                least = estimate
-        return found
+        expected = {each: estimate for _, estimate, each in estimates}
+        some = spread(best(estimates), TIMED)
+        self._trials.time(some)
+        return best([(latency(each), expected[each], each) for each in some])
+
+
+def best(known: Iterable[tuple[float, float, Setting]]) -> list[Setting]:
+    """Of networks with their latency and loss those than which none is faster and loses less, the
+    fastest first; without those that are slower than the vanilla one."""
+    found: list[Setting] = []
+    least = float("inf")
+    for ms, loss, setting in sorted(known):
+        if ms < 1 and loss < least:
+            found.append(setting)
+            least = loss
+    return found
+
+
+def spread(settings: Sequence[Setting], count: int) -> list[Setting]:
+    """So many networks, at most, of a list; in its order, the first and the last among them."""
+    if len(settings) <= count:
+        return list(settings)
+    last = len(settings) - 1
+    return [settings[last * place // (count - 1)] for place in range(count)]
 
 
 def nearest(steps: Sequence[Setting], holds: Callable[[Setting], bool]) -> int:
