@@ -79,8 +79,13 @@ def test_what_loses_little_enough_is_octave_as_a_whole():
 def test_what_costs_more_time_than_it_gains_is_plain_even_if_it_loses_nothing():
     trials = Additive((0.1, -0.05, 0.1, 0.1), (0.1, 0.0, 0.1, 0.1))
     assert searched(trials, 1.0)[1][0] == Setting((0.5, 0.5), ("b.*",))
-    trials = Additive((-0.01, -0.02, 0.1, 0.1), (0.1, 0.0, 0.1, 0.1))
+    trials = Additive((-0.03, -0.05, 0.1, 0.1), (0.1, 0.0, 0.1, 0.1))
     assert searched(trials, 1.0)[1][0] == Setting((0.5, 0.5), ("a.*", "b.*"))
+
+
+def test_what_seems_to_cost_no_more_than_measuring_can_tell_stays_octave():
+    trials = Additive((0.1, -0.01, 0.1, 0.1), (0.1, 0.1, 0.1, 0.1))
+    assert searched(trials, 1.0)[1][0] == WHOLE
 
 
 @pytest.mark.parametrize("budget", [0.2, 0.45, 0.8])

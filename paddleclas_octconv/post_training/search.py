@@ -26,7 +26,9 @@ from typing import (
 ALPHAS = (0.5, 0.25, 0.125)  # where the search begins, and what it goes back to
 BLOCKS = 16  # at most so many are told apart
 TIMED = 16  # at most so many networks on the way back are timed, besides ends
-_LEAST = 0.005  # share of the vanilla latency; gains below it are noise
+# Shares of the vanilla latency: what a part costs at least, and what it must gain when it is taken
+# back to be believed: networks are measured in processes of their own, and these differ.
+_LEAST, _NOISE = 0.005, 0.02
 
 #: A share of low channels for each resolution, the largest first.
 Alphas = Tuple[float, ...]
@@ -230,8 +232,11 @@ class Search:
                 )
                 if other in found
             ]
+            cost = fmean(costs or [1 - whole])
+            if -_NOISE < cost < _LEAST:
+                cost = _LEAST
             split = fmean([joins[end] for end in (place, place + 1) if end in joins] or [0.0])
-            self.parts.append(Part(move, fmean(costs or [1 - whole]), split))
+            self.parts.append(Part(move, cost, split))
 
     def _fastest(self) -> Setting:
         """The fastest network, no matter what it loses: the one that is estimated to be, or all."""
