@@ -168,9 +168,9 @@ def inputs(
     """
     if images is not None and len(images):
         yield f"{len(images)} real images", np.ascontiguousarray(images, dtype=np.float32)
-    channels, *size = image_shape
+    channels = image_shape[0]
     random = np.random.RandomState(0)
-    for height, width in [size] if all(side and side > 0 for side in size) else ANY_SIZE:
+    for height, width in _sizes(image_shape):
         for batch in BATCHES:
             for scale in SCALES:
                 noise = random.standard_normal((batch, channels, height, width)) * scale
@@ -183,10 +183,14 @@ def inputs(
 
 def noise(image_shape: Sequence[int], count: int) -> np.ndarray:
     """Images (count, C, H, W) of noise; a size that is not positive stands for any."""
-    channels, *size = image_shape
-    height, width = size if all(side and side > 0 for side in size) else ANY_SIZE[0]
-    random = np.random.RandomState(0)
-    return random.standard_normal((count, channels, height, width)).astype(np.float32)
+    shape = (count, image_shape[0], *_sizes(image_shape)[0])
+    return np.random.RandomState(0).standard_normal(shape).astype(np.float32)
+
+
+def _sizes(image_shape: Sequence[int]) -> Sequence[Sequence[int]]:
+    """Heights and widths to try: the model's own, or ``ANY_SIZE``."""
+    size = image_shape[1:]
+    return [size] if all(side and side > 0 for side in size) else ANY_SIZE
 
 
 def logits(outputs: np.ndarray) -> np.ndarray:

@@ -216,7 +216,7 @@ class Search:
         moves, count, latency = self._moves, len(self._moves), self._trials.latency
         since = [self._without(moves[:place]) for place in range(count)]
         until = [self._without(moves[place:]) for place in range(1, count + 1)]
-        self._trials.time([self._whole, *since, *until])
+        self._trials.time([*since, *until])  # the whole network is one of both
         whole = latency(self._whole)
         #: By the index of the part at which what is octave begins, or before which it ends.
         self._since = dict(enumerate(map(latency, since)))
@@ -257,7 +257,7 @@ class Search:
             return -losses[move] / max(costs[move], _LEAST), costs[move]
 
         for first, last in combinations(range(len(self._moves) + 1), 2):
-            ms = self._since.get(first, whole) + self._until.get(last, whole) - whole
+            ms = self._since[first] + self._until[last] - whole
             octave = [move for move in self._moves[first:last] if move in losses]
             ms += sum(costs[move] for move in self._moves[first:last] if move not in losses)
             total = sum(losses[move] for move in octave)
