@@ -702,6 +702,35 @@ def trained_precisions(root: Path) -> str:
     return _table(header, lines) if lines else NOT_RUN
 
 
+def searched(root: Path) -> str:
+    """What ``octavize --max-drop`` found."""
+    header = ("network", "images", "points allowed", "alpha", "top-1", "speed")
+    return _searched(root, (*header, "{} to {}", "{:.2f}x"))
+
+
+def searched_ch(root: Path) -> str:
+    """The same in Chinese."""
+    header = ("网络", "图像", "允许损失（百分点）", "alpha", "top-1", "速度")
+    return _searched(root, (*header, "{} → {}", "{:.2f} 倍"))
+
+
+def _searched(root: Path, words: Sequence[str]) -> str:
+    file = root / "results" / "max-drop.json"
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else []
+    *header, change, faster = words
+    lines = []
+    for row in rows:
+        score, size = row["score"], row["image_size"]
+        times = change.format(f"{row['vanilla_ms']:.1f}", f"{row['ms']:.1f} ms")
+        top1 = change.format(f"{score['vanilla_top1']:.2f}%", f"{score['top1']:.2f}%")
+        alphas = str(row["alphas"])
+        speed = f"**{faster.format(row['speed_up'])}** ({times})"
+        lines.append(
+            [row["network"], f"{size}x{size}", f"{row['max_drop']:g}", alphas, top1, speed]
+        )
+    return _table(header, lines) if lines else NOT_RUN
+
+
 def draw_trained(root: Path) -> None:
     """The table of trained networks as a plot: top-1 against the latency of one image."""
     rows = _trained(root)
@@ -823,7 +852,8 @@ TABLES: dict[str, Callable[[Path], Any]] = {
     for table in (
         *(provenance, rule, gains, gains_ch, engines, costs, sizes, threads, forms, kernels),
         *(training, published, alphas, finetune, comparisons, verdict, stems, octavize, worth),
-        *(precisions, trained, trained_precisions, before_after, before_after_ch),
+        *(precisions, trained, trained_precisions, searched, searched_ch),
+        *(before_after, before_after_ch),
         *(deciding, decided, profile, routes),
     )
 }

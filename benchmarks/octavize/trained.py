@@ -5,7 +5,8 @@ with kernels cut, solved by ``paddleclas octavize`` and, with ``--distil``, dist
 an epoch; with ``--scratch`` that of the octave network trained as the vanilla one was, from random
 weights. With ``--latency``, on an idle machine, also its latency beside the vanilla network's, in
 turns; with ``--precisions`` top-1 and latency of both networks in float32, bfloat16 (where the
-processor has it) and INT8. What is measured already is kept, so a run that was stopped goes on::
+processor has it) and INT8. With ``--max-drop``, on an idle machine, what ``octavize`` finds, in
+place of all that. What is measured already is kept, so a run that was stopped goes on::
 
     python benchmarks/octavize/trained.py --output results/trained-96.json ResNet18_vd.yaml
 """
@@ -47,11 +48,16 @@ def main() -> None:
     parser.add_argument("--scratch", action="store_true", help="train the octave network, too")
     parser.add_argument("--latency", action="store_true", help="of one image, in OpenVINO")
     parser.add_argument("--precisions", action="store_true", help="bfloat16 and INT8, too")
+    parser.add_argument("--max-drop", type=float, metavar="POINTS", help="that may be lost")
     args = parser.parse_args()
     data = json.loads(args.output.read_text("utf-8")) if args.output.exists() else {"rows": []}
     command = ["python", "benchmarks/octavize/trained.py", *sys.argv[1:]]
     data["machine"] = {**machine.describe(), "command": shlex.join(command)}
     for path in args.configs:
+        if args.max_drop is not None:
+            data["rows"].append(searched(path, args))
+            args.output.write_text(json.dumps(data, indent=1) + "\n", "utf-8")
+            continue
         for alpha in args.alphas:
             row = row_of(data["rows"], Config.read(path), alpha, args.images)
             for measured in measure(path, row, args):
@@ -108,6 +114,20 @@ def measure(path: Path, row: dict, args: argparse.Namespace) -> Iterable[dict[st
         random = ("-o", "Global.pretrained_model=null", "--output", trained, "--resume")
         run("train", config, *random)
         yield {"scratch": accuracy(config, folder / "scratch", "--weights", trained)}
+
+
+def searched(path: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """What ``octavize --max-drop`` finds of a network."""
+    config = Config.read(path)
+    folder = args.work / f"{config.network}-{config.image_shape[-1]}-within-{args.max_drop:g}"
+    options = ("--max-drop", args.max_drop, "--images", args.images, "--output", folder, "--json")
+    found = json.loads(run("octavize", path, *options, finished=(0, 2)))
+    return {
+        "network": config.network,
+        "image_size": config.image_shape[-1],
+        "max_drop": args.max_drop,
+        **found,
+    }
 
 
 def accuracy(config: Path, folder: Path, *options: Any) -> float:
@@ -177,12 +197,13 @@ def latency(vanilla: Path, octave: Path, vanilla_folder: Path, folder: Path) -> 
     }
 
 
-def run(command: str, file: Path, *options: Any) -> str:
-    """What a command of this package prints, for a config or a folder."""
+def run(command: str, file: Path, *options: Any, finished: Sequence[int] = (0,)) -> str:
+    """What a command of this package prints, for a config or a folder; ``finished``: its exit codes
+    that mean that it has done what it could."""
     given = [file] if file.is_dir() else ["-c", file]
     words = [sys.executable, "-m", "paddleclas_octconv", command, *given, *options]
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
-    if done.returncode:
+    if done.returncode not in finished or not done.stdout:
         raise SystemExit(re.sub(r"^", f"{command}: ", done.stderr, flags=re.MULTILINE))
     return done.stdout
 
