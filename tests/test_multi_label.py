@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from conftest import error_line, run_cli, run_python, with_several_labels
+from conftest import error_line, run_here, run_python, with_several_labels
 
 from paddleclas_octconv.config import Config
 from paddleclas_octconv.config.check import check_sections
@@ -217,7 +217,7 @@ def trained(tiny_config, tmp_path_factory, fetched_trainer):
     config["Optimizer"]["lr"]["learning_rate"] = 0.01
     (folder / "several.yaml").write_text(yaml.safe_dump(config))
     options = ("-c", "several.yaml", "--epochs", "6")
-    done = run_cli("train", *options, cwd=folder, timeout=900)
+    done = run_here("train", *options, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "epoch" in done.stderr + done.stdout
     return folder
@@ -230,19 +230,19 @@ def test_the_mean_average_precision_is_told():
 
 
 def test_it_is_evaluated_by_its_labels(trained):
-    done = run_cli("eval", "-c", "several.yaml", cwd=trained, timeout=900)
+    done = run_here("eval", "-c", "several.yaml", cwd=trained)
     assert done.returncode == 0, done.stderr
     assert "AccuracyScore" in done.stdout
 
 
 def test_every_way_predicts_the_same_classes(trained, tiny_data, call_cli, monkeypatch):
-    export = run_cli("export", "-c", "several.yaml", "--format", "pir", cwd=trained, timeout=900)
+    export = run_here("export", "-c", "several.yaml", "--format", "pir", cwd=trained)
     assert export.returncode == 0, export.stderr
     described = yaml.safe_load((trained / "inference/inference.yml").read_text())
     assert described["PostProcess"] == {
         "MultiLabelThreshOutput": {"threshold": 0.5, "label_list": ["bright", "odd one", "always"]}
     }
-    infer = run_cli(
+    infer = run_here(
         "infer", "-c", "several.yaml", "--images", tiny_data / "images", "--json", cwd=trained
     )
     assert infer.returncode == 0, infer.stderr
