@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     if not found.is_within:
         raise OctConvError(
             f"--max-drop {asked.max_drop:g}: no octave network that is faster loses so little: "
-            f"{search.shown(found.setting, found.strides)}, which is written, loses "
+            f"{search.shown(found.alphas, found.strides)}, which is written, loses "
             f"{found.score.drop:.2f} points of {_measure(found)}"
         )
     return 0
@@ -169,7 +169,7 @@ def _table(asked: task.Task, found: Result) -> str:
 
 def _name(found: Result) -> str:
     if found.strides:
-        return f"octave, {search.shown(found.setting, found.strides)}"
+        return f"octave, {search.shown(found.alphas, found.strides)}"
     return f"octave, alpha {found.arch.get('alpha')}"
 
 
@@ -196,11 +196,8 @@ def _files(folder: Path) -> list[str]:
 
 
 def _as_data(asked: task.Task, found: Result) -> dict[str, Any]:
-    told = found._asdict()
-    setting = told.pop("setting")
     return {
-        **told,
-        **setting._asdict(),
+        **found._asdict(),
         "score": found.score._asdict(),
         "speed_up": found.speed_up,
         "engine": asked.engine,

@@ -37,8 +37,7 @@ class Networks:
             shape: channels, height and width of an image.
 
         Returns:
-            ``multiply_adds`` of the network, and ``resolutions``: for each, the largest first, the
-            share of the image's side (as 4, for a quarter) and the convolutions that give it.
+            ``multiply_adds`` of the network.
         """
         from ..weights.match import check_weights
         from ..weights.safe_load import load_weights
@@ -50,17 +49,14 @@ class Networks:
             check_weights(self._build(arch), self._weights, f"--weights: {weights} is not {name}'s")
         return {"multiply_adds": self._multiply_adds(self._vanilla())}
 
-    def resolutions(self) -> list[dict[str, Any]]:
+    def strides(self) -> list[int]:
         """Where the network can be octave: for each resolution, the largest first, of how many
-        pixels of the image's side a pixel of its maps is, and the names of its convolutions."""
+        pixels of the image's side a pixel of its maps is."""
         from ..octavizer.options import Options
         from ..octavizer.plan import make_plan
 
         plan = make_plan(self._vanilla(), Options(input_size=self._shape[1:]))
-        found: dict[int, list[str]] = {}
-        for name, stride in plan.strides.items():
-            found.setdefault(stride, []).append(name)
-        return [{"stride": stride, "convolutions": found[stride]} for stride in sorted(found)]
+        return sorted(set(plan.strides.values()))
 
     def can_be(self, arch: dict[str, Any]) -> bool:
         """Whether anything becomes octave by an ``Arch``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
 
-from .search import Measured, Part, shown
+from .search import ALPHAS, Measured, Part, shown
 
 if TYPE_CHECKING:
     from .run import Result
@@ -24,14 +24,14 @@ def write(
         task: what was asked for.
         found: the network that was chosen.
         tried: networks that were measured.
-        parts: what was measured of parts of the network.
+        parts: what was measured of its resolutions.
     """
     _draw(folder / PLOT, task, found, tried)
     measure = "agreement" if found.score.top1 is None else "top-1"
     lines = [
         f"# {task.vanilla['name']}, at most {task.max_drop:g} points of {measure} lost",
         "",
-        f"Chosen: {shown(found.setting, found.strides)}. On the {found.score.images} images of the "
+        f"Chosen: {shown(found.alphas, found.strides)}. On the {found.score.images} images of the "
         f"evaluation list it loses {found.score.drop:.2f} points; {found.vanilla_ms:.2f} ms become "
         f"{found.ms:.2f} ms ({found.speed_up:.2f}x) in {task.engine}, one image at a time.",
         "",
@@ -45,22 +45,22 @@ def write(
     ]
     for each in tried:
         lines.append(
-            f"| {shown(each.setting, found.strides)} | {each.drop:.2f} | {each.divergence:.4f} "
+            f"| {shown(each.alphas, found.strides)} | {each.drop:.2f} | {each.divergence:.4f} "
             f"| {1 / each.latency:.2f}x |"
         )
     lines += [
         "",
-        "What a part costs in time if it is taken back where what is octave begins or ends, as a "
-        "share of the vanilla latency; what more it costs between others that stay octave; and by "
-        "how much the network diverges in which that part alone is octave, on few images.",
+        "What it costs in time to take one resolution back, to the smaller alpha or to plain "
+        "convolutions, while all others are octave, as a share of the vanilla latency; and by how "
+        "much less the network diverges when it is plain, on few images.",
         "",
-        "| taken back to | costs | between others | diverges |",
+        f"| resolution | alpha {ALPHAS[1]:g} costs | plain costs | diverges less |",
         "|:--|--:|--:|--:|",
     ]
     for part in parts:
         loss = "" if part.loss is None else f"{part.loss:.4f}"
-        what = part.move.shown(found.strides)
-        lines.append(f"| {what} | {part.cost:.1%} | {part.split:+.1%} | {loss} |")
+        at = f"1/{found.strides[part.place]}"
+        lines.append(f"| {at} | {part.smaller:.1%} | {part.plain:.1%} | {loss} |")
     (folder / PAGE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -19,7 +19,7 @@ from . import report, search, written
 from .engine import OCTAVE, VANILLA, Exports, worker_for
 from .evaluation import Predictions, Score, fitting, score
 from .images import listed, shuffled
-from .search import Setting
+from .search import Alphas
 from .task import Task, octave_arch
 from .trials import Trials
 
@@ -41,7 +41,7 @@ class Result(NamedTuple):
         vanilla_multiply_adds, multiply_adds: of one image.
         vanilla_ms, ms: latencies of one image, measured in turns.
         strides: of the resolutions, where they were searched.
-        setting: what of them is octave, then.
+        alphas: of each of them, then.
         is_within: whether it loses no more than was allowed.
     """
 
@@ -53,7 +53,7 @@ class Result(NamedTuple):
     vanilla_ms: float
     ms: float
     strides: Sequence[int] = ()
-    setting: Setting = Setting(())
+    alphas: Alphas = ()
     is_within: bool = True
 
     @property
@@ -213,17 +213,15 @@ class _Run:
         loses least; else the vanilla one."""
         budget = self._task.max_drop
         assert budget is not None
-        resolutions = self._worker.call("resolutions")
-        self._strides = [each["stride"] for each in resolutions]
+        self._strides = self._worker.call("strides")
         evaluated = shuffled(self._evaluated, self._task.seed)
         kept = self._folder / _SEARCH
         self._trials = trials = Trials(
             self._task, self._exports, evaluated, self._strides, self._tell, kept
         )
-        parts = search.parts([each["convolutions"] for each in resolutions])
-        asked = search.Search(trials, trials.everything(), parts, budget)
-        for setting in asked.candidates():
-            found = self._checked(setting)
+        asked = search.Search(trials, trials.everything(), budget)
+        for alphas in asked.candidates():
+            found = self._checked(alphas)
             if found.score.drop <= budget and found.speed_up > 1:
                 return self._reported(found, asked)
         gentlest = asked.gentlest()
@@ -234,10 +232,9 @@ class _Run:
                 return self._reported(found._replace(is_within=within), asked)
         return self._reported(self._as_it_was(), asked)
 
-    def _checked(self, setting: Setting) -> Result:
+    def _checked(self, alphas: Alphas) -> Result:
         """A network on the evaluation list; its weights written."""
-        arch = self._trials.arch(setting)
-        return self._octave(arch, strides=self._strides, setting=setting)
+        return self._octave(self._trials.arch(alphas), strides=self._strides, alphas=alphas)
 
     def _as_it_was(self) -> Result:
         """The vanilla network, since no octave one is faster."""

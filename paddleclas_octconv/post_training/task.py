@@ -179,7 +179,6 @@ def octave_arch(
     vanilla: Mapping[str, Any],
     alpha: float | Sequence[float],
     side: int,
-    plain: Sequence[str] = (),
     by_resolution: bool = False,
 ) -> dict[str, Any]:
     """``Arch`` of an octave network: our own where there is one by hand, else ``Octave``.
@@ -188,18 +187,16 @@ def octave_arch(
         vanilla: ``Arch`` of the vanilla network.
         alpha: as in ``octavize``.
         side: of the images, in pixels.
-        plain: names of convolutions whose output stays plain.
         by_resolution: ``alpha`` is a list for each resolution, as ``Octave`` alone takes it.
     """
     rest = {k: v for k, v in vanilla.items() if k not in ("name", "pretrained", "use_ssld")}
     twin = _TWINS.get(vanilla["name"])
     alpha = list(alpha) if isinstance(alpha, (list, tuple)) else alpha
-    if twin and not plain and not by_resolution and set(rest) <= set(_OF_TWINS):
+    if twin and not by_resolution and set(rest) <= set(_OF_TWINS):
         return {"name": twin, **rest, "alpha": alpha}
     if vanilla["name"] == OCTAVE:  # at alpha 0, as for a network from elsewhere
         arch = {k: v for k, v in rest.items() if k not in NAMES}
     else:
         class_num = {"class_num": rest.pop("class_num")} if "class_num" in rest else {}
         arch = {"backbone": {"name": vanilla["name"], **rest}, **class_num}
-    arch = {"name": OCTAVE, **arch, "alpha": alpha, "input_size": side}
-    return {**arch, "plain": list(plain)} if plain else arch
+    return {"name": OCTAVE, **arch, "alpha": alpha, "input_size": side}

@@ -14,7 +14,7 @@ from ..common.worker import Progress
 from .engine import VANILLA, Exports
 from .evaluation import fitting, score
 from .images import Images
-from .search import ALPHAS, Measured, Setting, shown
+from .search import ALPHAS, Alphas, Measured, shown
 from .task import Task, octave_arch
 
 TRIED = "tried"
@@ -25,7 +25,7 @@ ROUNDS, AT_ONCE = 8, 8  # of latencies; networks that are measured together
 
 
 class Trials:
-    """Networks in which some parts are octave, each measured once.
+    """Networks that are octave at some resolutions, each measured once.
 
     Args:
         task: what is asked for.
@@ -47,92 +47,90 @@ class Trials:
     ) -> None:
         self._task, self._exports, self._tell = task, exports, tell
         self._strides, self._kept = strides, Kept(file)
-        self._able: dict[Setting, bool] = {}
+        self._able: dict[Alphas, bool] = {}
         self._sample = evaluated.chosen(range(min(SAMPLE, len(evaluated.paths))))
-        self._vanilla = exports.ask(VANILLA, self._sample, self._telling(Setting(())))
+        self._vanilla = exports.ask(VANILLA, self._sample, self._telling(()))
         self._sample = fitting(self._sample, self._vanilla)
 
-    def everything(self) -> Setting:
+    def everything(self) -> Alphas:
         """The network in which all that can be octave is, as far as it is tried."""
         count = len(self._strides)
         alone = (
             tuple(ALPHAS[0] * (place == index) for place in range(count)) for index in range(count)
         )
-        able = [self._is_octave(Setting(alphas)) for alphas in alone]
-        return Setting(tuple(ALPHAS[0] * each for each in able))
+        return tuple(ALPHAS[0] * self._is_octave(alphas) for alphas in alone)
 
-    def arch(self, setting: Setting) -> dict[str, Any]:
+    def arch(self, alphas: Alphas) -> dict[str, Any]:
         """``Arch`` of a network."""
         side = self._task.shape[-1]
-        vanilla, alphas = self._task.vanilla, list(setting.alphas)
-        return octave_arch(vanilla, alphas, side, setting.plain, by_resolution=True)
+        return octave_arch(self._task.vanilla, list(alphas), side, by_resolution=True)
 
-    def time(self, settings: Sequence[Setting]) -> None:
+    def time(self, networks: Sequence[Alphas]) -> None:
         """Measure latencies, of some networks in turns with each other; their weights do not
         matter."""
-        octave = [each for each in dict.fromkeys(settings) if self._is_octave(each)]
+        octave = [each for each in dict.fromkeys(networks) if self._is_octave(each)]
         unknown = [each for each in octave if _latency(each) not in self._kept]
         for first in range(0, len(unknown), AT_ONCE):
             some = {f"{TRIED}{place}": each for place, each in enumerate(unknown[first:][:AT_ONCE])}
             self._exports.draft(self._drafts(some))
             vanilla, *others = self._exports.time(list(some), ROUNDS)
-            for setting, row in zip(some.values(), others):
-                self._kept.add(_latency(setting), vanilla.median_ms, row.median_ms)
+            for alphas, row in zip(some.values(), others):
+                self._kept.add(_latency(alphas), vanilla.median_ms, row.median_ms)
 
-    def _drafts(self, labelled: Mapping[str, Setting]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _drafts(self, labelled: Mapping[str, Alphas]) -> Iterator[tuple[str, dict[str, Any]]]:
         """The label and ``Arch`` of each network, told when it is asked for."""
-        for label, setting in labelled.items():
-            self._tell(f"timing {shown(setting, self._strides)}")
-            yield label, self.arch(setting)
+        for label, alphas in labelled.items():
+            self._tell(f"timing {shown(alphas, self._strides)}")
+            yield label, self.arch(alphas)
 
-    def latency(self, setting: Setting) -> float:
+    def latency(self, alphas: Alphas) -> float:
         """The latency of a network over that of the vanilla one."""
-        if not self._is_octave(setting):
+        if not self._is_octave(alphas):
             return 1.0
-        self.time([setting])
-        vanilla_ms, ms = self._kept[_latency(setting)]
+        self.time([alphas])
+        vanilla_ms, ms = self._kept[_latency(alphas)]
         return ms / vanilla_ms
 
-    def loss(self, setting: Setting) -> float:
+    def loss(self, alphas: Alphas) -> float:
         """The divergence of a network: roughly, on few images."""
-        key = f"divergence of {json.dumps(setting)}"
-        if not self._is_octave(setting):
+        key = f"divergence of {json.dumps(alphas)}"
+        if not self._is_octave(alphas):
             return 0.0
         if key not in self._kept:
-            found = self._exports.loss(self.arch(setting), ROUGHLY, self._telling(setting))
+            found = self._exports.loss(self.arch(alphas), ROUGHLY, self._telling(alphas))
             self._kept.add(key, found, ROUGHLY)
         return self._kept[key][0]
 
-    def whole(self, setting: Setting) -> Measured:
+    def whole(self, alphas: Alphas) -> Measured:
         """A network that may be the one."""
-        key = f"loss of {json.dumps(setting)}"
-        if not self._is_octave(setting):
-            return Measured(setting, 1.0, 0.0, 0.0)
+        key = f"loss of {json.dumps(alphas)}"
+        if not self._is_octave(alphas):
+            return Measured(alphas, 1.0, 0.0, 0.0)
         if key not in self._kept:
-            tell = self._telling(setting)
-            self._exports.solve(self.arch(setting), min(self._task.images, TRYING), tell)
+            tell = self._telling(alphas)
+            self._exports.solve(self.arch(alphas), min(self._task.images, TRYING), tell)
             self._exports.export(TRIED)
             given = self._exports.ask(TRIED, self._sample, tell)
             found = score(self._sample, self._vanilla, given)
             self._kept.add(key, found.drop, found.divergence)
-        return Measured(setting, self.latency(setting), *self._kept[key])
+        return Measured(alphas, self.latency(alphas), *self._kept[key])
 
-    def _telling(self, setting: Setting) -> Progress:
+    def _telling(self, alphas: Alphas) -> Progress:
         """Tells what is done now; the rest is told by what is returned."""
-        what = f"trying {shown(setting, self._strides)}"
+        what = f"trying {shown(alphas, self._strides)}"
         self._tell(what)
         return lambda done, of: self._tell(what, done, of)
 
-    def _is_octave(self, setting: Setting) -> bool:
+    def _is_octave(self, alphas: Alphas) -> bool:
         """Whether anything of a network is: maps may have too few channels, or be for plain
         tensors alone."""
-        if setting not in self._able:
-            self._able[setting] = self._exports.can_be(self.arch(setting))
-        return self._able[setting]
+        if alphas not in self._able:
+            self._able[alphas] = self._exports.can_be(self.arch(alphas))
+        return self._able[alphas]
 
 
-def _latency(setting: Setting) -> str:
-    return f"latency of {json.dumps(setting)}"
+def _latency(alphas: Alphas) -> str:
+    return f"latency of {json.dumps(alphas)}"
 
 
 class Kept(Dict[str, List[float]]):
