@@ -13,6 +13,8 @@ IMAGE := dataset/digits/val/3/0060.png
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Set in many images of Python: each process would compile all that it imports, Paddle too.
+export PYTHONDONTWRITEBYTECODE :=
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
@@ -45,7 +47,7 @@ demo: $(VENV)/bin/python
 	paddleclas infer -c $(CONFIG) --images $(IMAGE)
 	@echo 'To use the paddleclas command in this shell: . $(VENV)/bin/activate'
 
-# Python compiles what is imported; pip would compile all, which takes a minute.
+# Python compiles what is imported, once; pip would compile all, which takes a minute.
 test: $(VENV)/bin/python
 	pip install --no-compile -e '.[cpu,onnx,openvino,int8,slim,test]'
 	pytest -n auto --dist worksteal $(PYTEST_ARGS)

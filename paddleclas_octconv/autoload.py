@@ -59,9 +59,12 @@ class _Finder:
             return console.stub(name, name == PACKAGE, _run_ours)
         if name == PREDICTOR:
             if _is_command():
+                import warnings
+
                 from .common.images import bound_images
 
                 bound_images()  # it imports OpenCV
+                warnings.filterwarnings("ignore", message="No ccache found")  # and Paddle
             return self._find_then(_adapt, name, path, target)
         if name == PACKAGE:
             spec = self._find(name, path, target)

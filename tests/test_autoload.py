@@ -224,9 +224,13 @@ def test_wheel_brings_hook_and_configs_and_uninstall_takes_them(tmp_path):
     source = tmp_path / "source"
     source.mkdir()
     parts = ("setup.py", "pyproject.toml", "MANIFEST.in", "paddleclas_octconv", "ppcls_configs")
+    compiled = shutil.ignore_patterns("__pycache__")  # other tests may be writing it
     for name in parts:
         path = REPOSITORY / name
-        (shutil.copytree if path.is_dir() else shutil.copy)(path, source / name)
+        if path.is_dir():
+            shutil.copytree(path, source / name, ignore=compiled)
+        else:
+            shutil.copy(path, source / name)
     environment = tmp_path / "env"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     python = environment / ("Scripts" if os.name == "nt" else "bin") / "python"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from paddleclas_octconv.checkpoints import outputs
 from paddleclas_octconv.cli import job, options, parser_of
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
+from paddleclas_octconv.config import Config
 from paddleclas_octconv.handover import Handover
 from paddleclas_octconv.octavizer.options import MODULES_VARIABLE
 from paddleclas_octconv.run import process
@@ -245,6 +247,7 @@ def given(action: argparse.Action) -> list[str]:
     return [option, values.get(option, number)]
 
 
+TRAINED = Config({"Global": {"output_dir": "a b"}}, Path("x.yaml"))
 OPTIONS = [action for action in parser_of("train")._actions if action.dest != "help"]
 
 
@@ -253,21 +256,40 @@ def test_no_option_is_lost_from_the_command_to_go_on_with(action, monkeypatch):
     monkeypatch.setenv(MODULES_VARIABLE, "")  # parsing adds to it
     parser = parser_of("train")
     words = ["-c", "x", *given(action)]
-    said, command, *again = job.words(parser.parse_args(words), "train")
+    said, command, *again = job.words(parser.parse_args(words), "train", TRAINED)
     assert (said, command) == ("paddleclas", "train")
     assert parser.parse_args(again) == parser.parse_args([*words, "--resume"])
 
 
 @pytest.mark.parametrize("command", ["eval", "export"])
-def test_the_next_command_finds_what_was_trained(command, monkeypatch):
+def test_the_next_command_repeats_what_matters_to_it(command, monkeypatch):
     monkeypatch.setenv(MODULES_VARIABLE, "")
     words = [word for action in OPTIONS for word in given(action)] + ["-o", "b=-2", "-o=-c=1"]
     args = parser_of("train").parse_args(words)
-    _, _, *again = job.words(args, command)
+    _, _, *again = job.words(args, command, TRAINED)
     found = parser_of(command).parse_args(again)
     assert found.override[:3] == ["Arch.alpha=0.25", "b=-2", "-c=1"]
-    assert "Global.output_dir=a b" in found.override
     assert (found.config, found.paddleclas) == ("my config.yaml", "a b")
     assert found.allow_unknown_keys and found.trust_weights
     assert options.recipe_of(found).image_size == 2
+    assert options.recipe_of(found).weights == "a b"
     assert getattr(found, "launch_gpus", None) is None  # how it runs is another matter
+
+
+NEXT = {
+    "": "",
+    "--epochs 3 --lr 0.1 -o Global.epochs=3 -o Optimizer.lr.name=Step": "",
+    "--output 'a b'": "--weights 'a b'",
+    "--output=-out": "--weights=-out",
+    "-o Global.output_dir=a -o Arch.alpha=0.25": "-o Arch.alpha=0.25 --weights a",
+    # The config's own weights come first, were none named.
+    "-o Global.pretrained_model=vanilla": "--weights ./output",
+}
+
+
+@pytest.mark.parametrize("given", NEXT)
+def test_the_next_command_is_as_short_as_can_be(given, tiny_config):
+    args = parser_of("train").parse_args(["-c", "x.yaml", *shlex.split(given)])
+    config = Config.read(tiny_config, args.override).with_recipe(options.recipe_of(args))
+    said = shlex.join(job.words(args, "export", config))
+    assert said == f"paddleclas export -c x.yaml {NEXT[given]}".strip()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paddleclas_octconv.compare.results import _chance, _pair, spread
+from paddleclas_octconv.compare.accuracy import IMAGES, LABELS, TOP1, chance_of, share_right
+from paddleclas_octconv.compare.results import _pair, spread
 from paddleclas_octconv.compare.tables import in_terminal
 from paddleclas_octconv.compare.verdict import paired, verdicts
 
@@ -193,9 +194,31 @@ def test_what_guesses_is_trained_longer(accuracies, who):
 
 
 def test_chance_is_that_of_the_largest_class():
-    assert _chance(np.array([100] * 10)) == pytest.approx(0.1 + 2 * (0.1 * 0.9 / 1000) ** 0.5)
-    assert _chance(np.array([900, 100])) > 0.9
-    assert _chance(np.array([2, 2])) == 1.0  # of four images nothing can be told
+    alike = np.repeat(np.arange(10), 100)
+    assert chance_of(alike, TOP1) == pytest.approx(0.1 + 2 * (0.1 * 0.9 / 1000) ** 0.5)
+    assert chance_of(np.repeat([0, 1], [900, 100]), TOP1) > 0.9
+    assert chance_of(np.array([0, 0, 1, 1]), TOP1) == 1.0  # of four images nothing can be told
+
+
+def test_of_several_labels_chance_is_what_saying_always_the_same_reaches():
+    labels = np.array([[1, 0, 0], [1, 0, 1], [1, 0, 0], [1, 1, 1]] * 100)
+    share = (1 + 0.75 + 0.5) / 3
+    assert chance_of(labels, LABELS) == pytest.approx(
+        share + 2 * (share * (1 - share) / 1200) ** 0.5
+    )
+    assert chance_of(labels, IMAGES) == pytest.approx(0.5 + 2 * (0.25 / 400) ** 0.5)
+    always = np.array([[1, 0, 0]] * 400)
+    assert share_right(labels, always, LABELS) == pytest.approx(share)
+    assert share_right(labels, always, IMAGES) == 0.5
+
+
+def test_the_verdict_names_a_metric_of_several_labels():
+    several = [
+        {**model("OctNet", 0.9, twin="Net", ms=5.0), "accuracy": LABELS},
+        {**model("Net", 0.8, ms=8.0), "accuracy": LABELS},
+    ]
+    (found,) = verdicts(several)
+    assert "OctNet is 0.1000 above Net in evaluation accuracy (labels right)" in found["text"]
 
 
 def test_two_networks_that_are_no_twins_are_compared_too():

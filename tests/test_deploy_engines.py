@@ -132,6 +132,41 @@ def test_a_forked_process_is_told_to_open_its_own(folder, engine):
     assert done.returncode == 0, done.stderr
 
 
+FIRST = """
+import faulthandler, sys, threading
+import numpy as np
+from paddleclas_octconv.deploy.predictor import create_predictor
+
+faulthandler.dump_traceback_later(60, exit=True)
+images = np.ones((1, 3, 32, 32), "float32")
+predictors = [create_predictor(sys.argv[1], engine="openvino") for _ in range(8)]
+for predictor in predictors:
+    predictor._queue(images.shape, streams=1)  # compiled: what is left of the first call is short
+ready, found = [], []
+
+def ask(predictor):
+    ready.append(predictor)
+    while len(ready) < len(predictors):
+        pass
+    found.append(predictor(images))
+
+sys.setswitchinterval(1e-6)  # threads take turns at nearly every step
+threads = [threading.Thread(target=ask, args=[each]) for each in predictors]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+wanted = create_predictor(sys.argv[1], engine="paddle")(images)
+np.testing.assert_allclose(found, [wanted] * len(predictors), atol=1e-5)
+"""
+
+
+def test_predictors_may_be_called_first_at_the_same_moment(folder):
+    """As those of a web server: in OpenVINO's Python package each would wait for another."""
+    done = run_python("-c", FIRST, folder, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_folder_called_as_an_engine_is_none(tmp_path, monkeypatch):
     """An export has a folder openvino/, which Python takes for a package."""
     (tmp_path / "openvino").mkdir()

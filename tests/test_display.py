@@ -185,12 +185,15 @@ def test_of_several_trainings_a_line_names_its_own(trainings, clock, capsys):
     with Display(trainings) as view:
         view.look(NAMES[1:2])
         log(trainings[1], epoch(1), "[Eval][Epoch 1][Avg]loss: 1.2, top1: 0.4375")
+        trainings[1].stage = lambda: "export"
+        view.look(NAMES[1:2])
         view.look(NAMES[1:2])
         view.stage("latency")
         view.stage("latency", "round 5 of 20, 1:01 left")
-    first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith(f"2/3 {NAMES[1]}: epoch 1/12, loss 2.0000")
-    assert first.endswith(" left, all: 0:00") and second == "paddleclas: latency"
+    first, second, third, fourth = capsys.readouterr().err.splitlines()
+    assert (first, third) == (f"2/3 {NAMES[1]}: train", f"2/3 {NAMES[1]}: export")
+    assert second.startswith(f"2/3 {NAMES[1]}: epoch 1/12, loss 2.0000")
+    assert second.endswith(" left, all: 0:00") and fourth == "paddleclas: latency"
 
 
 def test_a_stage_stands_below_the_table(trainings):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,7 @@ from paddleclas_octconv.deploy.predictor import create_predictor
 
 PROGRAMS = Path(__file__).resolve().parent.parent / "docs" / "programs"
 pytestmark = pytest.mark.process
+ANSWER = 60  # seconds in which the server starts, answers and ends, on a busy machine too
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +96,40 @@ def check(found: tuple, folder: Path, image: np.ndarray) -> None:
     assert abs(found[1] - scores.max()) < 1e-5
 
 
+@contextlib.contextmanager
+def served(folder: Path, tmp_path: Path):
+    """The address of the server over a folder, as long as it answers: the threads of one that hangs
+    are told where they stand."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    said = tmp_path / "server.txt"
+    command = [sys.executable, "-X", "faulthandler", "-m", "uvicorn", "--app-dir", str(PROGRAMS)]
+    with said.open("w") as stderr:
+        server = subprocess.Popen(
+            [*command, "server:app", "--port", str(port)],
+            env={**os.environ, "MODEL": str(folder), "PREDICTORS": "2"},
+            stderr=stderr,
+        )
+    try:
+        limit = time.monotonic() + ANSWER
+        while "Uvicorn running" not in said.read_text():
+            assert server.poll() is None, said.read_text()
+            if time.monotonic() > limit:
+                raise requests.Timeout("it does not start")
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/classify"
+        server.terminate()
+        server.wait(ANSWER)
+    except (requests.Timeout, subprocess.TimeoutExpired) as error:
+        server.send_signal(signal.SIGABRT)  # has faulthandler write
+        server.wait(ANSWER)
+        pytest.fail(f"{error}\n{said.read_text()}")
+    finally:
+        server.kill()
+        server.wait()
+
+
 def test_the_server_answers_many_at_once_and_goes_on_after_what_is_no_image(
     folder, tiny_data, tmp_path
 ):
@@ -99,35 +137,21 @@ def test_the_server_answers_many_at_once_and_goes_on_after_what_is_no_image(
         pytest.importorskip(package)
     from concurrent.futures import ThreadPoolExecutor
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/classify"
-    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(PROGRAMS), "server:app"]
     photos = sorted((tiny_data / "images").glob("*.png"))[:6]
     file = tmp_path / "predicted.json"
     done = run_cli("predict", folder, photos[0].parent, "--json", file, "--engine", "paddle")
     assert done.returncode == 0, done.stderr
     wanted = {Path(each["file_name"]).name: each for each in json.loads(file.read_text())}
-    with subprocess.Popen(
-        [*command, "--port", str(port)],
-        env={**os.environ, "MODEL": str(folder), "PREDICTORS": "2"},
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
-        try:
-            for line in server.stderr:
-                if "Uvicorn running" in line:
-                    break
-            with ThreadPoolExecutor(6) as clients:
-                sent = [photo.read_bytes() for photo in photos]
-                answers = list(clients.map(lambda data: requests.post(url, data=data), sent * 4))
-            for photo, answer in zip(photos * 4, answers):
-                found = answer.json()
-                assert found["class_ids"] == wanted[photo.name]["class_ids"]
-                np.testing.assert_allclose(found["scores"], wanted[photo.name]["scores"], atol=1e-5)
-            assert requests.post(url, data=b"no image").status_code == 422
-            assert requests.post(url, data=b"").status_code == 422
-            assert requests.post(url, data=sent[0]).status_code == 200
-        finally:
-            server.terminate()
+    sent = [photo.read_bytes() for photo in photos]
+    with served(folder, tmp_path) as url, ThreadPoolExecutor(6) as clients:
+
+        def post(data: bytes) -> requests.Response:
+            return requests.post(url, data=data, timeout=ANSWER)
+
+        for photo, answer in zip(photos * 4, clients.map(post, sent * 4)):
+            found = answer.json()
+            assert found["class_ids"] == wanted[photo.name]["class_ids"]
+            np.testing.assert_allclose(found["scores"], wanted[photo.name]["scores"], atol=1e-5)
+        assert post(b"no image").status_code == 422
+        assert post(b"").status_code == 422
+        assert post(sent[0]).status_code == 200

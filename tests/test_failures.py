@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from conftest import error_line, run_cli
+from conftest import error_line, run_here
 from runs import Run, alive, config_of, rank_of
 
 from paddleclas_octconv.checkpoints import whole as checkpoints
@@ -89,7 +89,7 @@ def test_interrupted_by_a_terminal_nothing_runs_on(fetched_trainer, tiny_config,
 
 @pytest.mark.parametrize("launch", [(), TWO])
 def test_loss_that_is_no_number_stops_training(launch, fetched_trainer, tiny_config, tmp_path):
-    result = run_cli("train", "-c", tiny_config, *EXPLODING, *launch, cwd=tmp_path)
+    result = run_here("train", "-c", tiny_config, *EXPLODING, *launch, cwd=tmp_path)
     assert result.returncode == 2, result.stdout + result.stderr
     line = error_line(result.stderr)
     assert "epoch 2: the loss is" in line or "epoch 2: after its last step" in line
@@ -124,7 +124,7 @@ def test_unreadable_image_is_named_and_counted_and_the_run_goes_on(
 ):
     config, (bad,) = config_with_bad_images(1)
     options = ("-o", f"DataLoader.Train.loader.num_workers={workers}", *EXPLODING)
-    result = run_cli("train", "-c", config, *options, "--allow-non-finite-loss", cwd=tmp_path)
+    result = run_here("train", "-c", config, *options, "--allow-non-finite-loss", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     (line,) = (line for line in result.stderr.splitlines() if "could not be read" in line)
     # Once an epoch, and again where it is drawn to replace itself.
@@ -142,7 +142,7 @@ def test_no_readable_image_is_no_endless_search(
     """Paddle's data loader alone would wait forever."""
     config, bad = config_with_bad_images(24)
     options = ("-o", f"DataLoader.Train.loader.num_workers={workers}")
-    result = run_cli("train", "-c", config, *options, cwd=tmp_path, timeout=120)
+    result = run_here("train", "-c", config, *options, cwd=tmp_path)
     assert result.returncode == 2, result.stderr
     line = error_line(result.stderr)
     assert f"{IN_A_ROW} images in a row cannot be read" in line
@@ -159,7 +159,7 @@ def test_a_transform_of_batches_that_fails_is_named(
     train["loader"]["num_workers"] = workers
     path = tmp_path / "fmix.yaml"
     path.write_text(yaml.safe_dump(config))
-    result = run_cli("train", "-c", path, cwd=tmp_path, timeout=120)
+    result = run_here("train", "-c", path, cwd=tmp_path)
     assert result.returncode == 2, result.stderr
     line = error_line(result.stderr)
     assert "batch_transform_ops: transform FmixOperator fails: " in line

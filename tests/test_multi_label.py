@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from conftest import error_line, run_cli, run_python, with_several_labels
+from conftest import error_line, measuring_here, run_here, run_python, with_several_labels
 
 from paddleclas_octconv.config import Config
 from paddleclas_octconv.config.check import check_sections
@@ -217,7 +217,7 @@ def trained(tiny_config, tmp_path_factory, fetched_trainer):
     config["Optimizer"]["lr"]["learning_rate"] = 0.01
     (folder / "several.yaml").write_text(yaml.safe_dump(config))
     options = ("-c", "several.yaml", "--epochs", "6")
-    done = run_cli("train", *options, cwd=folder, timeout=900)
+    done = run_here("train", *options, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "epoch" in done.stderr + done.stdout
     return folder
@@ -230,19 +230,19 @@ def test_the_mean_average_precision_is_told():
 
 
 def test_it_is_evaluated_by_its_labels(trained):
-    done = run_cli("eval", "-c", "several.yaml", cwd=trained, timeout=900)
+    done = run_here("eval", "-c", "several.yaml", cwd=trained)
     assert done.returncode == 0, done.stderr
     assert "AccuracyScore" in done.stdout
 
 
 def test_every_way_predicts_the_same_classes(trained, tiny_data, call_cli, monkeypatch):
-    export = run_cli("export", "-c", "several.yaml", "--format", "pir", cwd=trained, timeout=900)
+    export = run_here("export", "-c", "several.yaml", "--format", "pir", cwd=trained)
     assert export.returncode == 0, export.stderr
     described = yaml.safe_load((trained / "inference/inference.yml").read_text())
     assert described["PostProcess"] == {
         "MultiLabelThreshOutput": {"threshold": 0.5, "label_list": ["bright", "odd one", "always"]}
     }
-    infer = run_cli(
+    infer = run_here(
         "infer", "-c", "several.yaml", "--images", tiny_data / "images", "--json", cwd=trained
     )
     assert infer.returncode == 0, infer.stderr
@@ -282,3 +282,68 @@ def test_a_wrong_threshold_of_a_folder_is_one_line(tmp_path, tiny_data, call_cli
     done = call_cli("predict", tmp_path, tiny_data / "images")
     assert done.returncode == 2
     assert "threshold: 'high' should be a number from 0 to 1" in error_line(done.stderr)
+
+
+# Compared
+
+
+@pytest.fixture
+def to_compare(config, tmp_path, monkeypatch) -> list[dict]:
+    """An octave network and its twin, as written by ``write``."""
+    monkeypatch.chdir(tmp_path)
+    config["Optimizer"]["lr"]["learning_rate"] = 0.01
+    twin = {**config, "Arch": {"name": "MobileNetV1_x0_25", "class_num": 3}}
+    return [config, json.loads(json.dumps(twin))]
+
+
+def write(configs: list[dict]) -> list[str]:
+    for name, each in zip(("oct.yaml", "twin.yaml"), configs):
+        Path(name).write_text(yaml.safe_dump(each))
+    return ["oct.yaml", "twin.yaml"]
+
+
+def test_a_comparison_counts_as_paddleclas_evaluates(to_compare, fetched_trainer, call_cli):
+    """Its own evaluation is the reference for what is counted of the exported network."""
+    options = ["--models", "oct", "--epochs", "2", "--output", "out"]
+    with measuring_here():
+        done = call_cli("compare", *write(to_compare), *options)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(Path("out/results.json").read_text())
+    (found,) = results["models"]
+    assert found["accuracy"] == "labels right"
+    evaluated = found["runs"][0]["eval_accuracy"]
+    assert 0 < evaluated <= 1
+    assert found["runs"][0]["exported_accuracy"] == pytest.approx(evaluated, abs=1e-5)
+    predicted = json.loads(Path("out/runs/oct/predictions.json").read_text())
+    same = np.array(predicted["labels"]) == np.array(predicted["predicted"])
+    assert same.mean() == pytest.approx(evaluated, abs=1e-5)
+    assert "Accuracy (labels right) in the last epoch" in Path("out/report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "metrics, said",
+    [
+        (
+            [{"HammingDistance": None}] * 2,
+            "oct: Metric.Eval.0: {'HammingDistance': None}: networks",
+        ),
+        (
+            [{"AccuracyScore": {"base": base}} for base in ("label", "sample")],
+            "Metric.Eval.0: oct is evaluated by labels right, twin by exact match: only networks",
+        ),
+    ],
+)
+def test_other_metrics_are_not_compared(to_compare, metrics, said, fetched_trainer, call_cli):
+    for each, metric in zip(to_compare, metrics):
+        each["Metric"]["Eval"] = [metric]
+    done = call_cli("compare", *write(to_compare), "--output", "out")
+    assert done.returncode == 2 and said in error_line(done.stderr)
+    assert not Path("out").exists()
+
+
+def test_networks_of_several_labels_are_not_octavized_in_a_comparison(
+    to_compare, fetched_trainer, call_cli
+):
+    done = call_cli("compare", *write(to_compare), "--octavize", "0.5", "--output", "out")
+    assert done.returncode == 2 and "only networks that classify into one" in done.stderr
+    assert not Path("out").exists()

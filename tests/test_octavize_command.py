@@ -16,7 +16,7 @@ import numpy as np
 import paddle
 import pytest
 import yaml
-from conftest import CLASS_NUM, error_line, measuring_here, run_cli, run_here
+from conftest import CLASS_NUM, error_line, measuring_here, run_here
 from runs import Run
 
 from paddleclas_octconv import registry
@@ -64,6 +64,13 @@ def trained(tmp_path_factory, tiny_config) -> Path:
     return folder
 
 
+@pytest.fixture
+def all_here():
+    """The networks are in this process, too: that they are apart is tested by ``octave``."""
+    with measuring_here("post_training.engine", "measure.benchmark", "measure.prepare"):
+        yield
+
+
 @pytest.fixture(scope="module")
 def octave(trained) -> dict:
     """What the command tells of its folder ``octave``, with a config to distil by."""
@@ -91,18 +98,18 @@ def test_the_folder_holds_weights_and_a_config_for_them(trained, octave):
 @pytest.mark.parametrize("config", ["vanilla", "octave"])
 def test_top1_is_what_paddleclas_finds(trained, octave, config, fetched_trainer):
     path = {"vanilla": "vanilla.yaml", "octave": "octave/config.yaml"}[config]
-    result = run_cli("eval", "-c", path, "--json", cwd=trained)
+    result = run_here("eval", "-c", path, "--json", cwd=trained)
     assert result.returncode == 0, result.stderr
     told = octave["score"]["vanilla_top1" if config == "vanilla" else "top1"]
     assert json.loads(result.stdout)["top1"] == pytest.approx(told / 100, abs=1e-4)
 
 
 def test_paddleclas_distils_and_the_student_is_exported_alone(trained, octave, fetched_trainer):
-    result = run_cli("train", "-c", "distil.yaml", "--epochs", "1", cwd=trained)
+    result = run_here("train", "-c", "distil.yaml", "--epochs", "1", cwd=trained)
     assert result.returncode == 0, result.stderr
     student = trained / "octave" / "distilled" / "DistillationModel" / "best_model_student.pdparams"
     assert student.is_file()
-    result = run_cli("export", "-c", "distil.yaml", "--format", "pir", cwd=trained)
+    result = run_here("export", "-c", "distil.yaml", "--format", "pir", cwd=trained)
     assert result.returncode == 0, result.stderr
     exported = trained / "octave" / "distilled_inference" / "inference.pdiparams"
     alone = (trained / "octave" / "weights.pdparams").stat().st_size
@@ -139,7 +146,7 @@ def _lists(trained: Path, tiny_data: Path, train: str, evaluate: str | None = No
     return options
 
 
-def test_labels_that_do_not_fit_are_left_out(trained, octave, tiny_data, workers_here):
+def test_labels_that_do_not_fit_are_left_out(trained, octave, tiny_data, all_here):
     """Neither a class that the network does not know, nor images without any label."""
     names = [line.split()[0] for line in (tiny_data / "train.txt").read_text().splitlines()]
     options = _lists(
@@ -168,7 +175,7 @@ def test_labels_that_do_not_fit_are_left_out(trained, octave, tiny_data, workers
         ("0.png 0\n" * 15, "15 images to calibrate on are too few, 16 is the least"),
     ],
 )
-def test_images_that_do_not_serve(trained, tiny_data, lines, said):
+def test_images_that_do_not_serve(trained, tiny_data, all_here, lines, said):
     options = _lists(trained, tiny_data, lines)
     result = run_here(
         "octavize", "-c", "vanilla.yaml", "--output", "bad", "--engine", "paddle", *options,
@@ -300,7 +307,7 @@ def test_a_search_to_its_end(small, workers_here):
     assert "| 1/2 |" in (small / "searched" / "report.md").read_text()
 
 
-def test_a_search_in_which_everything_loses_too_much(small, monkeypatch):
+def test_a_search_in_which_everything_loses_too_much(small, monkeypatch, all_here):
     """It goes all the way back, and ends with the network that loses least."""
     monkeypatch.chdir(small)
     monkeypatch.setenv("PADDLECLAS_OCTCONV_MODULES", "small")

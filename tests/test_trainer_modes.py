@@ -15,7 +15,7 @@ import numpy as np
 import paddle
 import psutil
 import pytest
-from conftest import CLASS_NUM, error_line, run_cli, run_python
+from conftest import CLASS_NUM, error_line, run_cli, run_here, run_python
 from PIL import Image
 
 from paddleclas_octconv.common import machine
@@ -82,7 +82,7 @@ def test_training_writes_where_that_trainer_does(trained):
 
 def test_eval_takes_the_best_weights(trained, tiny_config):
     folder, options, name = trained
-    result = run_cli("eval", "-c", tiny_config, *options, "--json", cwd=folder)
+    result = run_here("eval", "-c", tiny_config, *options, "--json", cwd=folder)
     assert result.returncode == 0, result.stderr
     assert f"weights: {LAYOUT[name]}/best_model.pdparams" in result.stderr
     log = (folder / LAYOUT[name] / "train.log").read_text()
@@ -95,12 +95,12 @@ def test_infer_names_the_classes(trained, tiny_config, tiny_data):
     folder, options, name = trained
     image = tiny_data / "images" / "5.png"
     command = ("infer", "-c", tiny_config, *options, "-o", f"Infer.infer_imgs={image}")
-    result = run_cli(*command, "--verbose", cwd=folder)
+    result = run_here(*command, "--verbose", cwd=folder)
     assert result.returncode == 0, result.stderr
     assert "'label_names': ['class" in result.stdout  # PaddleClas's own words
     if name == "pinned":  # as in test_cli_results
         return
-    result = run_cli(*command, "--json", cwd=folder)
+    result = run_here(*command, "--json", cwd=folder)
     (found,) = json.loads(result.stdout)
     assert found["image"] == str(image)
     assert {row["class"] for row in found["classes"]} <= {f"class{i}" for i in range(CLASS_NUM)}
@@ -109,7 +109,7 @@ def test_infer_names_the_classes(trained, tiny_config, tiny_data):
 def test_export_computes_what_the_network_does(trained, tiny_config):
     folder, options, name = trained
     options = (*options, "--format", "pdmodel")  # for both, see test_deploy_predict
-    result = run_cli("export", "-c", tiny_config, *options, cwd=folder)
+    result = run_here("export", "-c", tiny_config, *options, cwd=folder)
     assert result.returncode == 0, result.stdout + result.stderr
     assert (folder / "inference" / "labels.txt").read_text().startswith("0 class0\n")
     code = f"""
@@ -134,7 +134,7 @@ def test_weights_of_one_trainer_serve_another(trained, tiny_config, tmp_path, fe
     if name == "pinned":
         pytest.skip("the pinned trainer reads its own in the other tests")
     shutil.copytree(folder / "output", tmp_path / "output")
-    result = run_cli("eval", "-c", tiny_config, cwd=tmp_path)
+    result = run_here("eval", "-c", tiny_config, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert f"weights: {LAYOUT[name]}/best_model.pdparams" in result.stderr
     assert "PaddleClas 2.4.2" in result.stderr
@@ -142,7 +142,7 @@ def test_weights_of_one_trainer_serve_another(trained, tiny_config, tmp_path, fe
 
 def test_weights_that_do_not_fit_are_named(trained, tiny_config):
     folder, options, _ = trained
-    result = run_cli("eval", "-c", tiny_config, *options, "-o", "Arch.alpha=0.25", cwd=folder)
+    result = run_here("eval", "-c", tiny_config, *options, "-o", "Arch.alpha=0.25", cwd=folder)
     assert result.returncode == 2
     line = error_line(result.stderr)
     assert "does not fit OctMobileNetV1_x0_25" in line
@@ -159,12 +159,12 @@ def test_fine_tuning_starts_the_classifier_anew_and_a_cpu_does_what_it_can(
     ]
     options = [*options, *(word for override in overrides for word in ("-o", override))]
     lacking = ("-o", "Arch.use_sync_bn=True", "-o", "Global.device=gpu")  # with a warning each
-    result = run_cli("train", "-c", tiny_config, *options, *lacking, cwd=tmp_path)
+    result = run_here("train", "-c", tiny_config, *options, *lacking, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     if not paddle.is_compiled_with_cuda():
         assert result.stderr.count("warning: Arch.use_sync_bn") == 1
         assert result.stderr.count("Global.device is gpu, but Paddle sees none here") == 1
-    result = run_cli("eval", "-c", tiny_config, *options, cwd=tmp_path)
+    result = run_here("eval", "-c", tiny_config, *options, cwd=tmp_path)
     assert "fc.weight" in error_line(result.stderr) or "[" in error_line(result.stderr)
 
 
@@ -203,7 +203,7 @@ def test_check_leaves_training_as_it_is(checkout, tiny_config, tmp_path):
 
 
 def test_network_that_cannot_be_built_is_told(fetched_trainer, tiny_config, tmp_path):
-    result = run_cli("train", "-c", tiny_config, "-o", "Arch.name=OctMobileNetV7", cwd=tmp_path)
+    result = run_here("train", "-c", tiny_config, "-o", "Arch.name=OctMobileNetV7", cwd=tmp_path)
     assert result.returncode == 2
     assert "Arch.name: OctMobileNetV7: PaddleClas has no such network;" in error_line(result.stderr)
     assert list(tmp_path.iterdir()) == []
@@ -213,7 +213,7 @@ def test_mistake_is_told_once_whatever_the_number_of_processes(
     fetched_trainer, tiny_config, tmp_path
 ):
     options = ("-o", "Arch.name=MobileNetV1_x0_25", "--nproc-per-node", 2)  # it takes no alpha
-    result = run_cli("train", "-c", tiny_config, *options, cwd=tmp_path)
+    result = run_here("train", "-c", tiny_config, *options, cwd=tmp_path)
     assert result.returncode == 2
     assert "Arch.alpha: MobileNetV1_x0_25 takes no such argument" in error_line(result.stderr)
     assert list(tmp_path.iterdir()) == []
@@ -222,7 +222,7 @@ def test_mistake_is_told_once_whatever_the_number_of_processes(
 def test_file_that_holds_no_weights_is_named(fetched_trainer, tiny_config, tmp_path):
     (tmp_path / "x.pdparams").write_text("no weights")
     options = ("-o", "Global.pretrained_model=x.pdparams")
-    result = run_cli("eval", "-c", tiny_config, *options, cwd=tmp_path)
+    result = run_here("eval", "-c", tiny_config, *options, cwd=tmp_path)
     assert result.returncode == 2
     assert "error: Global.pretrained_model: x.pdparams " in error_line(result.stderr)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
+import re
+import shlex
 
 import numpy as np
 import paddle
@@ -63,3 +66,10 @@ def test_vanilla_weights_are_cut(tiny_config, tmp_path):
     kernel = vanilla["blocks.1.pointwise_conv.conv.weight"].numpy()
     hl = trained["blocks.1.pointwise_conv.conv.hl.weight"].numpy()
     np.testing.assert_array_equal(hl, kernel[16:, :8])
+
+    # Without a folder named, "eval" would take the weights that the training began with.
+    (following,) = re.findall("paddleclas: next: paddleclas (.*)", result.stderr)
+    assert following == f"eval -c {tiny_config} --weights {tmp_path}/out"
+    evaluated = run_cli(*shlex.split(following), "--json")
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert json.loads(evaluated.stdout)["weights"] == str(tmp_path / "out" / NAME / "latest")

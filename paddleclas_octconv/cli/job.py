@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from ..api.jobs import find_job
+from ..config import Config
 from ..config.recipe import PLACES
 from ..config.vocabulary import ALLOW_OPTION
 from ..run import launch
@@ -13,6 +14,13 @@ from ..run.job import Job
 from ..weights import TRUST_VARIABLE
 from . import parser_of
 from .options import add_config, add_overrides, recipe_of, spelling
+
+_OUTPUT = PLACES["output"]
+# Of a config, what is nothing to "eval" and "export" of what was trained, or is ``--weights``.
+_OF_TRAINING = (
+    *(_OUTPUT, PLACES["weights"], "Global.checkpoints", "Global.epochs"),
+    *("Global.save_interval", "Global.eval_during_train", "Global.eval_interval", "Optimizer."),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser, distributed: bool = True) -> None:
@@ -75,30 +83,45 @@ def job_from(mode: str, args: argparse.Namespace) -> Job:
     )
 
 
-def words(args: argparse.Namespace, command: str) -> list[str]:
+def words(args: argparse.Namespace, command: str, config: Config) -> list[str]:
     """The command line on which another command finds what a training has made.
 
     It repeats what was given of the options that this command has too, but for how processes are
     launched. An option of the recipe that it has not, but that is one key of the config, is given
-    as that.
+    as that. Where "eval" and "export" would not find the weights by the config alone, it names the
+    folder that has them.
 
     Args:
         args: of the training.
         command: "train", to go on with it; "eval" or "export".
+        config: of the training.
     """
     said = ["paddleclas", command]
+    goes_on = command == "train"
     known = {action.dest: action for action in parser_of(command)._actions}
     for action in parser_of("train")._actions:
         value = getattr(args, action.dest, action.default)
         key = PLACES.get(action.dest.partition("recipe_")[2])
         is_launching = action.dest.startswith("launch_") or action.dest == "profiler_options"
-        if value == action.default or (is_launching and command != "train"):
+        if action.dest == "override" and not goes_on:
+            value = [each for each in value if not _key(each).startswith(_OF_TRAINING)]
+        if value == action.default or ((is_launching or key == _OUTPUT) and not goes_on):
             continue
         if action.dest in known:
             said += _spelled(known[action.dest], value)
         elif key is not None:
             said += ["-o", f"{key}={value}"]
-    return said if command != "train" or args.resume else [*said, "--resume"]
+    if goes_on:
+        return said if args.resume else [*said, "--resume"]
+    is_elsewhere = args.recipe_output is not None or _OUTPUT in map(_key, args.override)
+    if is_elsewhere or config.pretrained_model:  # which they would take
+        said += _spelled(known["recipe_weights"], config.output_dir)
+    return said
+
+
+def _key(override: str) -> str:
+    """The key that ``-o`` sets."""
+    return override.partition("=")[0].strip()
 
 
 def _spelled(action: argparse.Action, value: Any) -> list[str]:

@@ -36,4 +36,4 @@ def run(args: argparse.Namespace) -> int:
     task = job.job_from("train", args)
     training.warn_of_cpu(task, args.config, asks_for_cpu(args))
     task.allow_non_finite_loss = args.allow_non_finite_loss
-    return training.train(task, args.resume, lambda command: job.words(args, command))
+    return training.train(task, args.resume, lambda command: job.words(args, command, task.config))

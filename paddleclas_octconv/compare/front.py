@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Sequence
 
+from .accuracy import TOP1
 from .variants import is_octave
 
 ALL = "all"  # precisions together
@@ -18,7 +19,8 @@ class Point(NamedTuple):
     Attributes:
         model: its name.
         precision: that it computes in.
-        top1: the share of the evaluation images that it classifies right.
+        top1: the share of the evaluation images that it classifies right, or its accuracy as of
+            ``accuracy_of``.
         ms: the median latency of one image.
     """
 
@@ -78,7 +80,8 @@ def _front(precision: str, points: Sequence[Point], models: dict[str, dict]) -> 
     said = ", ".join(_told(point, precision) for point in on_it)
     names = ", ".join(_name(point, precision) for point in octave)
     verdict = f"octave networks on it: {names}" if octave else "no octave network lies on it"
-    text = f"Front of top-1 over latency, {where} ({engine}, one image): {said}; {verdict}."
+    accuracy = next(iter(models.values())).get("accuracy", TOP1)
+    text = f"Front of {accuracy} over latency, {where} ({engine}, one image): {said}; {verdict}."
     doubtful = [point for point in octave if _is_doubtful(point, points, models)]
     if doubtful:
         names = ", ".join(_name(point, precision) for point in doubtful)

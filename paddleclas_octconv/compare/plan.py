@@ -27,6 +27,7 @@ from ..deploy.export import is_quantized
 from ..post_training.distilling import is_distilling
 from ..run.watched import TRAIN
 from . import differences, variants
+from .accuracy import accuracy_of
 from .presets import PRESETS, config_names
 
 MANIFEST = "comparison.json"
@@ -306,6 +307,7 @@ def _configs(options: Options) -> dict[str, Path]:
 
 def _check(config: Config, options: Options) -> None:
     check_config(config, "train", "compare", "export")
+    accuracy_of(config)
     if is_quantized(config.sections):
         for option, given in (("--octavize", options.octavize), ("--precision", options.formats)):
             if given:
@@ -325,6 +327,12 @@ def _check_same_data(configs: dict[str, Config]) -> None:
                     f"{key}: {first} has {here}, {other} has {there}: "
                     "only networks on the same data can be compared"
                 )
+        accuracies = [accuracy_of(configs[name]) for name in (first, other)]
+        if accuracies[0] != accuracies[1]:
+            raise OctConvError(
+                f"Metric.Eval.0: {first} is evaluated by {accuracies[0]}, {other} by "
+                f"{accuracies[1]}: only networks with the same metric can be compared"
+            )
 
 
 def _read(name: str, path: Path, overrides: Sequence[str]) -> Config:

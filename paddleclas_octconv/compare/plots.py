@@ -12,6 +12,7 @@ from ..common import fonts
 from ..run import plots
 from ..run.picture import MOST_CLASSES
 from ..run.plots import COLORS, FONT
+from .accuracy import TOP1
 from .front import front, points_of
 
 # Of octave and of other networks, the first for so many networks as there are colours.
@@ -198,7 +199,7 @@ def all_formats(models: Sequence[dict], label: str) -> Figure:
     ends = [(point.ms, 100 * point.top1) for point in best]
     axes.step(*zip(*ends), where="post", color="0.3", lw=1.2, ls="--", zorder=1, label="front")
     axes.margins(x=0.1, y=0.1)
-    plots.finish(axes, label, "top-1, %")
+    plots.finish(axes, label, f"{models[0].get('accuracy', TOP1)}, %")
     return figure
 
 

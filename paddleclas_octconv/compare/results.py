@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import math
 import re
 import statistics
 import time
@@ -23,6 +22,7 @@ from ..measure.operations import Operations
 from ..post_training.distilling import student_arch
 from ..run.watched import TRAIN, time_left
 from . import curves, latency, reference
+from .accuracy import accuracy_of, chance_of, share_right
 from .differences import of_recipes
 from .formats import predictions_file, refusal
 from .front import fronts
@@ -123,6 +123,7 @@ def _model(name: str, runs: Sequence[Run], counted: dict, latency: dict | None) 
     )
     return {
         "model": name,
+        "accuracy": accuracy_of(config),
         "arch": student_arch(config["Arch"]),
         "config": config,
         "source": runs[0].trained.model if runs[0].source else None,
@@ -143,7 +144,7 @@ def _model(name: str, runs: Sequence[Run], counted: dict, latency: dict | None) 
 def _run(run: Run) -> dict[str, Any]:
     state, read = read_state(run), curves.read(run)
     evaluated = dict(read.eval_accuracy)
-    exported = _top1(predictions_file(run.folder))
+    exported = _accuracy(run, predictions_file(run.folder))
     return {
         "name": run.name,
         "seed": run.seed,
@@ -163,22 +164,22 @@ def _run(run: Run) -> dict[str, Any]:
 def _format(
     runs: Sequence[Run], engine: str, precision: str, latency: dict | None
 ) -> dict[str, Any]:
-    """A network in a format: top-1 of all seeds, latency of the first."""
+    """A network in a format: accuracy of all seeds, latency of the first."""
     refused = next(filter(None, (refusal(run, engine, precision) for run in runs)), None)
-    files = [predictions_file(run.folder, engine, precision) for run in runs]
-    known = [] if refused else [file for file in files if file.is_file()]
+    files = [(run, predictions_file(run.folder, engine, precision)) for run in runs]
+    known = [] if refused else [(run, file) for run, file in files if file.is_file()]
     return {
         "engine": engine,
         "precision": precision,
-        "top1": spread(map(_top1, known)),
+        "top1": spread(_accuracy(run, file) for run, file in known),
         "latency": latency,
         "refused": refused,
     }
 
 
-def _top1(file: Path) -> float:
+def _accuracy(run: Run, file: Path) -> float:
     found = _read_predictions(file)
-    return float(np.mean(found["labels"] == found["predicted"]))
+    return share_right(found["labels"], found["predicted"], accuracy_of(run.config))
 
 
 def _throughput(run: Run) -> float | None:
@@ -207,20 +208,19 @@ def _count(run: Run) -> dict[str, Any]:
 
 
 def _read_predictions(file: Path) -> dict[str, np.ndarray]:
-    content = read_json(file, "")
-    found = {key: np.array(values) for key, values in content.items()}
-    if found["labels"].ndim == 2:  # several labels an image: each set of them is as a class
-        count = len(found["labels"])
-        rows = np.concatenate([found["labels"], found["predicted"]])
-        found["sets"], index = np.unique(rows, axis=0, return_inverse=True)
-        found["labels"], found["predicted"] = index.reshape(-1)[:count], index.reshape(-1)[count:]
-    return found
+    return {key: np.array(values) for key, values in read_json(file, "").items()}
 
 
 def _predictions(run: Run) -> dict[str, Any]:
     """The confusion matrix (rows: true classes), the most confident mistakes, and the accuracy of
-    guessing."""
+    guessing. With several labels an image, each set of them is as a class."""
     found = _read_predictions(predictions_file(run.folder))
+    chance = chance_of(found["labels"], accuracy_of(run.config))
+    if found["labels"].ndim == 2:
+        count = len(found["labels"])
+        rows = np.concatenate([found["labels"], found["predicted"]])
+        found["sets"], index = np.unique(rows, axis=0, return_inverse=True)
+        found["labels"], found["predicted"] = index.reshape(-1)[:count], index.reshape(-1)[count:]
     described = read_export(run.folder / "inference") or {}
     last = max(int(found[key].max()) for key in ("labels", "predicted"))
     classes = run.config.at("Arch.class_num") or 0
@@ -238,7 +238,7 @@ def _predictions(run: Run) -> dict[str, Any]:
     wrong = wrong[np.argsort(-found["confidence"][wrong], kind="stable")][:MISTAKES]
     return {
         "classes": names,
-        "chance": None if "sets" in found else _chance(matrix.sum(1)),
+        "chance": chance,
         "confusion": matrix.tolist(),
         "mistakes": [
             {
@@ -250,14 +250,6 @@ def _predictions(run: Run) -> dict[str, Any]:
             for index in wrong
         ],
     }
-
-
-def _chance(images: np.ndarray) -> float:
-    """The accuracy that a network reaches by naming always the same class, by luck one time in
-    forty; of so many images of each class."""
-    count = max(1, int(images.sum()))
-    share = float(images.max()) / count
-    return share + 2 * math.sqrt(share * (1 - share) / count)
 
 
 def _pair(entries: list[dict]) -> None:

@@ -8,6 +8,9 @@ from typing import Any, Callable, NamedTuple, Sequence
 from ..common import machine
 from ..common.numbers import significant
 from ..run.display import short
+from .accuracy import TOP1, noted
+
+_ANY = " (top-1; with several labels an image, of labels)"
 
 
 class Table(NamedTuple):
@@ -38,7 +41,7 @@ def accuracy_table(results: dict[str, Any]) -> Table:
             row += ["", "", "", ""]
         rows.append(row)
     note = (
-        "Accuracy (top-1; with several labels an image, of labels) in the last epoch: over the "
+        f"Accuracy{_counted(models) or _ANY} in the last epoch: over the "
         "epoch while training, and after it on the "
         "evaluation images. Total parameters count the running statistics of batch norms, as "
         "paddle.summary does."
@@ -94,14 +97,14 @@ def cost_table(results: dict[str, Any]) -> Table:
 
 
 def formats_table(results: dict[str, Any]) -> Table | None:
-    """Top-1 and latency in each precision; None where nothing was evaluated in any."""
+    """Accuracy and latency in each precision; None where nothing was evaluated in any."""
     models = results["models"]
     precisions = [form["precision"] for form in models[0].get("formats", ())] if models else []
     if not precisions:
         return None
-    header = ["model"]
+    header, accuracy = ["model"], models[0].get("accuracy", TOP1)
     for precision in precisions:
-        header += [f"{precision} top-1", f"{precision} latency"]
+        header += [f"{precision} {accuracy}", f"{precision} latency"]
     best = {(name, front["precision"]) for front in results["fronts"] for name, _ in front["front"]}
     rows = []
     for model in models:
@@ -171,6 +174,11 @@ def facts(results: dict[str, Any]) -> list[tuple[str, str]]:
         ("Date", results["date"]),
         ("Command", results["command"]),
     ]
+
+
+def _counted(models: Sequence[dict]) -> str:
+    """What accuracy is, where it is not top-1."""
+    return noted(models[0]) if models else ""
 
 
 def _engine(results: dict[str, Any]) -> str:

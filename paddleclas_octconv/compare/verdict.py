@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import Any, NamedTuple, Sequence
 
+from .accuracy import noted
 from .advice import ALIKE, advise, times_as_fast
 
 LEVEL = 0.05  # a difference as large as this would come of seeds alone once in twenty comparisons
@@ -98,12 +99,13 @@ def verdicts(models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _accuracy(model: dict, twin: dict, found: Paired) -> str:
     names = f"{model['model']} and {twin['model']}"
+    accuracy = f"evaluation accuracy{noted(model)}"
     if abs(found.mean) < ALIKE:
-        said = f"{names} reach the same evaluation accuracy"
+        said = f"{names} reach the same {accuracy}"
     else:
         better, worse = (model, twin) if found.mean > 0 else (twin, model)
         gap = f"{abs(found.mean):.4f}"
-        said = f"{better['model']} is {gap} above {worse['model']} in evaluation accuracy"
+        said = f"{better['model']} is {gap} above {worse['model']} in {accuracy}"
     return f"{said}{_seeds(found)}.{_recipes(model)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -89,18 +90,20 @@ class Exports:
         Args:
             archs: the label and ``Arch`` of each.
         """
-        converted = self._engine in CONVERTED
-        with Worker(conversion.Conversion) as converter:
-            begun = 0
+        begun = []
+        with contextlib.ExitStack() as stack:
+            converter = None
+            if self._engine in CONVERTED:
+                converter = stack.enter_context(Worker(conversion.Conversion))
             for label, arch in archs:
                 self._worker.call("cut", arch=arch)
                 folder = self._exported(label)
-                if converted:
+                if converter:
                     what = {"engine": self._engine, "folder": str(folder)}
                     converter.begin("convert_unchecked", **what)
-                    begun += 1
-            for _ in range(begun):
-                converter.result("convert_unchecked")
+                    begun.append(converter)
+            for each in begun:
+                each.result("convert_unchecked")
 
     def _exported(self, label: str) -> Path:
         folder = self.folder(label)

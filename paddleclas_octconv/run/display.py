@@ -41,6 +41,7 @@ class Display:
         self._trainings, self._jobs, self._may_be_live = list(trainings), jobs, live
         self._working: Sequence[str] = ()
         self._stage = ""
+        self._told: dict[str, str] = {}  # the stage of each that a line has told
         self._console = Console(stderr=True)
         self._live: Live | None = None
 
@@ -94,6 +95,7 @@ class Display:
         for each in at_work:
             each.look()
         self._say_epochs(at_work)
+        self._say_stages(at_work)
         self._draw()
 
     def stage(self, name: str, detail: str = "") -> None:
@@ -163,11 +165,25 @@ class Display:
     def _say_epochs(self, trainings: Sequence[Watched], has_ended: bool = False) -> None:
         several = len(self._trainings) > 1
         for each in () if self._live is not None else trainings:
-            place = f"{self._trainings.index(each) + 1}/{len(self._trainings)} {each.name}: "
             for line in each.new_lines(has_ended):
                 left = f"{duration(self._left(each))} left"
                 all_left = f", all: {duration(self.left())}"
-                self.say(f"{place * several}{line}, {left}{all_left * several}")
+                self.say(f"{self._place(each)}{line}, {left}{all_left * several}")
+
+    def _say_stages(self, trainings: Sequence[Watched]) -> None:
+        """Of several, what each begins with: an epoch, or what comes after the last, takes long."""
+        several = len(self._trainings) > 1
+        for each in trainings if self._live is None and several else ():
+            stage = each.stage()
+            if stage not in (DONE, self._told.get(each.name)):
+                self._told[each.name] = stage
+                self.say(f"{self._place(each)}{stage}")
+
+    def _place(self, each: Watched) -> str:
+        """Which of several it is, to begin a line with."""
+        if len(self._trainings) == 1:
+            return ""
+        return f"{self._trainings.index(each) + 1}/{len(self._trainings)} {each.name}: "
 
     def _copy(self, reader: int) -> None:
         with os.fdopen(reader, "r", encoding="utf-8", errors="replace", newline="\n") as lines:

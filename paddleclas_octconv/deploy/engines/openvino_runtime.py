@@ -9,6 +9,7 @@ import math
 import os
 import re
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterable
 
@@ -32,6 +33,7 @@ _BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}  # of an element of a feat
 # Fewer images at once read the weights too often, in INT8 above all.
 _LEAST_PIECE = 2
 _UNKNOWN = re.compile(r"No creator found for (\w+) node")
+_FIRST_ARRAY = threading.Lock()
 
 
 class OpenVINO(ConvertedEngine):
@@ -54,9 +56,7 @@ class OpenVINO(ConvertedEngine):
 
     def open(self, model: Path, precision: str, threads: int, **options: Any) -> Predictor:
         check_openvino(model)
-        import openvino
-
-        core = openvino.Core()
+        core = _core()
         _demand_capability(core, precision)
         try:
             network = core.read_model(str(model))
@@ -65,15 +65,11 @@ class OpenVINO(ConvertedEngine):
         return OpenVINOPredictor(core, network, model, precision, threads)
 
     def demand_processor(self, precision: str) -> None:
-        import openvino
-
         super().demand_processor(precision)
-        _demand_capability(openvino.Core(), precision)
+        _demand_capability(_core(), precision)
 
     def open_plainly(self, model: Path) -> Predictor:
-        import openvino
-
-        return PlainPredictor(openvino.Core().compile_model(str(model), "CPU"), model)
+        return PlainPredictor(_core().compile_model(str(model), "CPU"), model)
 
     def convert(self, folder: Path) -> None:
         import openvino
@@ -82,7 +78,7 @@ class OpenVINO(ConvertedEngine):
         source, _ = model_files(folder, pir=False)
         target = folder / self.files["fp32"]
         try:
-            network = openvino.Core().read_model(str(source))
+            network = _core().read_model(str(source))
             # Batch norms become part of the convolutions, as they do when OpenVINO opens the model.
             # NNCF takes the model as it is, and would quantise between the two.
             apply_moc_transformations(network, cf=False)
@@ -117,7 +113,7 @@ class OpenVINO(ConvertedEngine):
             )
             try:
                 quantized = nncf.quantize(
-                    openvino.Core().read_model(str(folder / self.files["fp32"])),
+                    _core().read_model(str(folder / self.files["fp32"])),
                     nncf.Dataset(images),
                     subset_size=count,
                     advanced_parameters=parameters,
@@ -245,6 +241,22 @@ class OpenVINOPredictor(Predictor):
         network = self._network.clone()
         network.reshape({network.inputs[0]: list(shape)})
         return network
+
+
+def _core() -> Any:
+    """A new ``openvino.Core``. From here on several threads may call what it compiles.
+
+    At its first array OpenVINO's Python package (2026.4) fills tables of NumPy's types, by Python
+    code, under a lock of C++. Were there two threads at that moment, one would hold that lock and
+    wait for the interpreter's, and the other the reverse: the whole process would stand still. So
+    one thread converts an array here, there and back, before any other can.
+    """
+    import numpy as np
+    import openvino
+
+    with _FIRST_ARRAY:
+        openvino.Tensor(np.zeros(1, np.float32)).data.copy()
+    return openvino.Core()
 
 
 def _keep(request: Any, into: tuple[dict[int, list[np.ndarray]], int]) -> None:
