@@ -610,6 +610,9 @@ def deciding(root: Path) -> str:
     return _known(header, lines)
 
 
+_ALIKE = 0.02  # a ratio of latencies that is nearer to 1 is noise
+
+
 def decided(root: Path) -> str:
     """Which of all these lie on the front of top-1 over latency, in words."""
     lines = []
@@ -629,10 +632,9 @@ def decided(root: Path) -> str:
             for row in mine:
                 name = f"Oct {network} alpha {row['alpha']:g}"
                 ways = {way: row[way] for way in octave if way in row}
-                points += [
-                    Point(f"{name} {way}", prefix, ways[way], ms / row[f"{prefix}speed_up"])
-                    for way in ways
-                ]
+                faster = row[f"{prefix}speed_up"]
+                own_ms = ms if abs(faster - 1) < _ALIKE else ms / faster
+                points += [Point(f"{name} {way}", prefix, ways[way], own_ms) for way in ways]
         if len(points) < 2:
             continue
         on_it = front(points)
