@@ -6,7 +6,8 @@ an epoch; with ``--scratch`` that of the octave network trained as the vanilla o
 weights. With ``--latency``, on an idle machine, also its latency beside the vanilla network's, in
 turns; with ``--precisions`` top-1 and latency of both networks in float32, bfloat16 (where the
 processor has it) and INT8. With ``--max-drop``, on an idle machine, what ``octavize`` finds, in
-place of all that. What is measured already is kept, so a run that was stopped goes on::
+place of all that. What is measured already is kept, so a run that was stopped goes on (a search
+that ended has its folder, which is not overwritten)::
 
     python benchmarks/octavize/trained.py --output results/trained-96.json ResNet18_vd.yaml
 """
@@ -56,13 +57,18 @@ def main() -> None:
     for path in args.configs:
         if args.max_drop is not None:
             data["rows"].append(searched(path, args))
-            args.output.write_text(json.dumps(data, indent=1) + "\n", "utf-8")
+            write(args.output, data)
             continue
         for alpha in args.alphas:
             row = row_of(data["rows"], Config.read(path), alpha, args.images)
             for measured in measure(path, row, args):
                 row.update(measured)
-                args.output.write_text(json.dumps(data, indent=1) + "\n", "utf-8")
+                write(args.output, data)
+
+
+def write(file: Path, data: dict[str, Any]) -> None:
+    """Write what is measured by now."""
+    file.write_text(json.dumps(data, indent=1) + "\n", "utf-8")
 
 
 def row_of(rows: list[dict], config: Config, alpha: float, images: int) -> dict[str, Any]:
