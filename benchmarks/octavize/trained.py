@@ -128,6 +128,7 @@ def searched(path: Path, args: argparse.Namespace) -> dict[str, Any]:
     folder = args.work / f"{config.network}-{config.image_shape[-1]}-within-{args.max_drop:g}"
     options = ("--max-drop", args.max_drop, "--images", args.images, "--output", folder, "--json")
     found = json.loads(run("octavize", path, *options, finished=(0, 2)))
+    del found["output"]  # a folder of this machine
     return {
         "network": config.network,
         "image_size": config.image_shape[-1],
