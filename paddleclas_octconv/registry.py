@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from paddle import nn
 
 COPIES = ("ppcls", "paddleclas.ppcls")
-_OF_OCTAVES = ("alpha", "conv_bias", "small_images")  # options that vanilla networks lack
+# Options that vanilla networks lack.
+_OF_OCTAVES = ("alpha", "conv_bias", "small_images", "keep_stride")
 _CLASSES = ("num_classes", "n_classes", "nb_classes", "classes", "num_class", "class_number")
 
 
@@ -174,10 +175,12 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable[..., nn.La
         pretrained: bool | str = False,
         use_ssld: bool = False,
         frozen_stages: int | None = None,
+        keep_stride: bool = False,
         **kwargs,
     ):
         from .backbones.frozen import freeze
         from .backbones.pretrained import load
+        from .layers import keep_strides
 
         given = {key: kwargs[key] for key in kwargs if key not in NOT_FOR_THE_NETWORK}
         for option in given:
@@ -186,6 +189,7 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable[..., nn.La
         given = implied_options(name, pretrained, given)
         model = network(**{**options, **given})
         model.arch_name = name
+        keep_strides(model, keep_stride)
         copy = backbone.__name__.partition(".arch.")[0]
         load(model, pretrained, name, copy, use_ssld, given.get("alpha"))
         freeze(model, frozen_stages)
@@ -202,6 +206,8 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable[..., nn.La
             file, of this network or of its twin.
         use_ssld: with "vanilla", the twin's weights that PaddleClas has distilled.
         frozen_stages: keep the stem (0), and the first stages (1, 2, …), as they are in training.
+        keep_stride: convolve at stride 2 where the paper's network averages, and then convolves at
+            stride 1: what ``paddleclas octavize`` makes of the vanilla twin.
         **kwargs: those of ``{network.__name__}``: alpha, conv_bias, class_num, return_stages, …
     """
     build.__dict__["octconv"] = CATALOGUE[name]

@@ -21,16 +21,17 @@ def upsample(x, height: int, width: int):
     return x[:, :, :height, :width]
 
 
-def octave_conv(x, kernels, stride: int = 1, padding: int = 0, dilation: int = 1):
+def octave_conv(x, kernels, stride: int = 1, padding: int = 0, dilation: int = 1, keeps=False):
     """
     Args:
         x: [high, low].
         kernels: {"hh": (weight, bias or None, groups), …} for the paths there are.
+        keeps: whether a stride of 2 is that of the paths, in place of averaging before.
     """
 
-    def path(name, x):
+    def path(name, x, stride=1):
         weight, bias, groups = kernels[name]
-        return F.conv2d(x, weight, bias, padding=padding, dilation=dilation, groups=groups)
+        return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
 
     high, low = x
     pooled_high, pooled_low = high, low
@@ -38,6 +39,8 @@ def octave_conv(x, kernels, stride: int = 1, padding: int = 0, dilation: int = 1
         pooled_high = pool(high)
         pooled_low = None if low is None else pool(low)
 
+    if keeps:
+        return _strided(path, high, low, kernels)
     y_high = path("hh", pooled_high)
     if "lh" in kernels:
         y = path("lh", low)
@@ -47,6 +50,20 @@ def octave_conv(x, kernels, stride: int = 1, padding: int = 0, dilation: int = 1
         y_low = path("ll", pooled_low)
     if "hl" in kernels:
         y = path("hl", pool(pooled_high))
+        y_low = y if y_low is None else y_low + y
+    return [y_high, y_low]
+
+
+def _strided(path, high, low, kernels):
+    """Stride 2 without averaging before; the low input has the size of the high output."""
+    is_point = list(kernels["hh"][0].shape[2:]) == [1, 1]
+    y_high, y_low = path("hh", high, 2), None
+    if "lh" in kernels:
+        y_high = y_high + path("lh", low)
+    if "ll" in kernels:
+        y_low = path("ll", pool(low)) if is_point else path("ll", low, 2)
+    if "hl" in kernels:  # for a point, the mean of what the vanilla convolution gives
+        y = pool(path("hl", high, 2)) if is_point else path("hl", pool(high), 2)
         y_low = y if y_low is None else y_low + y
     return [y_high, y_low]
 

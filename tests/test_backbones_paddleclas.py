@@ -12,6 +12,7 @@ from paddle import nn
 from paddleclas.ppcls import arch
 from paddleclas.ppcls.utils import ema
 
+from paddleclas_octconv.backbones.catalogue import CATALOGUE
 from paddleclas_octconv.common.errors import OctConvError
 
 WITH_NHWC = [name for name in KINDS if "MobileNetV1" not in name and "DenseNet" not in name]
@@ -214,3 +215,22 @@ def test_to_static_training(name):
     np.testing.assert_allclose(logits.numpy(), expected, rtol=1e-3, atol=1e-4)
     logits.sum().backward()
     assert [key for key, parameter in trainable(network).items() if parameter.grad is None] == []
+
+
+# Weights of the vanilla twin
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if CATALOGUE[name].twin])
+def test_without_low_channels_and_with_its_strides_a_network_is_its_twin(name):
+    vanilla = twin(name)
+    settle(vanilla, images(2, 3, 64, 64))
+    octave = build(name, alpha=0, keep_stride=True)
+    octave.set_state_dict(vanilla.state_dict())
+    vanilla.eval(), octave.eval()
+    x = images(2, 3, 45, 32)
+    np.testing.assert_allclose(octave(x).numpy(), vanilla(x).numpy(), rtol=1e-4, atol=1e-4)
+
+
+def test_keep_stride_that_is_no_yes_or_no():
+    with pytest.raises(OctConvError, match="keep_stride must be True or False, got 'yes'"):
+        build("OctMobileNetV1_x0_25", keep_stride="yes")

@@ -73,7 +73,12 @@ def test_each_is_a_contender_beside_the_network_it_is_made_of(folder, results):
     vanilla, octave, distilled = results["models"]
     assert {model["group"] for model in results["models"]} == {"vanilla"}
     assert octave["twin_model"] == distilled["twin_model"] == "vanilla"
-    assert octave["arch"] == {"name": f"Oct{NETWORK}", "class_num": 4, "alpha": 0.5}
+    assert octave["arch"] == {
+        "name": f"Oct{NETWORK}",
+        "class_num": 4,
+        "alpha": 0.5,
+        "keep_stride": True,
+    }
     assert distilled["arch"]["name"] == f"Oct{NETWORK}"
     assert octave["multiply_adds"] == distilled["multiply_adds"] < vanilla["multiply_adds"]
     assert [model["epochs"] for model in results["models"]] == [COMPARED_EPOCHS, 0, 1]

@@ -31,6 +31,7 @@ from paddleclas_octconv.layers import (
     each,
     grouped_order,
     join,
+    keep_strides,
 )
 
 ALPHAS = [(0, 0), (0, 0.25), (0.5, 0), (0.25, 0.75), (0.5, 0.5)]
@@ -105,15 +106,33 @@ def assert_computes(layer: nn.Layer, definition, *inputs) -> None:
 
 @pytest.mark.parametrize("size", [(7, 5), (6, 8), (1, 1)])
 @pytest.mark.parametrize("kernel_size, dilation, groups", [(1, 1, 1), (3, 1, 1), (3, 2, 2)])
-@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("stride, keeps", [(1, True), (2, False), (2, True)])
 @pytest.mark.parametrize("alpha_in, alpha_out", ALPHAS)
-def test_octave_convolution(alpha_in, alpha_out, stride, kernel_size, dilation, groups, size):
+def test_octave_convolution(
+    alpha_in, alpha_out, stride, keeps, kernel_size, dilation, groups, size
+):
     padding = dilation * (kernel_size // 2)
     options = {"padding": padding, "dilation": dilation, "groups": groups}
     alphas = {"alpha_in": alpha_in, "alpha_out": alpha_out}
     conv = draw_state(OctConv2D(8, 8, kernel_size, stride, **alphas, **options))
+    if keeps:
+        conv.keep_stride()
     x = feature(8, alpha_in, *size)
+    options["keeps"] = keeps and stride == 2
     assert_computes(conv, lambda x: convolved(conv, x, **options), x)
+
+
+@pytest.mark.parametrize("height, width", [(8, 6), (7, 5)])
+def test_a_1x1_convolution_that_keeps_its_stride_is_the_vanilla_one(height, width):
+    conv = draw_state(OctConv2D(8, 6, 1, 2))
+    conv.keep_stride()
+    x = feature(8, 0.5, height, width)
+    parts = (conv.hh, conv.lh), (conv.hl, conv.ll)
+    kernel = paddle.concat([paddle.concat([p.weight for p in row], axis=1) for row in parts])
+    whole = F.conv2d(join(x), kernel, stride=2)
+    bias = [sum(path.bias for path in row).reshape([1, -1, 1, 1]) for row in parts]
+    low = F.avg_pool2d(whole[:, 3:], 2, 2, ceil_mode=True, exclusive=True)
+    assert_close(conv(x), Octave(whole[:, :3] + bias[0], low + bias[1]))
 
 
 def test_a_path_has_the_most_groups_that_divide_its_channels():
@@ -395,3 +414,16 @@ def test_groups_that_the_paths_cannot_have_are_refused():
     octave = OctConv2D(8, 8, 1, groups=4, alpha_in=0.5, alpha_out=0.5)
     with pytest.raises(OctConvError, match="hh: its 4 groups do not hold those of the vanilla"):
         octave.cut("weight", np.ones([8, 2, 1, 1]))
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3])
+@pytest.mark.parametrize("alpha_in, alpha_out", ALPHAS)
+def test_the_deploy_form_keeps_strides_too(alpha_in, alpha_out, kernel_size):
+    unit = draw_state(OctConvBNLayer(8, 12, kernel_size, 2, alpha_in=alpha_in, alpha_out=alpha_out))
+    keep_strides(unit)
+    unit.eval()
+    x = feature(8, alpha_in)
+    expected = unit(x)
+    unit.re_parameterize()
+    assert unit.bn is None
+    assert_close(unit(x), expected)

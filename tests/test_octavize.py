@@ -53,14 +53,16 @@ def octave_convs(network):
         ("DenseNet121", "OctDenseNet121", {"plain": "tr_conv4_blk*"}),
     ],
 )
-def test_equals_the_network_written_by_hand(twin, ours, options):
+@pytest.mark.parametrize("keeps", [False, True])
+def test_equals_the_network_written_by_hand(twin, ours, options, keeps):
     alpha = 0.5
     x = images(1, 3, 32, 32)
-    network, expected = vanilla(twin), vanilla(ours, alpha=alpha)
+    network, expected = vanilla(twin), vanilla(ours, alpha=alpha, keep_stride=keeps)
     settle(network, x)
     load_into(expected, match_weights(expected, arrays(network), "weights").weights)
-    octavize(network, alpha, pool_stride=True, **options)
-    assert len(octave_convs(network)) == len(octave_convs(expected))
+    octavize(network, alpha, pool_stride=not keeps, keep_stride=keeps, **options)
+    if not keeps:  # else those between plain maps are vanilla ones
+        assert len(octave_convs(network)) == len(octave_convs(expected))
     network.eval(), expected.eval()
     results = [net(x) for net in (network, expected)]
     np.testing.assert_allclose(results[0].numpy(), results[1].numpy(), rtol=1e-5, atol=1e-5)

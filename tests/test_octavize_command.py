@@ -88,7 +88,8 @@ def test_the_folder_holds_weights_and_a_config_for_them(trained, octave):
     folder = trained / "octave"
     assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "weights.pdparams"]
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    assert config["Arch"] == {"name": f"Oct{NETWORK}", "class_num": CLASS_NUM, "alpha": 0.25}
+    expected = {"name": f"Oct{NETWORK}", "class_num": CLASS_NUM, "alpha": 0.25, "keep_stride": True}
+    assert config["Arch"] == expected
     assert config["Global"]["pretrained_model"] == "octave/weights"
     assert not list(trained.glob(".octave*"))
     assert octave["multiply_adds"] < octave["vanilla_multiply_adds"]

@@ -98,6 +98,7 @@ def test_the_defaults_are_the_same_everywhere(function):
         "min_size": 2,
         "plain": (),
         "pool_stride": False,
+        "keep_stride": False,
     }
 
 
@@ -113,6 +114,8 @@ def test_the_defaults_are_the_same_everywhere(function):
         ({"input_size": (8, 0)}, "input_size must be a whole number from 1, got 0"),
         ({"input_size": [8]}, "input_size must be a side, or height and width, got [8]"),
         ({"pool_stride": 1}, "pool_stride must be True or False, got 1"),
+        ({"keep_stride": "no"}, "keep_stride must be True or False, got 'no'"),
+        ({"pool_stride": True, "keep_stride": True}, "pool_stride and keep_stride exclude each"),
         ({"plain": 3}, "plain must be a name of convolutions, or a list of names, got 3"),
         ({"plain": ["a", 3]}, "plain must be a name of convolutions, or a list of names, got ['a'"),
     ],

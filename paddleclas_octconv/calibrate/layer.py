@@ -9,6 +9,7 @@ import numpy as np
 from paddle import Tensor, nn
 
 from ..layers import OctConv2D, Order
+from ..layers.halving import Halving
 from ..layers.octave import branches, pool2
 from ..octavizer.convert import OctavizedConv2D
 from ..octavizer.pair import Pair, convert
@@ -23,6 +24,14 @@ LEAST_SAMPLES = 20000
 # least, where there are more.
 APART = 8
 LEAST_IMAGES = 64
+# How many vanilla pixels a pixel of a path's input, and of its output, stands for, where these are
+# not (2, 2). 1x1 kernels stay what they are in any case.
+_CELLS: dict[Halving, dict[str, tuple[int, int]]] = {
+    Halving.NONE: {"hh": (1, 1)},
+    Halving.POOL: {"hh": (2, 1), "lh": (2, 1), "hl": (4, 2), "ll": (4, 2)},
+    Halving.CONVOLVE: {"hh": (1, 1), "lh": (2, 1)},
+    Halving.SAMPLE: {},
+}
 
 
 class Targets(NamedTuple):
@@ -65,7 +74,6 @@ class Fit:
         self.sums = {"high": _Sum(hh=layer.hh, lh=layer.lh)}
         if layer.outputs.low:
             self.sums["low"] = _Sum(ll=layer.ll, hl=layer.hl)
-        self.is_pooled = layer.stride == 2  # then both inputs are, before they are convolved
         self.is_projected = False
         self.cut: dict[str, np.ndarray] = {}  # kernels, by path
 
@@ -101,10 +109,8 @@ class Fit:
             path.weight.set_value(project(block, rows, columns).astype(kernel.dtype))
 
     def _cells(self, path: str) -> tuple[int, int]:
-        """How many vanilla pixels a pixel of a path's input, and of its output, stands for."""
-        if self.is_pooled:
-            return (2, 1) if path in ("hh", "lh") else (4, 2)
-        return (1, 1) if path == "hh" else (2, 2)
+        """A path's of ``_CELLS``."""
+        return _CELLS[self.layer.halving].get(path) or (2, 2)
 
     def targets(self, output: Tensor, first: int, use: int) -> dict[str, Targets]:
         """What there is to match of a vanilla output.
@@ -139,7 +145,7 @@ class Fit:
             name: channels_last(each, self.layer.data_format)
             for name, each in self._inputs(x).items()
         }
-        upsampled = set() if self.is_pooled else {"lh"}
+        upsampled = {"lh"} if self.layer.stride == 1 else set()
         for frequency, (first, cells, values) in targets.items():
             for half in (0, 1):
                 chosen = (first + cells.image) % 2 == half
@@ -152,12 +158,11 @@ class Fit:
         if isinstance(layer, OctavizedConv2D):
             x = convert(x, layer.layout_in, layer.data_format)
         high, low = (x.high, x.low) if isinstance(x, Pair) else branches(x)
-        if self.is_pooled:
-            high = pool2(high, layer.data_format)
+        high = layer.halving.high(high, layer.data_format)
         inputs = {"hh": high, "hl": pool2(high, layer.data_format)}
         if low is not None:
             inputs["lh"] = low
-            inputs["ll"] = pool2(low, layer.data_format) if self.is_pooled else low
+            inputs["ll"] = layer.halving.low(low, layer.data_format)
         if isinstance(layer, OctavizedConv2D) and not layer.keeps_geometry:
             for name in set(inputs) - {"hh"}:
                 inputs[name] = layer._large_enough(inputs[name])

@@ -30,7 +30,8 @@ def octavize(
     The network itself is changed and returned; make its optimizer afterwards. Without ``calibrate``
     its parameters are cut from those that it has: a start for a training. With ``calibrate`` they
     are solved so that the octave network computes what the network, as trained, did: no training
-    is needed (see ``paddleclas_octconv.calibrate.calibrate``).
+    is needed (see ``paddleclas_octconv.calibrate.calibrate``). Octave convolutions keep the strides
+    of the vanilla ones then, unless ``keep_stride=False`` says otherwise.
 
     Args:
         network: any network of convolutions for images (N, C, H, W).
@@ -41,8 +42,9 @@ def octavize(
             without labels: an array or tensor (N, C, H, W), or an iterable of batches.
         seed: of the cells of large maps that the equations are made of.
         progress: called with the number of convolutions solved and that of all.
-        **options: ``input_size``, ``stem``, ``max_stride``, ``min_size``, ``plain`` and
-            ``pool_stride``, as in ``paddleclas_octconv.octavizer.options.Options``.
+        **options: ``input_size``, ``stem``, ``max_stride``, ``min_size``, ``plain``,
+            ``pool_stride`` and ``keep_stride``, as in
+            ``paddleclas_octconv.octavizer.options.Options``.
 
     Returns:
         The network. Its state dict has "hh.weight", "hl.weight", "lh.weight" and "ll.weight" in
@@ -55,6 +57,7 @@ def octavize(
     if calibrate is None:
         return octavizer.octavize(network, alpha, **options)
     images = as_array(calibrate)
+    options.setdefault("keep_stride", not options.get("pool_stride"))
     kind = type(network).__name__
     with explained(f"{kind} cannot be copied"), paddle.utils.unique_name.guard():
         octave = copy.deepcopy(network)

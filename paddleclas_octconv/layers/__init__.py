@@ -7,7 +7,7 @@ vanilla ones. How many channels are low is said by a count and ``alpha``, or by 
 from .bn_act_conv import OctBNActConvLayer
 from .branchwise import concat, each
 from .channels import Channels, Split
-from .conv import OctConv2D
+from .conv import OctConv2D, keep_strides
 from .conv_bn import ConvBNLayer, OctConvBNLayer, add
 from .cutting import OctaveLayer, Order, grouped_order
 from .folding import Reparameterizable
@@ -37,4 +37,5 @@ __all__ = [
     "each",
     "grouped_order",
     "join",
+    "keep_strides",
 ]

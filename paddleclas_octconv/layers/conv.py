@@ -12,6 +12,7 @@ from paddle.nn.initializer import Normal
 from ..common.errors import OctConvError
 from .channels import Channels, Split
 from .cutting import SAME_ORDER, Arrays, OctaveLayer, Order, take, with_groups, without_groups
+from .halving import Halving
 from .octave import DataFormat, Feature, Octave, pair, plus, plus_up2, pool2
 
 
@@ -27,6 +28,8 @@ class OctConv2D(OctaveLayer):
 
         y_high = hh(pool2(x_high)) + lh(x_low)
         y_low  = ll(pool2(x_low))  + hl(pool2(pool2(x_high)))
+
+    A vanilla convolution does not average; ``keep_stride`` makes the layer convolve as it does.
 
     Args:
         in_channels: of both branches together, to be split by ``alpha_in``; or ``Channels``, split
@@ -79,6 +82,7 @@ class OctConv2D(OctaveLayer):
         self.kernel_size = kernel_size
         self.stride = stride
         self.groups = groups
+        self.halving = Halving.POOL if stride == 2 else Halving.NONE
         self.data_format = data_format
         self.depthwise = groups == self.in_channels and groups > 1
         if self.depthwise and self.inputs != self.outputs:
@@ -113,8 +117,7 @@ class OctConv2D(OctaveLayer):
     def forward(self, x: Feature) -> Feature:
         # In a function of its own, `to_static` would lose the pair.
         x_high, x_low = x if isinstance(x, Octave) else (x, None)
-        if self.stride == 2:
-            x_high = self._pool2(x_high)
+        x_high = self.halving.high(x_high, self.data_format)
         y_high = self.hh(x_high)
         if self.lh is not None:
             exchanged = self.lh(x_low)
@@ -124,13 +127,26 @@ class OctConv2D(OctaveLayer):
                 y_high = y_high + exchanged
         y_low = None
         if self.ll is not None:
-            y_low = self.ll(self._pool2(x_low) if self.stride == 2 else x_low)
+            y_low = self.ll(self.halving.low(x_low, self.data_format))
         if self.hl is not None:
-            y_low = plus(y_low, self.hl(self._pool2(x_high)))
+            y_low = plus(y_low, self.hl(pool2(x_high, self.data_format)))
         return pair(y_high, y_low)
 
-    def _pool2(self, x):
-        return pool2(x, self.data_format)
+    def keep_stride(self) -> None:
+        """Convolve at stride 2 where the inputs would be averaged first.
+
+        From high to high this is the vanilla convolution. Parameters and multiply-adds stay the
+        same; nothing changes at stride 1.
+        """
+        if self.stride == 1:
+            return
+        if self.kernel_size == 1:
+            self.halving = Halving.SAMPLE
+            return
+        self.halving = Halving.CONVOLVE
+        for path in (self.hh, self.hl, self.ll):
+            if path is not None:
+                path._stride = [2, 2]
 
     def multiply_adds(self, height: int, width: int) -> tuple[int, int]:
         """What one image costs: a multiply-add for each weight that enters each output element.
@@ -189,6 +205,19 @@ class OctConv2D(OctaveLayer):
         zeros = np.zeros_like(low)
         hl, ll = (low, zeros) if self.ll is None else (zeros, low)
         return {"hh": high, "lh": np.zeros_like(high), "hl": hl, "ll": ll}
+
+
+def keep_strides(network: nn.Layer, keep_stride: bool = True) -> None:
+    """``OctConv2D.keep_stride`` of every layer of a network, if ``keep_stride`` asks for it.
+
+    Raises:
+        OctConvError: ``keep_stride`` is not True or False.
+    """
+    if not isinstance(keep_stride, bool):
+        raise OctConvError(f"keep_stride must be True or False, got {keep_stride!r}")
+    for layer in network.sublayers(include_self=True) if keep_stride else ():
+        if isinstance(layer, OctConv2D):
+            layer.keep_stride()
 
 
 def _weights(path: nn.Conv2D | None) -> int:

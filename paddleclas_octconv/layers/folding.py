@@ -58,7 +58,7 @@ class FoldedOctConv2D(nn.Layer):
 
     def __init__(self, conv: OctConv2D, bn: OctBatchNorm2D) -> None:
         super().__init__()
-        self.stride, self.data_format = conv.stride, conv.data_format
+        self.stride, self.halving, self.data_format = conv.stride, conv.halving, conv.data_format
         self.hh: Any
         self.hh, self.lh = _fold_sum(conv.hh, conv.lh, bn.high)
         self.ll, self.hl = _fold_sum(conv.ll, conv.hl, bn.low)
@@ -74,8 +74,7 @@ class FoldedOctConv2D(nn.Layer):
     def forward(self, x: Feature, shortcut: Feature | None = None) -> Feature:
         x_high, x_low = x if isinstance(x, Octave) else (x, None)
         short_high, short_low = shortcut if isinstance(shortcut, Octave) else (shortcut, None)
-        if self.stride == 2:
-            x_high = pool2(x_high, self.data_format)
+        x_high = self.halving.high(x_high, self.data_format)
 
         y_high = self.hh(x_high)
         residual = None
@@ -90,8 +89,7 @@ class FoldedOctConv2D(nn.Layer):
             residual = plus(self.hl(pool2(x_high, self.data_format)), short_low)
         if self.ll is None:
             return pair(y_high, residual)
-        if self.stride == 2:
-            x_low = pool2(x_low, self.data_format)
+        x_low = self.halving.low(x_low, self.data_format)
         if self.joins:
             axis = 3 if self.data_format == "NHWC" else 1
             x_low = concat([pool2(x_high, self.data_format), x_low], axis=axis)

@@ -29,6 +29,7 @@ def build_octave(
     min_size: int = 2,
     plain: str | Sequence[str] = (),
     pool_stride: bool = False,
+    keep_stride: bool = False,
     **options: Any,
 ) -> nn.Layer:
     """A network of PaddleClas, or any other one, octavised.
@@ -37,7 +38,8 @@ def build_octave(
         networks: the ``arch.backbone`` module of a copy of PaddleClas.
         backbone: the network's name there, or ``package.module.Name`` of one from elsewhere (see
             ``named.network_named``); or a mapping of ``name`` and its options.
-        alpha, input_size, stem, max_stride, min_size, plain, pool_stride: as in ``octavize``.
+        alpha, input_size, stem, max_stride, min_size, plain, pool_stride, keep_stride: as in
+            ``octavize``.
         **options: the network's, such as ``class_num`` and ``pretrained``: True (or "vanilla")
             starts from the weights that PaddleClas publishes for it, the path of a ``.pdparams``
             file from its vanilla weights or from octave weights.
@@ -77,6 +79,7 @@ def build_octave(
             min_size=min_size,
             plain=plain,
             pool_stride=pool_stride,
+            keep_stride=keep_stride,
         )
     except OctConvError as error:
         raise OctConvError(f"{name}: {error}") from None

@@ -17,6 +17,7 @@ from ..layers import Octave, OctBatchNorm2D, OctConv2D, Order, Reparameterizable
 from ..layers.channels import Channels
 from ..layers.cutting import SAME_ORDER, Arrays, take
 from ..layers.folding import FoldedOctConv2D, foldable_unit
+from ..layers.halving import Halving
 from ..layers.octave import branches, plus, plus_up2, pool2
 from .layout import Layout
 from .pair import Pair, at_least, convert, fit, make
@@ -172,6 +173,7 @@ def _turn_conv(conv: Conv) -> None:
     square = len(set(layer._kernel_size)) == 1
     source = _channels(inputs, layer._in_channels)
     target = _channels(outputs, layer._out_channels)
+    stride = layer._stride[0] if conv.keeps_geometry else 1
     vanilla = _take_away(layer, "weight", "bias")
     layer.__class__ = OctavizedConv2D
     vars(layer).update(
@@ -180,7 +182,8 @@ def _turn_conv(conv: Conv) -> None:
         in_channels=source.total,
         out_channels=target.total,
         kernel_size=layer._kernel_size[0] if square else tuple(layer._kernel_size),
-        stride=layer._stride[0] if conv.keeps_geometry else 1,
+        stride=stride,
+        halving=Halving.POOL if stride == 2 else Halving.NONE,
         groups=layer._groups,
         data_format=layer._data_format,
         depthwise=not conv.exchanges,

@@ -11,7 +11,7 @@ from paddle import nn
 from paddle.jit.dy2static.program_translator import StaticFunction
 
 from ..common.errors import OctConvError
-from ..layers import OctaveLayer, Order
+from ..layers import OctaveLayer, Order, keep_strides
 from ..weights.match import cut_if_vanilla
 from ..weights.network import OctaveNetwork
 from .containers import holds_pair, without_pairs
@@ -34,6 +34,7 @@ def octavize(
     min_size: int = 2,
     plain: str | Sequence[str] = (),
     pool_stride: bool = False,
+    keep_stride: bool = False,
 ) -> nn.Layer:
     """Make the convolutions of a network octave convolutions ("Drop an Octave", arXiv:1904.05049).
 
@@ -55,6 +56,8 @@ def octavize(
         plain: names of convolutions whose output stays plain, such as "blocks.0.*".
         pool_stride: whether convolutions of stride 2 between plain maps, too, average and then
             convolve, as octave convolutions do.
+        keep_stride: whether octave convolutions of stride 2 do not average either: they come
+            nearer to what the vanilla ones were trained to do.
 
     Returns:
         The network. Its state dict has "hh.weight", "hl.weight", "lh.weight" and "ll.weight" in
@@ -64,7 +67,9 @@ def octavize(
         OctConvError: an option is wrong, the network does not run on such images, or nothing of
             it becomes octave; the network is unchanged then.
     """
-    options = Options(alpha, input_size, stem, max_stride, min_size, plain, pool_stride)
+    options = Options(
+        alpha, input_size, stem, max_stride, min_size, plain, pool_stride, keep_stride
+    )
     kind = type(network).__name__
     if not isinstance(network, nn.Layer):
         raise OctConvError(f"octavize takes a paddle.nn.Layer, got {kind}")
@@ -81,6 +86,7 @@ def octavize(
     static = inspect.getattr_static(network, "forward", None)
     plan = make_plan(network, options)
     carry_out(network, plan)
+    keep_strides(network, keep_stride)
     cls: Any = type(network)
     members = {"octave_forward": cls.forward, "__module__": cls.__module__, "__doc__": cls.__doc__}
     root: type[OctavizedNetwork] = OctavizedNetwork

@@ -14,7 +14,16 @@ OCTAVE = "Octave"  # the name in PaddleClas's registry
 MODULES_VARIABLE = "PADDLECLAS_OCTCONV_MODULES"
 # Keys of Arch that PaddleClas's exporter reads there, and its own networks ignore.
 NOT_FOR_THE_NETWORK = ("infer_add_softmax",)
-NAMES = ("alpha", "input_size", "stem", "max_stride", "min_size", "plain", "pool_stride")
+NAMES = (
+    "alpha",
+    "input_size",
+    "stem",
+    "max_stride",
+    "min_size",
+    "plain",
+    "pool_stride",
+    "keep_stride",
+)
 
 
 def vanilla_of(options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -44,6 +53,7 @@ class Options:
         plain: names of convolutions whose output stays plain, with ``*``, ``?`` and ``[]`` as in
             file names, such as "blocks.0.*".
         pool_stride: whether those of stride 2 between plain maps, too, average and then convolve.
+        keep_stride: whether octave convolutions of stride 2 convolve without averaging before.
     """
 
     alpha: float | Sequence[float] = 0.5
@@ -53,14 +63,19 @@ class Options:
     min_size: int = 2
     plain: str | Sequence[str] = ()
     pool_stride: bool = False
+    keep_stride: bool = False
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha, None)
         _check(self.stem, "stem", 0)
         _check(self.max_stride, "max_stride", 1)
         _check(self.min_size, "min_size", 1)
-        if not isinstance(self.pool_stride, bool):
-            raise OctConvError(f"pool_stride must be True or False, got {self.pool_stride!r}")
+        for name in ("pool_stride", "keep_stride"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise OctConvError(f"{name} must be True or False, got {value!r}")
+        if self.pool_stride and self.keep_stride:
+            raise OctConvError("pool_stride and keep_stride exclude each other: give one of them")
         sides = self.sides
         for side in sides:
             _check(side, "input_size", 1)

@@ -193,10 +193,10 @@ def octave_arch(
     twin = _TWINS.get(vanilla["name"])
     alpha = list(alpha) if isinstance(alpha, (list, tuple)) else alpha
     if twin and not by_resolution and set(rest) <= set(_OF_TWINS):
-        return {"name": twin, **rest, "alpha": alpha}
+        return {"name": twin, **rest, "alpha": alpha, "keep_stride": True}
     if vanilla["name"] == OCTAVE:  # at alpha 0, as for a network from elsewhere
         arch = {k: v for k, v in rest.items() if k not in NAMES}
     else:
         class_num = {"class_num": rest.pop("class_num")} if "class_num" in rest else {}
         arch = {"backbone": {"name": vanilla["name"], **rest}, **class_num}
-    return {"name": OCTAVE, **arch, "alpha": alpha, "input_size": side}
+    return {"name": OCTAVE, **arch, "alpha": alpha, "input_size": side, "keep_stride": True}
