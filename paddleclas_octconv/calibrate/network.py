@@ -20,8 +20,9 @@ from paddle import Tensor, nn
 from ..common.errors import OctConvError, explained
 from ..layers import OctaveLayer, OctConv2D
 from ..layers.cutting import SAME_ORDER
-from ..weights.match import load_into, match_weights
+from ..weights.match import Match, load_into, match_weights
 from ..weights.network import OctaveNetwork, state_of
+from .channels import smoothest_last
 from .images import Images, as_array
 from .lanes import Lane, give_back, stopping
 from .layer import Fit, Targets
@@ -39,6 +40,8 @@ def calibrate(
 ) -> nn.Layer:
     """Make an octave network compute what its trained vanilla twin does, without training.
 
+    Low become the channels that lose least at half the resolution, where the network computes the
+    same with its channels in that order (``channels.py``).
     Each octave convolution gets the kernels with which, on what the octave network brings to it,
     it comes closest (least squares) to what the vanilla convolution gives: at full resolution for
     its high channels, averaged over 2x2 for its low ones. They are held near the projected kernels
@@ -69,10 +72,15 @@ def calibrate(
     if type(seed) is not int or seed < 0:
         raise OctConvError(f"calibrate: seed must be a whole number from 0, got {seed!r}")
     array = as_array(images)
-    weights = _checked(octave, vanilla)
-    with _evaluating(octave, vanilla), _kept_unless_done(octave):
-        load_into(octave, weights)
-        with explained(f"{type(octave).__name__} cannot be calibrated"):
+    _check(octave, vanilla)
+    named = type(octave).__name__
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_evaluating(octave, vanilla))
+        stack.enter_context(_kept_unless_done(octave))
+        with explained(f"{named} cannot be calibrated"):
+            stack.enter_context(smoothest_last(vanilla, array))
+        load_into(octave, _cut(octave, vanilla).weights)
+        with explained(f"{named} cannot be calibrated"):
             _Walk(octave, vanilla, array, seed, progress).run()
     return octave
 
@@ -82,22 +90,24 @@ def arrays_of(network: nn.Layer) -> dict[str, np.ndarray]:
     return {key: value.numpy() for key, value in state_of(network).items()}
 
 
-def _checked(octave: nn.Layer, vanilla: nn.Layer) -> dict[str, np.ndarray]:
+def _cut(octave: Any, vanilla: nn.Layer) -> Match:
     """The vanilla network's weights, cut for the octave network."""
+    return match_weights(octave, arrays_of(vanilla), "the vanilla network", new_classes=False)
+
+
+def _check(octave: nn.Layer, vanilla: nn.Layer) -> None:
+    """Check that networks are twins, and that neither is in a form that cannot be solved."""
     kind = type(octave).__name__
     if not isinstance(octave, OctaveNetwork):
         raise OctConvError(f"calibrate takes an octave network and its vanilla twin, got {kind}")
     layers = octave.named_sublayers()
     if any(getattr(layer, "is_repped", False) for _, layer in layers):
         raise OctConvError(f"calibrate: {kind} is in its deploy form: build it anew")
-    weights = arrays_of(vanilla)
-    for key, value in weights.items():
+    for key, value in arrays_of(vanilla).items():
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise OctConvError(f"calibrate: {key} of the vanilla network is not finite")
-    match = match_weights(octave, weights, "the vanilla network", new_classes=False)
-    if not match.vanilla:
+    if not _cut(octave, vanilla).vanilla:
         raise OctConvError(f"calibrate: the vanilla network is {octave.arch_name} itself")
-    return match.weights
 
 
 @contextlib.contextmanager

@@ -24,17 +24,17 @@ class Agreement:
 
     def of(self, conv: str) -> Layout | None:
         """What was asked of a convolution's output."""
-        return self._wanted.get(self._root(conv))
+        return self._wanted.get(self.root(conv))
 
     def may_ask(self, convs: frozenset[str]) -> bool:
         """Whether convolutions can still get another layout."""
-        roots = {self._root(name) for name in convs}
+        roots = {self.root(name) for name in convs}
         return bool(roots) and not roots & set(self._wanted)
 
     def ask(self, convs: frozenset[str], layout: Layout) -> None:
         """Ask convolutions for another layout, if they can still get one."""
         if self.may_ask(convs):
-            self._wanted.update({self._root(name): layout for name in convs})
+            self._wanted.update({self.root(name): layout for name in convs})
             self.changed = True
 
     def split(self, pair: Pair, sections: Sequence[int]) -> None:
@@ -54,14 +54,15 @@ class Agreement:
                 if convs and not layout.is_view:
                     self.ask(convs, layout)
                     break
-        roots = sorted({self._root(name) for name in ours | theirs})
+        roots = sorted({self.root(name) for name in ours | theirs})
         for root in roots[1:]:
             self._parents[root] = roots[0]
             if root in self._wanted:
                 self._wanted.setdefault(roots[0], self._wanted[root])
         return ours | theirs
 
-    def _root(self, conv: str) -> str:
+    def root(self, conv: str) -> str:
+        """The convolution that stands for all that have one layout with this one."""
         while conv in self._parents:
             conv = self._parents[conv]
         return conv

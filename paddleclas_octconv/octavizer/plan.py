@@ -11,6 +11,16 @@ from .standins import refresh
 from .trial import Trial
 
 
+def look_at(network: nn.Layer, options: Options) -> Plan:
+    """What ``make_plan`` would decide, of a network that stays what it is."""
+    refresh()
+    undo = rebind_layer(network)
+    try:
+        return Trial(network, options).plan()
+    finally:
+        restore(undo)
+
+
 def make_plan(network: nn.Layer, options: Options) -> Plan:
     """Convert the classes of a network's layers and decide what becomes of its convolutions.
 

@@ -24,6 +24,7 @@ class Conv:
         reason: why its output is plain; empty if it is not.
         octave: whether it becomes an octave convolution.
         decides: names of the convolutions that decide on the layout of its output.
+        reads: of those that decide on that of its input.
     """
 
     layer: nn.Layer
@@ -38,6 +39,7 @@ class Conv:
     multiply_adds: int = 0
     octave: bool = False
     decides: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Plan:
         opaque: layers that take and give plain tensors, and why.
         folds: for an octave convolution the batch norm that alone reads it.
         kept: attributes of layers that hold pairs after a call, by (layer, attribute).
+        normed: for a batch norm the convolutions that decide on the layout of its input.
+        together: for each convolution one that stands for all whose outputs have one layout.
         linear: multiply-adds of linear layers.
         channels: of an image.
         strides: total strides of the convolutions that may become octave, by name; ``alpha`` has
@@ -71,6 +75,8 @@ class Plan:
     folds: dict[str, str] = field(default_factory=dict)
     joins: list[Join] = field(default_factory=list)
     kept: list[tuple[str, str]] = field(default_factory=list)
+    normed: dict[str, frozenset[str]] = field(default_factory=dict)
+    together: dict[str, str] = field(default_factory=dict)
     linear: int = 0
     channels: int = 3
     strides: dict[str, int] = field(default_factory=dict)

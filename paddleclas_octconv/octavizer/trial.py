@@ -77,6 +77,7 @@ class Trial(Planner, Listener):
         plan.channels = self.channels
         plan.strides = strides
         plan.kept = sorted(self.kept)
+        plan.together = {name: self.agreement.root(name) for name in plan.convs}
         if not any(conv.octave and (conv.inputs or conv.outputs) for conv in plan.convs.values()):
             raise OctConvError(self._nothing())
         return plan
@@ -257,6 +258,8 @@ class Trial(Planner, Listener):
         """Decide on the layouts of a convolution."""
         conv.alpha, conv.reason = self.decided.get(conv.name, (0.0, ""))
         layout = x.layout if isinstance(x, Pair) else None
+        origin = x.origin if isinstance(x, Pair) else Origin()
+        conv.reads = origin.convs
         why = self._why_plain(conv, layout is not None and layout.is_view)
         if why:
             conv.alpha, conv.reason = 0.0, why
@@ -265,7 +268,6 @@ class Trial(Planner, Listener):
             pools = self.options.pool_stride and conv.layer._stride[0] == 2
             conv.octave = pools and conv.keeps_geometry and conv.reason != "stem"
             return
-        origin = x.origin if isinstance(x, Pair) else Origin()
         may_ask = self.agreement.may_ask(origin.convs)
         choice = choose(conv, layout, self.agreement.of(conv.name), may_ask)
         conv.inputs, conv.outputs = choice.inputs, choice.outputs
@@ -295,6 +297,7 @@ class Trial(Planner, Listener):
         if self.inside_opaque or x.layout.is_view:
             return join(x)
         self.readers.normed(name, x)
+        self.found.normed[name] = x.origin.convs
         x = convert(x, self.found.norms.setdefault(name, x.layout), x.data_format)
         return x.like(x.high, x.low)
 
