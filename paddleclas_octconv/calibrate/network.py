@@ -55,7 +55,8 @@ def calibrate(
     Args:
         octave: the network to calibrate: one of this package's, or an octavised one. Whatever
             weights it has are lost.
-        vanilla: its twin, trained. It stays as it is.
+        vanilla: its twin, trained. Its channels have another order meanwhile; then it is what it
+            was.
         images: some hundred, as the networks take them, without labels: an array or tensor
             (N, C, H, W), or an iterable of batches.
         seed: of the cells of large maps that the equations are made of. The same seed gives the
