@@ -265,6 +265,18 @@ def test_a_network_written_by_hand_from_its_twin():
     assert error(octave, expected, unseen) < 0.7 * before
 
 
+def test_convolutions_that_are_the_vanilla_ones_keep_its_kernels():
+    name = "OctMobileNetV1_x0_25"  # its last stage is plain, which averages at stride 2 by design
+    vanilla, x = twin(name), pictures(48, 64)
+    settle(vanilla, paddle.to_tensor(x))
+    for keeps in (False, True):
+        octave = getattr(zoo, name)(class_num=10, alpha=0.25, keep_stride=keeps)
+        calibrate(octave, vanilla, x)
+        kernel = octave.blocks[11].depthwise_conv.conv.hh.weight.numpy()
+        expected = vanilla.state_dict()["blocks.11.depthwise_conv.conv.weight"].numpy()
+        assert np.array_equal(np.sort(kernel, axis=None), np.sort(expected, axis=None)) == keeps
+
+
 # One pass, the same result
 
 

@@ -154,7 +154,7 @@ class _Walk:
         self.fits: dict[str, Fit] = {}
         self.twins: dict[str, Fit] = {}  # by the names of the vanilla network
         for number, (name, layer) in enumerate(self.ours.items()):
-            if isinstance(layer, OctConv2D):
+            if isinstance(layer, OctConv2D) and not layer.is_vanilla:
                 twin = octave.twin_key(f"{name}.weight").rpartition(".")[0]
                 if twin not in self.theirs:
                     raise OctConvError(

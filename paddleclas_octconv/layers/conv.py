@@ -148,6 +148,11 @@ class OctConv2D(OctaveLayer):
             if path is not None:
                 path._stride = [2, 2]
 
+    @property
+    def is_vanilla(self) -> bool:
+        """Whether it is the vanilla convolution: without low channels, and it averages nothing."""
+        return self.halving is not Halving.POOL and not (self.inputs.low or self.outputs.low)
+
     def multiply_adds(self, height: int, width: int) -> tuple[int, int]:
         """What one image costs: a multiply-add for each weight that enters each output element.
 
