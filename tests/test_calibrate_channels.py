@@ -11,7 +11,7 @@ from paddle import nn
 from paddle.nn import functional as F
 
 from paddleclas_octconv import octavize
-from paddleclas_octconv.calibrate.channels import smoothest_last
+from paddleclas_octconv.calibrate.channels import roughness, smoothest_last
 
 SMOOTH = [0, 3, 5]  # channels of the map below
 
@@ -147,3 +147,12 @@ def test_octave_networks_that_are_solved_have_them_low():
     np.testing.assert_allclose(sorted(low), np.linspace(1, 1.1, 8)[SMOOTH], rtol=1e-6)
     network.eval()
     assert np.abs(network(paddle.to_tensor(x)).numpy() - expected).mean() < 0.5 * np.ptp(expected)
+
+
+def test_roughness_is_what_2x2_averages_lose():
+    rows, columns = np.mgrid[:6, :8]
+    maps = np.stack([rows % 2, columns % 2, (rows + columns) % 2, rows // 2, 0 * rows])
+    x = paddle.to_tensor(np.stack([maps, 2 * maps]).astype("float32"))
+    expected = 48 * np.array([1, 1, 1, 0, 0]) * (1 + 4) / 4
+    np.testing.assert_allclose(roughness(x, "NCHW"), expected)
+    np.testing.assert_allclose(roughness(x.transpose([0, 2, 3, 1]), "NHWC"), expected)

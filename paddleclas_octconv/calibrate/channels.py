@@ -145,7 +145,7 @@ def _orders(network: nn.Layer, maps: list[_Map], images: Tensor) -> list[tuple[_
     lost: dict[int, Any] = {}
 
     def look(layer: Any, inputs: tuple) -> None:
-        lost[id(layer)] = lost.get(id(layer), 0.0) + _roughness(inputs[0], layer._data_format)
+        lost[id(layer)] = lost.get(id(layer), 0.0) + roughness(inputs[0], layer._data_format)
 
     readers = {id(layer): layer for each in maps for layer in each.read}
     hooks = [layer.register_forward_pre_hook(look) for layer in readers.values()]
@@ -168,7 +168,7 @@ def _share(lost: np.ndarray, layer: nn.Conv2D) -> np.ndarray:
     return weighed / max(weighed.sum(), np.finfo(np.float64).tiny)
 
 
-def _roughness(x: Tensor, data_format: str) -> np.ndarray:
+def roughness(x: Tensor, data_format: str) -> np.ndarray:
     """The sum of squares by which each channel differs from its 2x2 averages."""
     array = x.numpy().astype(np.float64)
     if data_format == "NHWC":
