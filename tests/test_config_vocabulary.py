@@ -116,6 +116,16 @@ def test_what_infers_is_checked_when_it_is_to(source, tiny_config, override, tol
     assert told in message(changed(tiny_config, override), source, "infer")
 
 
+def test_what_this_package_brings_is_known(source, tiny_config):
+    """PaddleClas 2.4 has no such step; ``child/`` gives it one."""
+    config = changed(tiny_config)
+    config["Infer"]["PostProcess"] = {"name": "MultiLabelThreshOutput", "threshold": 0.5}
+    check_vocabulary(config, "infer", source)
+    config["Infer"]["PostProcess"]["topk"] = 2
+    told = "Infer.PostProcess.topk: MultiLabelThreshOutput reads no such key"
+    assert told in message(config, source, "infer")
+
+
 @pytest.mark.parametrize("part", ["Query", "Gallery"])
 def test_retrieval_data_are_checked_as_well(source, tiny_config, part):
     config = changed(tiny_config)
