@@ -13,8 +13,13 @@ from paddleclas_octconv.config.vocabulary import check_vocabulary
 from paddleclas_octconv.trainer.source import Source
 
 MODES = ("train", "eval", "infer", "export")
-# PaddleClas's own, which name a transform that the version they come with does not have.
-BROKEN = ("ResNet50_UReID_infer.yaml", "PULC/clarity_assessment/PPLCNet_x1_0.yaml")
+# PaddleClas's own that its trainer fails on: they name a transform that the version they come with
+# does not have, or give null where it takes text.
+BROKEN = (
+    "ResNet50_UReID_infer.yaml",
+    "PULC/clarity_assessment/PPLCNet_x1_0.yaml",
+    "FasterNet/FasterNet_T0.yaml",
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +59,8 @@ def test_every_config_of_a_checkout_passes(checkout):
             try:
                 check_sections(Config(config, path), mode)
             except OctConvError as error:
-                assert "missing" in str(error) or "Slim" in str(error), f"{path}: {error}"
+                known = broken or "missing" in str(error) or "Slim" in str(error)
+                assert known, f"{path}: {error}"
         count += 1
     assert count > 300
 
