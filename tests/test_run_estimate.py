@@ -120,6 +120,7 @@ def test_a_unit_begins_at_two_of_it(seconds, told):
 
 
 def test_the_estimate_is_the_sum_of_its_parts(config, monkeypatch):
+    config = config.changed({"Global.eval_interval": 5})
     general, share = config["Global"], (config["Global"]["image_shape"][1] / 224) ** 2
     multiply_adds = 318e6 * share  # of OctMobileNetV1 at 224x224, as published
     images = {"Train": 1000, "Eval": 300}
