@@ -25,6 +25,11 @@ COMPARED = ("compare", "oct.yaml", "vanilla.yaml", "--epochs", str(COMPARED_EPOC
 COMPARED += ("--output", "output")
 _HOME = os.environ.pop("PADDLECLAS_HOME", None)  # the tests name a trainer where they want one
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Each process that takes the trainer removes what Python has compiled beside it: elsewhere, that is
+# compiled once.
+sys.pycache_prefix = os.environ.setdefault(
+    "PYTHONPYCACHEPREFIX", str(Path(__file__).parents[1] / ".pytest_cache" / "compiled")
+)
 
 
 def pytest_collection_modifyitems(items) -> None:

@@ -30,19 +30,20 @@ from cosmic_ray.work_item import MutationSpec, WorkResult
 PACKAGE = "paddleclas_octconv"
 # The tests of each room, the quickest first.
 ROOMS = {
-    "layers": "test_layers test_layers_values test_layers_deploy",
+    "layers": "test_layers test_layers_values test_layers_products test_layers_deploy",
     "weights": "test_weights_match test_weights_vanilla test_weights_mxnet test_weights_safe_load"
     " test_weights_published test_weights_convert test_weights_pretrained test_weights_store",
     "config": "test_config_values test_config_load test_config_check test_config_checks"
     " test_config_recipe test_config_vocabulary test_config_brought",
-    "run": "test_launch test_run_start_weights test_run_estimate test_run_outcome"
-    " test_training test_cli_job test_trainer_process",
+    "run": "test_launch test_training_log test_run_start_weights test_run_estimate test_display"
+    " test_run_outcome test_picture test_training test_cli_job test_trainer_process",
     "checkpoints": "test_alone test_checkpoints test_training",
     "octavizer": "test_octavize_rules test_octavize_channels test_octavize_space"
-    " test_octavize_elementwise test_octavize_wiring test_octavize test_octavize_styles"
-    " test_octavize_programs test_octavize_exact",
+    " test_octavize_elementwise test_octavize_options test_named test_octavize_wiring"
+    " test_octavize test_octavize_styles test_octavize_programs test_octavize_exact",
     "deploy": "test_deploy_folders test_deploy_metadata test_deploy_agreement"
-    " test_deploy_inference_form test_deploy_operators test_deploy_export test_deploy_onnx"
+    " test_images test_predictor_folder test_deploy_inference_form test_deploy_operators"
+    " test_deploy_export test_deploy_onnx_graph test_deploy_onnx_int8 test_deploy_onnx"
     " test_deploy_predict test_deploy_engines test_deploy_formats test_deploy_benchmark",
 }
 # Annotations are not run, and outside of them `|` is rare.

@@ -220,7 +220,8 @@ def test_interpreter_starts_when_the_package_is_half_removed(tmp_path, left):
     assert (result.returncode, result.stdout, result.stderr) == (0, "alive\n", "")
 
 
-def test_wheel_brings_hook_and_configs_and_uninstall_takes_them(tmp_path):
+def test_wheel_brings_hook_and_configs_and_uninstall_takes_them(tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX")  # pip compiles beside the files, as for users
     source = tmp_path / "source"
     source.mkdir()
     parts = ("setup.py", "pyproject.toml", "MANIFEST.in", "paddleclas_octconv", "ppcls_configs")

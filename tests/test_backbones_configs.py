@@ -10,7 +10,7 @@ import paddle
 import pytest
 import yaml
 from backbones import build, few_blocks, twin
-from conftest import CLASS_NUM, error_line, run_cli
+from conftest import CLASS_NUM, error_line, run_cli, run_here
 from mxnet_files import drawn, params
 
 from paddleclas_octconv.config import shipped_configs
@@ -58,7 +58,7 @@ def test_config_trains(name, tiny_data, fetched_trainer, tmp_path):
     else:
         few = few_blocks(CONFIGS[name]["Arch"]["name"])
         options += [word for key, value in few.items() for word in ("-o", f"Arch.{key}={value}")]
-    done = run_cli("train", "-c", name, *options, cwd=tmp_path)
+    done = run_here("train", "-c", name, *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     log = next((tmp_path / "output").rglob("train.log")).read_text()
     assert "[Train][Epoch 1/1][Iter: 1/2]" in log
@@ -86,7 +86,7 @@ def test_another_alpha_is_trained_by_the_same_recipe(name):
 )
 def test_fine_tuning_without_weights_says_what_lacks(tiny_data, tmp_path, pretrained, message):
     options = [*on_tiny_data(tiny_data, tmp_path), "-o", f"Arch.pretrained={pretrained}"]
-    done = run_cli("train", "-c", FINE_TUNING, *options, cwd=tmp_path)
+    done = run_here("train", "-c", FINE_TUNING, *options, cwd=tmp_path)
     assert done.returncode == 2
     assert message in error_line(done.stderr)
 

@@ -245,8 +245,28 @@ def test_exact_where_the_input_is_constant_over_blocks(stride, solved, monkeypat
     ((_, got),) = seen(octave.tested, octave, x)
     half = nn.functional.avg_pool2d(wanted, 2, 2).numpy()
     np.testing.assert_allclose(got.low.numpy(), half[:, 4:], atol=1e-6)
-    if stride == 2:  # at stride 1 no map constant over 2x2 is the vanilla one
+    if stride == 2:
         np.testing.assert_allclose(got.high.numpy(), wanted.numpy()[:, :4], atol=1e-6)
+    elif not solved:  # at stride 1 what comes of the low map is constant over 2x2: the mean
+        pooled = nn.functional.avg_pool2d(got.high, 2, 2).numpy()
+        np.testing.assert_allclose(pooled, half[:, :4], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "side, there, needed",
+    [
+        (16, 1000, 625),  # 20,000 samples, of which one map gives 16 * 16 / 8
+        (16, 300, 300),
+        (3, 30000, 20000),
+        (128, 1000, 64),  # ten would do, but are all too alike
+        (128, 20, 20),
+    ],
+)
+def test_a_layer_is_solved_on_as_many_images_as_it_needs(side, there, needed):
+    vanilla = chain(kernel_size=3, padding=1)
+    octave = cut(copy.deepcopy(vanilla), 0.5, input_size=16)
+    fit = walk.Fit(octave.tested, vanilla.tested, walk.SAME_ORDER, (0, 0))
+    assert fit.needed(paddle.zeros([1, 8, side, side]), there) == needed
 
 
 # Networks written by hand

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import run_cli
+from conftest import run_here
 from PIL import Image
 
 from paddleclas_octconv.common.errors import OctConvError
@@ -133,7 +133,7 @@ def test_inference_takes_all_images_and_a_label_map_of_names(config, tmp_path, f
     for name, kind in kinds.items():
         picture.save(tmp_path / "images" / name, kind)
     options = ("-c", "c.yaml", "--weights", "w.pdparams", "--images", "images", "--json")
-    done = run_cli("infer", *options, cwd=tmp_path)
+    done = run_here("infer", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "warning: images/d.gif: left out: no image that OpenCV reads" in done.stderr
     predicted = json.loads(done.stdout)

@@ -10,7 +10,8 @@ import yaml
 from paddleclas_octconv.cli import job, parser_of
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.compare import plan
-from paddleclas_octconv.config.check import CHECKS, MODES
+from paddleclas_octconv.config import Config
+from paddleclas_octconv.config.check import CHECKS, MODES, check_sections
 
 ALL = MODES
 # Of each check: something that it refuses, and in which modes. A new check needs a row here.
@@ -86,6 +87,16 @@ def test_a_config_without_a_fault_is_taken(mode, configs, fetched_trainer):
 
 def test_each_check_has_a_fault_that_it_refuses():
     assert {name for name, *_ in FAULTS} == {check.name for check in CHECKS}
+
+
+def test_where_no_trainer_is_asked_for_the_other_checks_are_made(configs):
+    """As by ``paddleclas octavize``."""
+    path = Path(configs[0])
+    sections = yaml.safe_load(path.read_text())
+    check_sections(Config(sections, path), "export")
+    old = Config({**sections, "ARCHITECTURE": {"name": "ResNet50_vd"}}, path)
+    with pytest.raises(OctConvError, match="ARCHITECTURE: this is a config of PaddleClas 1.x"):
+        check_sections(old, "export")
 
 
 @pytest.mark.parametrize("name, override, modes", FAULTS)

@@ -257,3 +257,18 @@ def test_on_a_terminal(tmp_path, terminal):
         "1.0/2" in text and "100%\r\n" in text and "10%\r" not in text
     )  # of a progress bar, its last state
     assert text.endswith("ended with 0\r\n") and "\x1b[2K" in text  # the table is taken away
+
+
+def test_the_speed_is_that_of_all_processes(trainings):
+    log(trainings[0], step(1, 5, 0.25))  # 612.3 images a second
+    for world, speed in ((1, "612"), (2, "1225")):
+        trainings[0].world = world
+        trainings[0].look()
+        assert trainings[0].row()[-1] == speed
+
+
+def test_the_time_that_is_left_follows_what_is_done(clock):
+    clock[0] = 40.0
+    assert watched.time_left(10.0, 0, 9) == ""
+    assert watched.time_left(10.0, 3, 9) == ", 1:00 left"
+    assert watched.time_left(10.0, 9, 9) == ", 0:00 left"

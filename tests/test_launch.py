@@ -72,6 +72,20 @@ def test_machines_are_counted():
 
 
 @pytest.mark.parametrize(
+    "options, count",
+    [
+        ({}, 1),
+        ({"nproc-per-node": "2"}, 2),
+        ({"nproc-per-node": "2", "nnodes": "2:3", "master": "a:1"}, 6),
+        ({"gpus": "0,1,5", "nproc-per-node": "8"}, 3),
+        ({"gpus": "0,1", "ips": "10.0.0.1,10.0.0.2,10.0.0.3"}, 6),
+    ],
+)
+def test_processes_are_those_of_all_machines(options, count):
+    assert launch.processes(options) == count
+
+
+@pytest.mark.parametrize(
     "option, least, most",
     [
         ("nproc-per-node", 1, 1024),

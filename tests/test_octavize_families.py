@@ -19,10 +19,13 @@ FAMILIES = coverage.families()
 # asks for every one, some 250.
 ALL = os.environ.get("OCTCONV_ALL_NETWORKS") == "1"
 LONG = ("hrnet", "resnext101_wsl", "inception_v4", "efficientnet_v2")
-# Families that are another one with other strides, stems or activations: they are exported alike.
+# Families whose pairs meet no function, and whose convolutions have no geometry, that those of the
+# others do not have: they are exported alike.
 ALIKE = """
-    efficientnet_variant pp_lcnet_variant pp_lcnetv2_variant res2net_vd resnet_variant resnet_vc
-    resnext_vd se_resnext se_resnext_vd vgg_variant xception_deeplab
+    darknet dpn efficientnet efficientnet_variant esnet mobilefacenet mobilenet_v1 mobilenet_v2
+    mobilenext peleenet pp_lcnet pp_lcnet_v2 pp_lcnet_variant pp_lcnetv2_variant rednet res2net_vd
+    resnet_variant resnet_vc resnext resnext_vd se_resnext se_resnext_vd starnet tinynet vgg
+    vgg_variant xception xception_deeplab
     """.split()  # noqa: SIM905
 NETWORKS = [
     (name, family)

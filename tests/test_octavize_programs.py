@@ -115,13 +115,14 @@ def made(names):
 @pytest.mark.parametrize("names", [list(FUNCTIONS), list(LAYERS)], ids=["functions", "layers"])
 def test_of_any_size(names, tmp_path):
     network = made(names)
+    images = [paddle.rand([2, 3, *size]) for size in SIZES]
+    in_python = [network(x) for x in images]  # before it becomes a program itself
     spec = [paddle.static.InputSpec([None, 3, None, None], "float32")]
     program = paddle.jit.to_static(network, input_spec=spec, full_graph=True)
     paddle.jit.save(program, str(tmp_path / "model"))
     loaded = paddle.jit.load(str(tmp_path / "model"))
-    for size in SIZES:
-        x = paddle.rand([2, 3, *size])
-        for name, found, expected in zip(names, loaded(x), network(x)):
+    for size, x, values in zip(SIZES, images, in_python):
+        for name, found, expected in zip(names, loaded(x), values):
             np.testing.assert_allclose(
                 found.numpy(), expected.numpy(), rtol=1e-4, atol=1e-5, err_msg=f"{name}: {size}"
             )
@@ -140,8 +141,8 @@ def test_both_formats_of_one_folder(tmp_path):
 
     network = Whole()
     network.eval()
-    inference_form.save(network, tmp_path, [3, None, None])
     x = paddle.rand([2, 3, 45, 38])
     expected = F.softmax(network(x)).numpy()
+    inference_form.save(network, tmp_path, [3, None, None])
     found = create_predictor(tmp_path, engine="paddle").outputs(x.numpy())[0]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

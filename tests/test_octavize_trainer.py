@@ -6,7 +6,7 @@ import json
 
 import pytest
 import yaml
-from conftest import CLASS_NUM, error_line, run_cli, run_python
+from conftest import CLASS_NUM, error_line, run_here, run_python
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def config(tiny_config, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(config, fetched_trainer):
-    done = run_cli("train", "-c", config, cwd=config.parent)
+    done = run_here("train", "-c", config, cwd=config.parent)
     assert done.returncode == 0, done.stderr
     return config.parent
 
@@ -29,9 +29,9 @@ def trained(config, fetched_trainer):
 def test_trains_evaluates_and_exports(trained, config):
     best = trained / "output" / "Octave" / "best_model.pdparams"
     assert best.is_file()
-    done = run_cli("eval", "-c", config, cwd=trained)
+    done = run_here("eval", "-c", config, cwd=trained)
     assert done.returncode == 0 and "top1" in done.stdout + done.stderr
-    done = run_cli("export", "-c", config, "--format", "pdmodel", cwd=trained)
+    done = run_here("export", "-c", config, "--format", "pdmodel", cwd=trained)
     assert done.returncode == 0, done.stderr
     assert (trained / "inference" / "inference.pdiparams").is_file()
 
@@ -44,14 +44,14 @@ def test_goes_on_from_vanilla_weights(trained, config, tmp_path):
         vanilla = zoo.PPLCNet_x0_25(class_num=7)
     paddle.save(vanilla.state_dict(), str(tmp_path / "vanilla.pdparams"))
     override = f"Global.pretrained_model={tmp_path / 'vanilla'}"
-    done = run_cli("train", "-c", config, "-o", override, cwd=tmp_path)
+    done = run_here("train", "-c", config, "-o", override, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "cut from those of the vanilla twin" in done.stdout + done.stderr
 
 
 def test_bad_input_ends_in_one_line(config, fetched_trainer, tmp_path):
     override = "Arch.backbone.name=PPLCNet_x0_2"
-    done = run_cli("train", "-c", config, "-o", override, cwd=tmp_path)
+    done = run_here("train", "-c", config, "-o", override, cwd=tmp_path)
     assert done.returncode == 2
     message = "there is no backbone 'PPLCNet_x0_2'; did you mean"
     assert message in error_line(done.stderr)

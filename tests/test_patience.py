@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import error_line, run_cli
+from conftest import error_line, run_here
 from runs import newest_in
 
 EPOCHS, PATIENCE = 14, 3
@@ -32,7 +32,7 @@ def stops_after(metrics: dict[int, float], patience: int) -> tuple[int, int]:
 
 def train(folder: Path, config: Path, *words: str, epochs: int = EPOCHS):
     command = ["train", "-c", config, "--epochs", epochs, "--lr", "0.00001"]
-    return run_cli(*command, *words, cwd=folder)
+    return run_here(*command, *words, cwd=folder)
 
 
 @pytest.fixture(scope="module")

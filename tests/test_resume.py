@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import error_line, run_cli, run_python
+from conftest import error_line, run_cli, run_here, run_python
 from runs import EPOCHS, NAME, Run, config_of, damage, load, newest_in
 
 from paddleclas_octconv.checkpoints import whole as checkpoints
@@ -57,7 +57,7 @@ def uninterrupted(config, fetched_trainer, once) -> Path:
     """The output folder of a run that nothing has interrupted; others read it too."""
 
     def train(folder: Path) -> None:
-        result = run_cli(*command(config), cwd=folder)
+        result = run_here(*command(config), cwd=folder)
         assert result.returncode == 0, result.stderr
 
     return once("uninterrupted", train) / "output"
@@ -85,7 +85,7 @@ def test_killed_run_ends_as_one_that_was_not(where, config, uninterrupted, tmp_p
     run = Run(tmp_path, *command(config))
     assert run.wait_for(where)
     run.kill()
-    result = run_cli(*command(config, "--resume"), cwd=tmp_path)
+    result = run_here(*command(config, "--resume"), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     if "Train" in where:
         assert "resuming from output/OctMobileNetV1_x0_25/latest (epoch 2 of 4" in result.stderr
@@ -119,7 +119,7 @@ def test_killed_at_random_moments_a_run_comes_to_its_end(config, uninterrupted, 
             shutil.rmtree(tmp_path / "output")
         else:
             assert run.process.returncode == -signal.SIGKILL, run.said
-    result = run_cli(*command(config, "--resume"), cwd=tmp_path)
+    result = run_here(*command(config, "--resume"), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert_equal_runs(uninterrupted, tmp_path / "output")
 
@@ -132,7 +132,7 @@ def times_of(folder: Path) -> dict[Path, int]:
 def test_finished_run_is_left_alone(config, uninterrupted, tmp_path):
     shutil.copytree(uninterrupted, tmp_path / "output")
     before = times_of(tmp_path)
-    result = run_cli(*command(config, "--resume"), cwd=tmp_path)
+    result = run_here(*command(config, "--resume"), cwd=tmp_path)
     assert result.returncode == 0
     assert "all 4 epochs are done" in result.stderr
     assert times_of(tmp_path) == before
@@ -141,7 +141,7 @@ def test_finished_run_is_left_alone(config, uninterrupted, tmp_path):
 def test_without_resume_another_run_is_not_overwritten(config, uninterrupted, tmp_path):
     shutil.copytree(uninterrupted, tmp_path / "output")
     before = times_of(tmp_path)
-    result = run_cli(*command(config), cwd=tmp_path)
+    result = run_here(*command(config), cwd=tmp_path)
     assert result.returncode == 2
     line = error_line(result.stderr)
     assert "./output already holds another run" in line
@@ -154,7 +154,7 @@ def test_run_without_a_whole_checkpoint_is_not_overwritten(config, uninterrupted
     for path in (tmp_path / "output").rglob("*.pdparams"):
         damage(path, "truncated")
     before = times_of(tmp_path)
-    result = run_cli(*command(config, "--resume"), cwd=tmp_path)
+    result = run_here(*command(config, "--resume"), cwd=tmp_path)
     assert result.returncode == 2
     line = error_line(result.stderr)
     assert "--resume: no checkpoint in ./output is complete" in line
@@ -173,7 +173,7 @@ def test_better_model_of_before_is_kept(config, uninterrupted, tmp_path):
     path.write_bytes(pickle.dumps({"metric": 0.99, "epoch": 2}, protocol=2))
     (folder / "best_model.manifest.json").unlink()
     parameters = (folder / "best_model.pdparams").read_bytes()
-    result = run_cli(*command(config, "--resume"), cwd=tmp_path)
+    result = run_here(*command(config, "--resume"), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "[best metric: 0.99]" in (folder / "train.log").read_text()
     assert (folder / "best_model.pdparams").read_bytes() == parameters
@@ -182,7 +182,7 @@ def test_better_model_of_before_is_kept(config, uninterrupted, tmp_path):
 def test_another_plan_goes_on_along_its_own_schedule(config, uninterrupted, tmp_path):
     shutil.copytree(uninterrupted, tmp_path / "output")
     plan = ("Optimizer.lr.name=Cosine", "Optimizer.lr.learning_rate=0.02", "Global.epochs=6")
-    done = run_cli(*command(config, "--resume", overrides=plan), cwd=tmp_path)
+    done = run_here(*command(config, "--resume", overrides=plan), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     log = next((tmp_path / "output").rglob("train.log")).read_text()
     (rate,) = re.findall(r"\[Train\]\[Epoch 5/6\]\[Iter: 0/3\]lr\(\w+\): ([0-9.]+)", log)
@@ -233,7 +233,7 @@ def small_disk(tmp_path) -> Path:
 
 
 def test_full_disk_ends_in_one_line(config, small_disk):
-    result = run_cli(*command(config), cwd=small_disk)
+    result = run_here(*command(config), cwd=small_disk)
     assert result.returncode == 2, result.stderr
     assert "the disk is full" in error_line(result.stderr)
     found = newest_in(small_disk / "output")

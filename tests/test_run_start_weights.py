@@ -93,3 +93,15 @@ def test_networks_of_paddleclas_are_left_alone(fetched):
 def test_what_is_not_published_is_told_before_anything_starts(fetched):
     with pytest.raises(OctConvError, match="at alpha 0.3 are published, but: 0.125, 0.25, 0.5, 0"):
         complete(config("OctPreResNet50", alpha=0.3), "train")
+
+
+@pytest.mark.parametrize("mode, best", [("train", False), ("eval", True), ("export", True)])
+def test_what_is_no_training_takes_the_best_weights_of_its_folder(fetched, tmp_path, mode, best):
+    for name in ("latest", "best_model"):
+        (tmp_path / f"{name}.pdparams").touch()
+    whole = config("ResNet50", pretrained=False)
+    whole["Global"]["output_dir"] = str(tmp_path)
+    taken = complete(whole, mode)["Global"]["pretrained_model"]
+    assert taken == (f"{tmp_path}/best_model" if best else None)
+    whole["Global"]["pretrained_model"] = "others.pdparams"
+    assert complete(whole, mode)["Global"]["pretrained_model"] == "others"

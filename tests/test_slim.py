@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import yaml
-from conftest import error_line, run_cli
+from conftest import error_line, run_here
 
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
@@ -52,7 +52,7 @@ def predictions(folder):
 def test_slim_network_trains_exports_and_predicts(section, fetched_trainer, slim_config, tmp_path):
     config = slim_config(section)
     for mode in ("train", "eval", "export"):
-        done = run_cli(mode, "-c", config, cwd=tmp_path)
+        done = run_here(mode, "-c", config, cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
     probabilities = predictions(tmp_path / "inference")
     assert np.isfinite(probabilities).all()
@@ -102,6 +102,6 @@ def test_missing_paddleslim_is_one_clear_error(monkeypatch):
 @needs_slim
 @pytest.mark.skipif(not machine.paddle_writes_pir(), reason="Paddle 2 prunes")
 def test_pruning_with_paddle_3_is_one_clear_error(slim_config, tmp_path):
-    done = run_cli("train", "-c", slim_config(PRUNE), cwd=tmp_path)
+    done = run_here("train", "-c", slim_config(PRUNE), cwd=tmp_path)
     assert done.returncode == 2
     assert "Slim.prune: PaddleSlim 2.6.0 prunes only with Paddle 2" in error_line(done.stderr)

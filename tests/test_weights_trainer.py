@@ -12,7 +12,7 @@ import numpy as np
 import paddle
 import pytest
 from backbones import build, twin
-from conftest import CLASS_NUM, error_line, run_cli
+from conftest import CLASS_NUM, error_line, run_here
 
 NAME = "OctMobileNetV1_x0_25"
 pytestmark = pytest.mark.usefixtures("fetched_trainer")
@@ -28,7 +28,7 @@ class Payload:
 
 def train(config, folder, *options):
     words = [word for option in options for word in ("-o", option)]
-    return run_cli("train", "-c", config, "-o", f"Global.output_dir={folder}/out", *words)
+    return run_here("train", "-c", config, "-o", f"Global.output_dir={folder}/out", *words)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,6 @@ def test_vanilla_weights_are_cut(tiny_config, tmp_path):
     # Without a folder named, "eval" would take the weights that the training began with.
     (following,) = re.findall("paddleclas: next: paddleclas (.*)", result.stderr)
     assert following == f"eval -c {tiny_config} --weights {tmp_path}/out"
-    evaluated = run_cli(*shlex.split(following), "--json")
+    evaluated = run_here(*shlex.split(following), "--json")
     assert evaluated.returncode == 0, evaluated.stderr
     assert json.loads(evaluated.stdout)["weights"] == str(tmp_path / "out" / NAME / "latest")
