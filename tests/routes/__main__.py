@@ -1,11 +1,13 @@
 """Whether the programs that people deploy with give what Paddle Inference gives.
 
 ``python tests/routes`` takes ``inference.onnx`` of three octave networks through each route, one a
-file in this folder (and of their vanilla twins, where the route is wrong or timed), and writes
-``results/routes.json``, which holds what one run of all routes has found. A route's tools are
-installed into an environment of its own under the cache folder, of which one after the other is
-there at a time; ``--keep`` leaves them. Its exit code is 1 where an octave network gives an image
-another class than Paddle Inference does, and 2 where the tool of a route cannot be had.
+file in this folder (and of their vanilla twins, where the route is wrong), and writes
+``results/routes.json``, which holds what one run of all routes has found. ``--time`` times them
+beside their twins at the larger size, for ``benchmarks/routes.json``. A route's tools are installed
+into an environment of its own under the cache folder, of which one after the other is there at a
+time; ``--keep`` leaves them, and the next run takes them. Its exit code is 1 where an octave
+network gives an image another class than Paddle Inference does, and 2 where the tool of a route
+cannot be had.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CACHE = ROOT / ".cache" / "routes"
 RESULTS = ROOT / "results" / "routes.json"
+TIMES = ROOT / "benchmarks" / "routes.json"
 TURNS = 50  # of a network and its twin, where they are timed
+LARGE = max(SIZES)
 PATIENCE = 1800  # seconds that the networks of one job may take
 _FACT = r"^\W*{}: (.*)$"
 
@@ -113,18 +117,23 @@ def main() -> int:
     known = {route.name: route for route in routes()}
     parser.add_argument("routes", nargs="*", metavar="ROUTE", help=f"some of {', '.join(known)}")
     parser.add_argument("--data", type=Path, help="a folder of images to take, not scikit-learn's")
-    parser.add_argument("--time", action="store_true", help="time the networks, on an idle machine")
+    parser.add_argument(
+        "--time",
+        action="store_true",
+        help=f"time the networks at {LARGE}x{LARGE} beside their twins, on an idle machine",
+    )
     parser.add_argument(
         "--keep", action="store_true", help="leave environments and models in .cache/routes"
     )
     parser.add_argument(
         "--output",
         type=Path,
-        help="write what is found here (default: results/routes.json, where all routes are tried)",
+        help="write what is found here (default, where all routes are tried: results/routes.json, "
+        "with --time benchmarks/routes.json)",
     )
     args = parser.parse_args()
     if args.output is None and not args.routes:
-        args.output = RESULTS
+        args.output = TIMES if args.time else RESULTS
     try:
         for name in args.routes:
             if name not in known:
@@ -134,7 +143,8 @@ def main() -> int:
             raise OctConvError(f"--output {args.output}: its folder: {wrong}")
         CONVERTED["onnxruntime"].demand_conversion("python tests/routes")
         chosen = [known[name] for name in dict.fromkeys(args.routes or known)]
-        images = {size: photographs(size, args.data) for size in SIZES}
+        sizes = [LARGE] if args.time else SIZES
+        images = {size: photographs(size, args.data) for size in sizes}
         rows: list[dict[str, Any]] = []
         return max(told(route, images, args, rows) for route in chosen)
     except (OctConvError, OSError) as error:  # such as a full disk
@@ -166,7 +176,7 @@ def told(
         rows = [{"route": route.title, "installs": route.installs, "not_run": str(error)}]
     found += rows
     if args.output:
-        write(args.output, found, args.time)
+        write(args.output, found)
     if "not_run" in rows[0]:
         return 2
     octave = [row for row in rows if "twin" in row]
@@ -281,14 +291,14 @@ def judged(result: dict[str, Any], wanted: np.ndarray) -> dict[str, Any]:
     return row
 
 
-def write(file: Path, rows: list[dict[str, Any]], timed: bool) -> None:
+def write(file: Path, rows: list[dict[str, Any]]) -> None:
     """Write what one run has found so far.
 
     Raises:
         OctConvError: it cannot be written.
     """
     command = " ".join(["python tests/routes", *sys.argv[1:]])
-    data = {"machine": {**machine.describe(), "command": command}, "timed": timed, "rows": rows}
+    data = {"machine": {**machine.describe(), "command": command}, "rows": rows}
     with writing("--output", file):
         write_atomically(file, (json.dumps(data, indent=1) + "\n").encode())
 
