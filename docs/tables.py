@@ -803,7 +803,7 @@ def precisions(root: Path) -> str:
 
 
 def routes(root: Path) -> str:
-    """Classes and speed in the programs that other people's machines run."""
+    """Classes in the programs that other people's machines run."""
     file = root / "results" / "routes.json"
     if not file.is_file():
         return "_Not tried yet: `make routes`._"
@@ -812,26 +812,39 @@ def routes(root: Path) -> str:
     found = {(row["route"], row["network"], row["size"]): row for row in ran}
     pairs = {row["network"]: row["twin"] for row in ran if "twin" in row}
     sizes = list(dict.fromkeys(row["size"] for row in ran))
-    header = ["", *(f"{name}, {size}" for name in pairs for size in sizes), "octave over twin"]
+    header = ["", *(f"{name}, {size}" for name in pairs for size in sizes)]
     lines: list[list[str]] = []
     errors = [f"- {row['route']}, not run: {row['not_run']}" for row in rows if "not_run" in row]
     for route in dict.fromkeys(row["route"] for row in rows):
-        cells, ratios = [], []
+        cells = []
         for name, twin in pairs.items():
             for size in sizes:
                 mine, other = (found.get((route, each, size), {}) for each in (name, twin))
                 cells.append(_same(mine, other))
                 if "error" in mine:
                     errors.append(f"- {route}, {name} at {size}x{size}: `{mine['error']}`")
-                if "ms" in mine and "ms" in other and size == max(sizes):
-                    ratios.append(f"{other['ms'] / mine['ms']:.2f}x ({mine['ms']:.1f} ms)")
-        lines.append([route, *cells, ", ".join(ratios)])
-    note = [f"_Not timed yet on an idle machine: `{_TIMED}`._", ""]
-    if any(line[-1] for line in lines):
-        note = []
-    else:
-        header, lines = header[:-1], [line[:-1] for line in lines]
-    return "\n".join([_table(header, lines), "", *note, *errors, _source(root, file)])
+        lines.append([route, *cells])
+    return "\n".join([_table(header, lines), "", *errors, _source(root, file)])
+
+
+def route_times(root: Path) -> str:
+    """What octave networks gain in these programs."""
+    file = root / "benchmarks" / "routes.json"
+    if not file.is_file():
+        return f"_Not timed yet on an idle machine: `{_TIMED}`._"
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    took = {(row["route"], row["network"]): row["ms"] for row in rows if "ms" in row}
+    pairs = {row["network"]: (row["twin"], row["size"]) for row in rows if "twin" in row}
+    lines = []
+    for route in dict.fromkeys(row["route"] for row in rows):
+        cells = [route]
+        for name, (twin, _) in pairs.items():
+            mine, other = (took.get((route, each)) for each in (name, twin))
+            told = mine and other and f"{other / mine:.2f}x ({other:.1f} to {mine:.1f} ms)"
+            cells.append(told or ABSENT)
+        lines.append(cells)
+    header = ["", *(f"{name}, {size}" for name, (_, size) in pairs.items())]
+    return "\n".join([_table(header, lines), "", _source(root, file)])
 
 
 def _same(row: dict, twin: dict) -> str:
@@ -856,7 +869,7 @@ TABLES: dict[str, Callable[[Path], Any]] = {
         *(training, published, alphas, finetune, comparisons, verdict, stems, octavize, worth),
         *(precisions, trained, trained_precisions, searched, searched_ch),
         *(before_after, before_after_ch),
-        *(deciding, decided, profile, routes),
+        *(deciding, decided, profile, routes, route_times),
     )
 }
 

@@ -137,13 +137,31 @@ def test_a_route_that_was_not_run_says_why(tmp_path):
         {"route": "TensorFlow Lite", "not_run": "tflite: no such package"},
     ]
     (tmp_path / "results").mkdir()
-    data = {"machine": MACHINE, "timed": False, "rows": rows}
+    data = {"machine": MACHINE, "rows": rows}
     (tmp_path / "results" / "routes.json").write_text(json.dumps(data))
     shown = tables.routes(tmp_path)
     assert "| OpenCV | 98 of 100 (3e-05) |" in shown
     assert "| MNN | fails |" in shown and "MNN, OctNet at 32x32: `no such operator`" in shown
     assert "| TensorFlow Lite | not run |" in shown
     assert "- TensorFlow Lite, not run: tflite: no such package" in shown
+
+
+def test_routes_are_timed_beside_the_twin_of_the_same_run(tmp_path):
+    assert "Not timed yet" in tables.route_times(tmp_path)
+    octave, twin = {"network": "OctNet", "twin": "Net", "size": 224}, {"network": "Net"}
+    rows = [
+        {"route": "OpenCV", **octave, "ms": 10.0},
+        {"route": "OpenCV", **twin, "ms": 14.96},
+        {"route": "MNN", **octave, "error": "no such operator"},
+        {"route": "MNN", **twin, "ms": 30.0},
+    ]
+    (tmp_path / "benchmarks").mkdir()
+    data = {"machine": MACHINE, "rows": rows}
+    (tmp_path / "benchmarks" / "routes.json").write_text(json.dumps(data))
+    header, _, first, second, *_ = tables.route_times(tmp_path).splitlines()
+    assert header == "|  | OctNet, 224 |"
+    assert first == "| OpenCV | 1.50x (15.0 to 10.0 ms) |"
+    assert second == "| MNN | – |"
 
 
 def test_kernels_and_forms(tmp_path):

@@ -1,7 +1,11 @@
 """TensorFlow Lite: ``onnx2tf`` makes ``.tflite`` of the ONNX model, which takes (N, H, W, C).
 
+What is wrong below has a map of 16 channels and 16x16 pixels, behind which onnx2tf transposes maps
+that it should not: to its rules such a map looks the same in either order.
+
 title: TensorFlow Lite (onnx2tf)
 installs: onnx2tf==1.29.24 tensorflow==2.19.0
+wrong: Octave:ResNet18_vd at 32x32
 """
 
 import subprocess
