@@ -654,9 +654,9 @@ def _known(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return _table([*compress(header, known)], [[*compress(line, known)] for line in lines])
 
 
-def _trained(root: Path) -> Rows:
+def _trained(root: Path, name: str = "trained-96.json") -> Rows:
     """The rows of the data, what was measured in a precision under keys of its own."""
-    file = root / "results" / "trained-96.json"
+    file = root / "results" / name
     rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else []
     for row in rows:
         for precision in _LOWER:
@@ -693,7 +693,8 @@ def _gain(row: dict, prefix: str) -> str:
 def trained_precisions(root: Path) -> str:
     """Trained networks and octave ones from them, in each precision: top-1 and latency."""
     lines = []
-    for row in sorted(_trained(root), key=lambda row: (row["network"], row["alpha"])):
+    rows = _trained(root, "trained-96-averaged.json")
+    for row in sorted(rows, key=lambda row: (row["network"], row["alpha"])):
         found = {(each["network"], each["precision"]): each for each in row.get("precisions", [])}
         for precision, name in _PRECISIONS.items():
             if ("octave", precision) in found:

@@ -258,7 +258,8 @@ TRAINED = [
 @pytest.fixture
 def of_trained(tmp_path) -> Path:
     (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "trained-96.json").write_text(json.dumps({"rows": TRAINED}))
+    for name in ("trained-96", "trained-96-averaged"):
+        (tmp_path / "results" / f"{name}.json").write_text(json.dumps({"rows": TRAINED}))
     return tmp_path
 
 
