@@ -101,6 +101,31 @@ def test_a_map_with_an_order_of_its_own_keeps_it():
         np.testing.assert_allclose(network(paddle.to_tensor(x)).numpy(), said, atol=1e-5)
 
 
+class InPart(nn.Layer):
+    """A map of which one convolution reads a half, and a batch norm normalises another."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.made = nn.Conv2D(3, 8, 3, padding=1), nn.Conv2D(8, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2D(4)
+        self.half, self.whole = nn.Conv2D(4, 6, 1), nn.Conv2D(8, 6, 1)
+
+    def forward(self, x):
+        y = F.relu(self.made(self.stem(x)))
+        first, second = y[:, :4], y[:, 4:]
+        return self.half(first) + self.half(self.norm(second)) + self.whole(y)
+
+
+def test_a_map_that_is_read_in_part_keeps_its_order():
+    network, x = InPart(), pictures()
+    settle(network, paddle.to_tensor(x))
+    network.eval()
+    before, said = values(network), network(paddle.to_tensor(x)).numpy()
+    with smoothest_last(network, x):
+        np.testing.assert_array_equal(values(network)["made.weight"], before["made.weight"])
+        np.testing.assert_allclose(network(paddle.to_tensor(x)).numpy(), said, atol=1e-5)
+
+
 def test_what_fails_meanwhile_gives_the_network_back():
     network, x = Mixed(), pictures()
     network.eval()

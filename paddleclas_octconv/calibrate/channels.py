@@ -19,6 +19,7 @@ from ..common.errors import OctConvError
 from ..octavizer.options import Options
 from ..octavizer.plan import look_at
 from ..octavizer.planned import Plan
+from ..octavizer.trial import NORMS
 from ..weights.network import state_of
 
 IMAGES = 64  # that say how smooth a channel is: as many cells as the equations ask of large maps
@@ -63,6 +64,13 @@ class _Map:
     kept: list[Any] = field(default_factory=list)
     read: list[Any] = field(default_factory=list)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is read at all, and never in part."""
+        sizes = {layer._out_channels for layer in self.made}
+        sizes |= {len(layer._mean) for layer in self.kept if isinstance(layer, NORMS)}
+        return bool(self.read) and sizes == {layer._in_channels for layer in self.read}
+
     def reorder(self, order: np.ndarray) -> None:
         for layer in (*self.made, *self.kept):
             for name in ("weight", "bias", "_mean", "_variance"):
@@ -77,27 +85,23 @@ def _take(tensor: Tensor | None, places: Any) -> None:
 
 
 def _order(network: nn.Layer, images: Tensor) -> None:
-    maps = _maps(network, images)
-    orders = _orders(network, maps, images)
+    orders = _orders(network, _maps(network, images), images)
     before = _answers(network, images)
 
-    def reorder_all() -> None:
-        for each, order in orders:
-            each.reorder(order)
+    def says_the_same() -> bool:
+        return _are_alike(_answers(network, images), before)
 
-    def take_back(each: _Map, order: np.ndarray) -> None:
-        each.reorder(np.argsort(order))
-
-    reorder_all()
-    if _are_alike(_answers(network, images), before):
+    for each, order in orders:
+        each.reorder(order)
+    if says_the_same():
         return
     # Something has the channels of a map in an order of its own: find out of which.
     for each, order in orders:
-        take_back(each, order)
+        each.reorder(np.argsort(order))
     for each, order in orders:
         each.reorder(order)
-        if not _are_alike(_answers(network, images), before):
-            take_back(each, order)
+        if not says_the_same():
+            each.reorder(np.argsort(order))
 
 
 def _maps(network: nn.Layer, images: Tensor) -> list[_Map]:
@@ -114,7 +118,7 @@ def _maps(network: nn.Layer, images: Tensor) -> list[_Map]:
     for name, convs in plan.normed.items():
         for place in {plan.together[each] for each in convs} & found.keys():
             found[place].kept.append(layers[name])
-    return [each for name, each in found.items() if name not in fixed and each.read]
+    return [each for name, each in found.items() if name not in fixed and each.is_whole]
 
 
 def _sorted(plan: Plan) -> tuple[dict[str, _Map], set[str]]:
@@ -158,7 +162,7 @@ def _orders(network: nn.Layer, maps: list[_Map], images: Tensor) -> list[tuple[_
     found = []
     for each in maps:
         shares = [_share(lost[id(layer)], layer) for layer in each.read if id(layer) in lost]
-        if shares and len({len(share) for share in shares}) == 1:
+        if shares:
             found.append((each, np.argsort(-np.sum(shares, axis=0), kind="stable")))
     return found
 

@@ -29,7 +29,7 @@ from .planned import Conv, Join, Plan
 from .rules import is_tensor
 
 _PASSES = 8  # in which layouts are agreed on; one or two are the rule
-_NORMS = (nn.BatchNorm, nn.BatchNorm2D, nn.SyncBatchNorm)
+NORMS = (nn.BatchNorm, nn.BatchNorm2D, nn.SyncBatchNorm)
 
 
 class _OtherImages(Exception):
@@ -175,7 +175,7 @@ class Trial(Planner, Listener):
             return layer.call_layer(*args, **kwargs)
         if isinstance(layer, nn.Conv2D):
             return self._conv(name, layer, _only(args, kwargs))
-        if isinstance(layer, _NORMS) and is_standard(layer):
+        if isinstance(layer, NORMS) and is_standard(layer):
             return self._norm(name, layer, _only(args, kwargs))
         if name not in self.opaque:
             convs, joins = dict(self.found.convs), len(self.found.joins)
