@@ -20,10 +20,11 @@ from ..octavizer.options import Options
 from ..octavizer.plan import look_at
 from ..octavizer.planned import Plan
 from ..octavizer.trial import NORMS
-from ..weights.network import state_of
+from ..weights.network import keep_state
+from .columns import channels_last
+from .images import PIECE
+from .layer import LEAST_IMAGES
 
-IMAGES = 64  # that say how smooth a channel is: as many cells as the equations ask of large maps
-PIECE = 16
 _SEEN = 2  # images on which a network must say what it said before
 _ALIKE = 1e-5  # of the range of its answers
 _ANY_STRIDE = 2**16
@@ -40,14 +41,14 @@ def smoothest_last(network: nn.Layer, images: np.ndarray) -> Iterator[None]:
         network: a vanilla one, in evaluation.
         images: as it takes them.
     """
-    before = {key: value.clone() for key, value in state_of(network).items()}
+    restore = keep_state(network)
+    some = paddle.to_tensor(images[:LEAST_IMAGES], dtype=network.parameters()[0].dtype)
     try:
         with paddle.no_grad():
-            _order(network, paddle.to_tensor(images[:IMAGES], dtype=network.parameters()[0].dtype))
+            _order(network, some)
         yield
     finally:
-        for key, value in state_of(network).items():
-            value.set_value(before[key])
+        restore()
 
 
 @dataclass
@@ -174,13 +175,11 @@ def _share(lost: np.ndarray, layer: nn.Conv2D) -> np.ndarray:
 
 def roughness(x: Tensor, data_format: str) -> np.ndarray:
     """The sum of squares by which each channel differs from its 2x2 averages."""
-    array = x.numpy().astype(np.float64)
-    if data_format == "NHWC":
-        array = array.transpose(0, 3, 1, 2)
-    n, channels, height, width = array.shape
-    blocks = array[:, :, : height // 2 * 2, : width // 2 * 2]
-    blocks = blocks.reshape(n, channels, height // 2, 2, width // 2, 2)
-    return np.square(blocks - blocks.mean((3, 5), keepdims=True)).sum((0, 2, 3, 4, 5))
+    array = channels_last(x, data_format).astype(np.float64)
+    n, height, width, channels = array.shape
+    blocks = array[:, : height // 2 * 2, : width // 2 * 2]
+    blocks = blocks.reshape(n, height // 2, 2, width // 2, 2, channels)
+    return np.square(blocks - blocks.mean((2, 4), keepdims=True)).sum((0, 1, 2, 3, 4))
 
 
 def _answers(network: nn.Layer, images: Tensor) -> list[np.ndarray]:

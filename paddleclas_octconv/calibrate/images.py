@@ -9,6 +9,7 @@ from paddle import Tensor
 
 from ..common.errors import OctConvError
 
+PIECE = 16  # images that go through the networks together; more would need more memory
 LEAST = 16  # fewer than so many images say too little about any network
 Images = Union[np.ndarray, Tensor, Iterable[Any]]
 

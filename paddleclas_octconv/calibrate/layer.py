@@ -110,7 +110,7 @@ class Fit:
 
     def _cells(self, path: str) -> tuple[int, int]:
         """A path's of ``_CELLS``."""
-        return _CELLS[self.layer.halving].get(path) or (2, 2)
+        return _CELLS[self.layer.halving].get(path, (2, 2))
 
     def targets(self, output: Tensor, first: int, use: int) -> dict[str, Targets]:
         """What there is to match of a vanilla output.

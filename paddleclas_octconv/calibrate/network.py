@@ -21,13 +21,11 @@ from ..common.errors import OctConvError, explained
 from ..layers import OctaveLayer, OctConv2D
 from ..layers.cutting import SAME_ORDER
 from ..weights.match import Match, load_into, match_weights
-from ..weights.network import OctaveNetwork, state_of
+from ..weights.network import OctaveNetwork, keep_state, state_of
 from .channels import smoothest_last
-from .images import Images, as_array
+from .images import PIECE, Images, as_array
 from .lanes import Lane, give_back, stopping
 from .layer import Fit, Targets
-
-PIECE = 16  # images that go through the networks together; more would need more memory
 
 
 def calibrate(
@@ -74,15 +72,13 @@ def calibrate(
         raise OctConvError(f"calibrate: seed must be a whole number from 0, got {seed!r}")
     array = as_array(images)
     _check(octave, vanilla)
-    named = type(octave).__name__
     with contextlib.ExitStack() as stack:
         stack.enter_context(_evaluating(octave, vanilla))
         stack.enter_context(_kept_unless_done(octave))
-        with explained(f"{named} cannot be calibrated"):
-            stack.enter_context(smoothest_last(vanilla, array))
+        stack.enter_context(explained(f"{type(octave).__name__} cannot be calibrated"))
+        stack.enter_context(smoothest_last(vanilla, array))
         load_into(octave, _cut(octave, vanilla).weights)
-        with explained(f"{named} cannot be calibrated"):
-            _Walk(octave, vanilla, array, seed, progress).run()
+        _Walk(octave, vanilla, array, seed, progress).run()
     return octave
 
 
@@ -127,12 +123,11 @@ def _evaluating(*networks: nn.Layer) -> Iterator[None]:
 @contextlib.contextmanager
 def _kept_unless_done(network: nn.Layer) -> Iterator[None]:
     """Give a network its weights back if something fails."""
-    before = {key: value.clone() for key, value in state_of(network).items()}
+    restore = keep_state(network)
     try:
         yield
     except BaseException:
-        for key, value in state_of(network).items():
-            value.set_value(before[key])
+        restore()
         raise
 
 

@@ -82,7 +82,7 @@ class OctConv2D(OctaveLayer):
         self.kernel_size = kernel_size
         self.stride = stride
         self.groups = groups
-        self.halving = Halving.POOL if stride == 2 else Halving.NONE
+        self.halving = Halving.by_design(stride)
         self.data_format = data_format
         self.depthwise = groups == self.in_channels and groups > 1
         if self.depthwise and self.inputs != self.outputs:

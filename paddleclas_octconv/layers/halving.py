@@ -25,6 +25,11 @@ class Halving(enum.Enum):
     """What that is with 1x1 kernels, which see every second pixel alone: these are taken of the
     high input; of a low output, they are averaged before they are convolved, not after."""
 
+    @classmethod
+    def by_design(cls, stride: int) -> Halving:
+        """How the paper's octave convolution of this stride does it."""
+        return cls.POOL if stride == 2 else cls.NONE
+
     def high(self, x: Tensor, data_format: DataFormat) -> Tensor:
         """What the paths from the high input take, (N, C, H, W) or (N, H, W, C)."""
         if self is Halving.POOL:

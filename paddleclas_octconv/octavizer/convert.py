@@ -183,7 +183,7 @@ def _turn_conv(conv: Conv) -> None:
         out_channels=target.total,
         kernel_size=layer._kernel_size[0] if square else tuple(layer._kernel_size),
         stride=stride,
-        halving=Halving.POOL if stride == 2 else Halving.NONE,
+        halving=Halving.by_design(stride),
         groups=layer._groups,
         data_format=layer._data_format,
         depthwise=not conv.exchanges,

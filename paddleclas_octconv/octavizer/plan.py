@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from paddle import nn
 
-from .converted import rebind_layer, restore
+from .converted import Undo, rebind_layer, restore
 from .options import Options
 from .planned import Plan
 from .standins import refresh
@@ -13,12 +13,9 @@ from .trial import Trial
 
 def look_at(network: nn.Layer, options: Options) -> Plan:
     """What ``make_plan`` would decide, of a network that stays what it is."""
-    refresh()
-    undo = rebind_layer(network)
-    try:
-        return Trial(network, options).plan()
-    finally:
-        restore(undo)
+    plan, undo = _planned(network, options)
+    restore(undo)
+    return plan
 
 
 def make_plan(network: nn.Layer, options: Options) -> Plan:
@@ -31,10 +28,15 @@ def make_plan(network: nn.Layer, options: Options) -> Plan:
         OctConvError: it cannot run on such images, an option does not fit it, or nothing of it
             becomes octave. The network is what it was, then.
     """
+    return _planned(network, options)[0]
+
+
+def _planned(network: nn.Layer, options: Options) -> tuple[Plan, Undo]:
+    """The plan, and what ``restore`` takes to make the classes again what they were."""
     refresh()
     undo = rebind_layer(network)
     try:
-        return Trial(network, options).plan()
+        return Trial(network, options).plan(), undo
     except BaseException:
         restore(undo)
         raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Callable, Protocol, runtime_checkable
 
 from paddle import Tensor, nn
 
@@ -41,3 +41,14 @@ def state_of(model: nn.Layer | OctaveNetwork) -> dict[str, Tensor]:
         for key, value in model.state_dict().items()
         if key.rpartition(".")[2] not in _NO_STATE
     }
+
+
+def keep_state(model: nn.Layer | OctaveNetwork) -> Callable[[], None]:
+    """What gives a network the parameters and statistics back that it has now."""
+    before = {key: value.clone() for key, value in state_of(model).items()}
+
+    def give_back() -> None:
+        for key, value in state_of(model).items():
+            value.set_value(before[key])
+
+    return give_back
