@@ -166,6 +166,16 @@ def test_without_a_terminal_each_epoch_is_a_line(trainings, clock, capsys):
     assert capsys.readouterr().err.startswith("epoch 4/12, loss 2.0000")
 
 
+def test_what_is_logged_at_the_very_end_is_told(trainings, capsys):
+    only = trainings[:1]
+    with Display(only) as view:
+        log(only[0], step(1, 0, 0.5), epoch(1))
+        view.look()
+        log(only[0], "[Eval][Epoch 1][Avg]loss: 1.2, top1: 0.4375")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("epoch 1/12, ") and "eval acc 0.4375" in line
+
+
 def test_what_is_trained_again_is_told_and_timed_again(trainings, clock, capsys):
     only = trainings[:1]
     log(only[0], epoch(7))  # of a run that was killed before its first checkpoint

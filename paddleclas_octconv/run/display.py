@@ -64,6 +64,8 @@ class Display:
             self._live.__exit__(None, None, None)
             self._live = None
         else:
+            for each in self._trainings:
+                each.look()  # what was logged since the last look
             self._say_epochs(self._trainings, has_ended=True)
 
     def say(self, message: str) -> None:
