@@ -6,7 +6,7 @@
 
 The errors are cosmic-ray's (other operators, numbers, conditions, loops that never run), at most
 one for each place in the code, drawn at random. Each is planted in a copy of the repository, where
-the tests of its room run until one fails.
+the tests of its room run until one fails: those that run its line first, by how quick they are.
 """
 
 from __future__ import annotations
@@ -15,17 +15,22 @@ import argparse
 import json
 import os
 import random
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Dict, List
 
 from cosmic_ray.commands import init
 from cosmic_ray.mutating import mutate_and_test
 from cosmic_ray.work_db import use_db
 from cosmic_ray.work_item import MutationSpec, WorkResult
+from coverage import CoverageData
 
 PACKAGE = "paddleclas_octconv"
 # The tests of each room, the quickest first.
@@ -45,10 +50,19 @@ ROOMS = {
     " test_images test_predictor_folder test_deploy_inference_form test_deploy_operators"
     " test_deploy_export test_deploy_onnx_graph test_deploy_onnx_int8 test_deploy_onnx"
     " test_deploy_predict test_deploy_engines test_deploy_formats test_deploy_benchmark",
+    "calibrate": "test_calibrate_projection test_calibrate_channels test_calibrate",
+    "post_training": "test_post_training_search test_post_training_trials"
+    " test_post_training_evaluation test_post_training_distilling test_octavize_command",
 }
 # Annotations are not run, and outside of them `|` is rare.
 NOT_RUN = "core/ReplaceBinaryOperator_BitOr_"
 PATIENCE = 1800  # seconds; a test that hangs is ended by pytest before
+# cosmic-ray asks Python to keep nothing that it compiles: each run would compile Paddle anew.
+PYTEST = f"env -u PYTHONDONTWRITEBYTECODE {shlex.quote(sys.executable)} -m pytest -x -q"
+PYTEST += " -p no:cacheprovider"
+
+#: The tests that run each line of each file, the quickest first.
+Reach = Dict[str, Dict[int, List[str]]]
 
 
 def errors_in(room: str) -> list[MutationSpec]:
@@ -83,13 +97,44 @@ def enter_copy(folder: str) -> None:
             shutil.copy(name, copy / name)
     os.chdir(copy)
     os.environ["PYTHONPATH"] = str(copy)
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", f"{folder}/compiled")
 
 
-def plant(room: str, error: MutationSpec | None) -> WorkResult:
-    """Run the tests of a room on an error; on the code as it is where there is none."""
-    files = " ".join(f"tests/{name}.py" for name in ROOMS[room].split())
-    command = f"{sys.executable} -m pytest -x -q -p no:cacheprovider {files}"
-    return mutate_and_test([error] if error else [], command, PATIENCE)
+def files_of(room: str) -> str:
+    """The tests of a room, as pytest takes them."""
+    return " ".join(f"tests/{name}.py" for name in ROOMS[room].split())
+
+
+def look(room: str) -> tuple[WorkResult, Reach]:
+    """Run the tests of a room on the code as it is, and see which of them run each of its lines."""
+    seen = "--cov --cov-context=test --cov-report= --durations=0"
+    result = mutate_and_test([], f"{PYTEST} {seen} {files_of(room)}", PATIENCE)
+    seconds: Counter = Counter()
+    for line in result.output.splitlines():
+        spent = re.fullmatch(r"([\d.]+)s (?:setup|call|teardown) +(.+)", line)
+        if spent:
+            seconds[spent[2]] += float(spent[1])
+    data = CoverageData()
+    data.read()
+    reach: Reach = {}
+    for module in Path(PACKAGE, room).rglob("*.py"):
+        reach[str(module)] = {
+            line: sorted({test.rpartition("|")[0] for test in ran if test}, key=seconds.__getitem__)
+            for line, ran in data.contexts_by_lineno(str(module.resolve())).items()
+            if any(ran)  # else it runs when it is imported
+        }
+    return result, reach
+
+
+def plant(room: str, error: MutationSpec, reach: dict[int, list[str]]) -> WorkResult:
+    """Run the tests of a room on an error: those that run its line, or one above it, then all."""
+    command = f"{PYTEST} {files_of(room)}"
+    above = [line for line in reach if line <= error.start_pos[0]]
+    if above:
+        Path("first").write_text("\n".join(reach[max(above)]), encoding="utf-8")
+        # Pytest ends with 1 where a test fails; what it cannot import fails again below.
+        command = f"sh -c {shlex.quote(f'{PYTEST} @first; test $? != 1 && {command}')}"
+    return mutate_and_test([error], command, PATIENCE)
 
 
 def place_of(room: str, error: MutationSpec) -> tuple:
@@ -118,15 +163,17 @@ def main() -> None:
 
     kept = kept_in(args.results)
     todo = [error for error in errors if place_of(*error) not in kept]
-    new = [room for room in rooms if not any(place[0] == room for place in kept)]
-
+    reach: Reach = {}
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(
         args.jobs, initializer=enter_copy, initargs=(folder,)
     ) as pool:
-        for room, result in zip(new, pool.map(plant, new, [None] * len(new))):
+        asked = [room for room in rooms if any(room == there for there, _ in todo)]
+        for room, (result, found) in zip(asked, pool.map(look, asked)):
             if result.is_killed:
                 sys.exit(f"{room}: its tests fail on the code as it is:\n{result.output}")
-        for error, result in zip(todo, pool.map(plant, *zip(*todo)) if todo else ()):
+            reach.update(found)
+        lines = [reach[str(error.module_path)] for _, error in todo]
+        for error, result in zip(todo, pool.map(plant, *zip(*todo), lines) if todo else ()):
             place = place_of(*error)
             kept[place] = result.is_killed
             print("killed  " if result.is_killed else "SURVIVED", *place[1:4], flush=True)
@@ -135,11 +182,11 @@ def main() -> None:
             if args.results:
                 with open(args.results, "a", encoding="utf-8") as file:
                     file.write(json.dumps([*place, result.is_killed, result.diff]) + "\n")
-    found = [(room, kept[place_of(room, error)]) for room, error in errors]
+    verdicts = [(room, kept[place_of(room, error)]) for room, error in errors]
     for room in rooms:
-        killed = [is_killed for there, is_killed in found if there == room]
+        killed = [is_killed for there, is_killed in verdicts if there == room]
         print(f"{room}: {sum(killed)} of {len(killed)} killed")
-    total = sum(is_killed for _, is_killed in found)
+    total = sum(is_killed for _, is_killed in verdicts)
     print(f"all: {total} of {len(errors)} killed ({total / max(1, len(errors)):.0%})")
 
 
