@@ -68,6 +68,7 @@ def test_the_newest_is_the_latest_and_the_best_has_its_metric(trained):
     best = checkpoints.best(config_of(trained))
     assert best == checkpoints.Checkpoint(folder / "best_model", 2, 0.75)
     assert checkpoints.best_metric(config_of(trained)) == 0.75
+    assert checkpoints.best_epoch(config_of(trained)) == 2
 
 
 def test_of_one_epoch_the_latest_counts_then_the_numbered_then_the_best(output):
@@ -96,6 +97,7 @@ def test_an_empty_folder_holds_none(tmp_path):
     for folder in (tmp_path, tmp_path / "none"):
         assert checkpoints.newest(config_of(folder)) == (None, [])
         assert checkpoints.best_metric(config_of(folder)) is None
+        assert checkpoints.best_epoch(config_of(folder)) is None
         assert resume.plan_training(config_of(folder), resume=False) == resume.TrainingPlan(
             goes_on=True
         )
@@ -152,6 +154,7 @@ def test_the_best_of_two_layouts_counts(output):
     assert checkpoints.best_metric(config_of(output)) == 0.75
     save_checkpoint(output / "best_model", 3, 0.875)
     assert checkpoints.best_metric(config_of(output)) == 0.875
+    assert checkpoints.best_epoch(config_of(output)) == 3
 
 
 @pytest.mark.parametrize("suffix", [".pdema", ".ema.pdparams"])

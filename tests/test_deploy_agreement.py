@@ -4,6 +4,7 @@ import numpy as np
 import paddle
 import pytest
 from paddle import nn
+from scipy.spatial import distance
 
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.deploy import agreement, images
@@ -174,3 +175,57 @@ def test_a_network_that_ends_in_sigmoids_is_compared_on_its_logits():
     agreement.demand("x", sigmoid(0), sigmoid(1e-6), SHAPE)
     with pytest.raises(OctConvError, match="x differs"):
         agreement.demand("x", sigmoid(0), sigmoid(0.1), SHAPE)
+
+
+def test_how_far_engines_are_apart_is_told_of_the_worst_image():
+    """Of numbers that are no probabilities: the gap over that image's greatest, and the cosine."""
+    wanted = np.array([[1.0, -4.0, 2.0], [0.5, 0.25, -0.125]])
+    gaps = np.array([[0.2, -0.1, 0.0], [0.0, 0.1, 0.0]])
+    kinds = [(name, np.full((2, 1, 1, 1), share)) for name, share in (("odd", 1.0), ("even", 0.5))]
+    found = agreement.difference(
+        lambda batch: [wanted], lambda batch: [wanted + gaps * batch[0, 0, 0, 0]], kinds
+    )
+    cosines = [1 - distance.cosine(one, other) for one, other in zip(wanted, wanted + gaps)]
+    assert found.relative == pytest.approx(0.1 / 0.5) and found.inputs == "odd"
+    assert found.cosine == pytest.approx(min(cosines)) and min(cosines) < 0.995
+    for gap, relative in ((0.0, 0.0), (0.25, 0.25)):  # of an image whose numbers are all zero
+        found = agreement.difference(
+            lambda batch: [0 * wanted], lambda batch, gap=gap: [0 * wanted + gap], kinds[:1]
+        )
+        assert (found.relative, found.cosine) == (relative, 1.0)
+
+
+def test_logits_come_back_from_probabilities():
+    random = np.random.RandomState(0)
+    logits = 4 * random.randn(5, 6)
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    expected = logits - logits.mean(1, keepdims=True)
+    np.testing.assert_allclose(agreement.logits(shares.astype("float32")), expected, atol=1e-5)
+    for others in (0.9 * shares, shares[:, :1], expected):  # no probabilities
+        np.testing.assert_array_equal(agreement.logits(others), others)
+    run = agreement.before_sigmoid(lambda images: [1 / (1 + np.exp(-logits))])
+    np.testing.assert_allclose(run(logits)[0], np.clip(logits, -5, 5), atol=1e-6)
+
+
+def test_images_are_noise_of_each_scale_and_smooth_fields():
+    real = np.ones([2, 3, 48, 40])
+    names = []
+    for name, batch in agreement.inputs([3, 48, 40], real):
+        names.append(name)
+        assert batch.dtype == np.float32 and batch.shape[1:] == (3, 48, 40)
+        if name == "smooth fields":
+            assert 0.7 < batch.std() < 1.3
+            assert all(np.diff(batch, axis=axis).std() < 0.6 for axis in (2, 3))
+            fields = batch.reshape(-1, 48 * 40)
+            assert (np.abs(np.corrcoef(fields)) > 0.9).sum() == len(fields)  # each by itself
+        elif name == "2 real images":
+            np.testing.assert_array_equal(batch, real)
+        else:
+            scale = float(name.rpartition(" ")[2]) if "scale" in name else 1.0
+            assert batch.std() == pytest.approx(scale, rel=0.05)
+            assert abs(batch.mean()) < 0.05 * scale
+            assert "scale" in name or len(batch) == int(name.split()[0])
+    assert len(names) == 1 + len(agreement.BATCHES) * (len(agreement.SCALES) + 1) + len(
+        agreement.MORE_BATCHES
+    )
+    assert names[0] == "2 real images" and agreement.noise([3, 8, -1], 2).shape[:2] == (2, 3)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from paddleclas_octconv import cli, registry
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.deploy import inference_form
+from paddleclas_octconv.deploy.engines.paddle_files import check_params
 from paddleclas_octconv.deploy.predictor import create_predictor, model_files
 
 OLD = """
@@ -116,6 +118,32 @@ def test_a_missing_file_is_named(folder):
     assert "no such file" in refused(folder)
     os.mkfifo(model)
     assert "no such file" in refused(folder) or "is a pipe" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        *("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16"),
+        *("float32", "float64", "complex64", "complex128"),
+    ],
+)
+def test_parameters_of_every_type_are_passed_over(dtype, tmp_path):
+    """Two tensors, one behind the other, as Paddle writes them."""
+    params = tmp_path / "inference.pdiparams"
+    paddle.save(paddle.ones([3, 5]).astype(dtype), str(params), use_binary_format=True)
+    one = params.read_bytes()
+    version, levels = struct.unpack("<IQ", one[:12])
+    assert version == levels == 0
+    with_levels = struct.pack("<IQQ", 0, 2, 16) + bytes(16) + struct.pack("<Q", 8) + bytes(8)
+    for content in (one, one + one, with_levels + one[12:] + one):
+        params.write_bytes(content)
+        check_params(params)
+        params.write_bytes(content[:-1])
+        with pytest.raises(OctConvError, match=r"is cut .* needs 1 more"):
+            check_params(params)
+        params.write_bytes(content + b"\0")
+        with pytest.raises(OctConvError, match="is cut or damaged .* is none"):
+            check_params(params)
 
 
 class Detector(paddle.nn.Layer):

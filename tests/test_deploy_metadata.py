@@ -127,3 +127,42 @@ def test_a_label_map_of_odd_numbers_is_one_clear_line(tmp_path, content, said):
         metadata.describe(config(PostProcess=post(labels)))
     message = str(caught.value)
     assert said in message and len(message) < 400 and "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "post, fits",
+    [
+        (None, True),
+        ({"Topk": {"topk": 1}}, True),
+        ({"Topk": {"topk": 0}}, False),
+        ({"Topk": {"topk": True}}, False),
+        *(({metadata.MULTI_LABEL: {"threshold": each}}, True) for each in (0, 0.25, 1, None)),
+        *(({metadata.MULTI_LABEL: {"threshold": each}}, False) for each in (-0.01, 1.01, "1")),
+    ],
+)
+def test_numbers_of_classes_and_thresholds_are_in_their_range(post, fits):
+    if fits:
+        metadata.check_post_process({"PostProcess": post}, Path("inference.yml"))
+    else:
+        with pytest.raises(OctConvError, match="inference.yml: PostProcess.*should be a"):
+            metadata.check_post_process({"PostProcess": post}, Path("inference.yml"))
+
+
+def test_an_image_is_of_several_classes_where_the_folder_has_a_threshold():
+    for options, threshold in ((None, 0.5), ({}, 0.5), ({"threshold": 0}, 0.0)):
+        described = {"PostProcess": {metadata.MULTI_LABEL: options}}
+        assert metadata.threshold_of(described) == threshold
+    assert metadata.threshold_of({"PostProcess": {"Topk": None}}) is None
+    assert metadata.threshold_of({}) is None
+
+
+@pytest.mark.parametrize("class_num, lacks", [(2, None), (3, None), (4, 3), (None, None)])
+def test_every_class_of_the_network_has_a_name(tmp_path, class_num, lacks):
+    (tmp_path / "map").write_text("0 cat\n1 dog\n2 cow\n")
+    asked = {**config(PostProcess=post(tmp_path / "map")), "Arch": {"class_num": class_num}}
+    if lacks is None:
+        assert metadata.label_list(metadata.describe(asked)) == ["cat", "dog", "cow"]
+    else:
+        said = f"no name for class {lacks}; Arch.class_num is {class_num}"
+        with pytest.raises(OctConvError, match=said):
+            metadata.describe(asked)

@@ -175,3 +175,31 @@ def test_exports_pass(exported):
     check_files(exported / model, exported / "inference.pdiparams")
     predictor = create_predictor(exported, engine="paddle")
     assert predictor(np.zeros((2, 3, 8, 8), "float32")).shape == (2, 4)
+
+
+@pytest.mark.parametrize("number", [0, 1, 127, 128, 300, 2**32, 2**63, 2**64 - 1])
+def test_numbers_of_protocol_buffers(number):
+    """As Google's own package writes them."""
+    encoder = pytest.importorskip("google.protobuf.internal.encoder")
+    content = encoder._VarintBytes(number)
+    assert operators.varint(b"\xff" + content + b"\xff", 1) == (number, 1 + len(content))
+    for cut in (content[:-1], b"\xff" * 10 + b"\x00"):  # the second is longer than 64 bits
+        with pytest.raises(IndexError):
+            operators.varint(cut, 0)
+
+
+@pytest.mark.parametrize("kind, length", [(0, 2), (1, 8), (2, 5), (5, 4)])
+def test_fields_that_nobody_knows_are_passed_over(tmp_path, kind, length):
+    """Of each kind that Protocol Buffers have, before what counts."""
+    path = tmp_path / "inference.onnx"
+    values = {0: b"\xff\x01", 2: b"\x04" + b"\xff" * 4}
+    unknown = bytes([30 << 3 & 0x7F | 0x80 | kind, 30 >> 4]) + values.get(kind, b"\xff" * length)
+    path.write_bytes(unknown + onnx_model(alpha=0.5).SerializeToString())
+    operators.check_onnx(path)
+    path.write_bytes(unknown + onnx_model("com.stranger").SerializeToString())
+    with pytest.raises(OctConvError, match="is none that"):
+        operators.check_onnx(path)
+    for content in (unknown[:-1], bytes([30 << 3 & 0x7F | 0x80 | 3, 30 >> 4])):
+        path.write_bytes(content)
+        with pytest.raises(OctConvError, match="cut or damaged"):
+            operators.check_onnx(path)

@@ -13,7 +13,7 @@ from PIL import Image
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.common.images import why_too_large
 from paddleclas_octconv.data.survey import content_of
-from paddleclas_octconv.deploy.images import decode
+from paddleclas_octconv.deploy.images import Preprocess, batches, decode
 
 
 def png(width: int, height: int) -> bytes:
@@ -44,3 +44,18 @@ def test_other_images_are_read(tmp_path):
     assert why_too_large(b"P6 5 3 255\n" + bytes(45)) is None and why_too_large(b"") is None
     (tmp_path / "a.png").write_bytes(content.getvalue())
     assert decode(tmp_path / "a.png").shape == (3, 5, 3)
+
+
+def test_images_of_one_size_go_together_in_their_order(tmp_path):
+    sizes = [(4, 4), (4, 4), (4, 6), (4, 4), (4, 4), (4, 4)]
+    random = np.random.RandomState(0)
+    pixels = [random.randint(0, 256, (*size, 3)).astype(np.uint8) for size in sizes]
+    paths = [tmp_path / f"{number}.png" for number in range(len(sizes))]
+    for path, image in zip(paths, pixels):
+        Image.fromarray(image).save(path)
+    found = list(batches(paths, Preprocess([{"ToCHWImage": None}]), 2))
+    assert [(start, len(images)) for start, images in found] == [(0, 2), (2, 1), (3, 2), (5, 1)]
+    for start, images in found:
+        for place, image in enumerate(images, start):
+            np.testing.assert_array_equal(image, pixels[place].transpose(2, 0, 1))
+    assert not list(batches([], Preprocess([]), 2))

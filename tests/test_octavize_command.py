@@ -15,16 +15,19 @@ import cv2
 import numpy as np
 import paddle
 import pytest
+import scipy.stats
 import yaml
 from conftest import CLASS_NUM, error_line, measuring_here, run_here
 from runs import Run
 
 from paddleclas_octconv import registry
+from paddleclas_octconv.calibrate import calibrate
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.common.locks import hold
 from paddleclas_octconv.common.worker import Worker
 from paddleclas_octconv.config import Config, load_config
 from paddleclas_octconv.deploy.images import listed, preprocess_of
+from paddleclas_octconv.deploy.metadata import transform_ops
 from paddleclas_octconv.measure.operations import Operations
 from paddleclas_octconv.post_training import run as post_training
 from paddleclas_octconv.post_training.images import readable
@@ -206,14 +209,22 @@ def test_weights_of_another_network(trained):
         Networks().open(arch, str(weights), [3, 32, 32])
 
 
-def test_a_network_is_solved_once(trained, tmp_path):
-    """The second time it has the weights that are kept of it."""
+@pytest.fixture
+def opened(trained):
+    """The trained network in a ``Networks``, with its training images."""
     config = load_config(trained / "vanilla.yaml")
-    arch = {"name": NETWORK, "class_num": CLASS_NUM}
     networks = Networks()
-    networks.open(arch, str(trained / "output" / NETWORK / "best_model.pdparams"), [3, 32, 32])
-    read = preprocess_of(config).read
-    networks._images = np.stack([read(path) for path in listed(config, "Train").paths])
+    weights = trained / "output" / NETWORK / "best_model.pdparams"
+    networks.open({"name": NETWORK, "class_num": CLASS_NUM}, str(weights), [3, 32, 32])
+    paths = [str(path) for path in listed(config, "Train").paths]
+    read = networks.read(paths, transform_ops(config), {}, count=24)
+    assert read == {"images": 24, "tried": 24}
+    return networks
+
+
+def test_a_network_is_solved_once(opened, tmp_path):
+    """The second time it has the weights that are kept of it."""
+    networks, arch = opened, {"name": NETWORK, "class_num": CLASS_NUM}
     solve = {"arch": octave_arch(arch, 0.25, 32), "images": 20, "seed": 0}
     kept, anew = tmp_path / "kept.pdparams", tmp_path / "anew.pdparams"
     told = {}
@@ -225,6 +236,28 @@ def test_a_network_is_solved_once(trained, tmp_path):
     solved, loaded = (paddle.load(str(file)) for file in (anew, tmp_path / "loaded.pdparams"))
     for key, value in solved.items():
         np.testing.assert_array_equal(loaded[key].numpy(), value.numpy(), err_msg=key)
+
+
+def test_what_is_lost_is_judged_by_the_last_images(opened, trained):
+    """Those that a network was solved on would say too little."""
+    config = load_config(trained / "vanilla.yaml")
+    arch = octave_arch({"name": NETWORK, "class_num": CLASS_NUM}, 0.25, 32)
+    read = preprocess_of(config).read
+    images = np.stack([read(path) for path in listed(config, "Train").paths])
+    vanilla = registry.build(NETWORK, class_num=CLASS_NUM)
+    vanilla.set_state_dict(paddle.load(str(trained / f"output/{NETWORK}/best_model.pdparams")))
+    octave = registry.build(**arch)
+    calibrate(octave, vanilla, images[:17], seed=3)
+    said = []
+    for network in (vanilla, octave):
+        network.eval()
+        with paddle.no_grad():
+            scores = network(paddle.to_tensor(images[-17:]))
+        said.append(paddle.nn.functional.softmax(scores).numpy())
+    expected = scipy.stats.entropy(*said, axis=1).mean()
+    for _ in range(2):  # what the vanilla network says is kept
+        lost = opened.loss(arch, 17, 3, lambda *done: None)
+        assert lost == pytest.approx(expected, rel=1e-3) and lost > 0
 
 
 @pytest.mark.parametrize("build", ["open", "describe"])

@@ -1,13 +1,17 @@
 """At which resolutions a network becomes octave: searched where costs simply add up."""
 
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 
-from paddleclas_octconv.post_training import search
+from paddleclas_octconv.post_training import report, search
+from paddleclas_octconv.post_training.evaluation import Score
+from paddleclas_octconv.post_training.run import Result
 from paddleclas_octconv.post_training.search import (
     ALPHAS,
     Measured,
+    Part,
     Search,
     nearest,
     shown,
@@ -136,7 +140,7 @@ def test_the_gentlest_network_where_none_holds():
     assert trials.loss(asked.gentlest()) == least
 
 
-def test_what_loses_nothing_more_octave_is_not_asked_twice():
+def test_the_whole_network_is_the_gentlest_where_none_diverges():
     """A network that says what the vanilla one says, though it fails by its labels."""
     trials = Additive((0.1, 0.1, 0.1, 0.1), (0.0, 0.0, 0.0, 0.0))
     trials.whole = lambda alphas: Measured(alphas, trials.latency(alphas), 1.0, 0.0)
@@ -220,3 +224,35 @@ def test_a_network_in_words():
     strides = (4, 8, 16)
     assert shown((0.5, 0.0, 0.25), strides) == "0.5 at 1/4, 0.25 at 1/16"
     assert shown((0.0, 0.0, 0.0), strides) == "vanilla"
+
+
+@pytest.mark.parametrize("top1, measure", [(70.0, "top-1"), (None, "agreement")])
+def test_the_page_of_a_search_has_what_was_measured(tmp_path, top1, measure):
+    task = SimpleNamespace(vanilla={"name": "ResNet50"}, max_drop=6.0, engine="openvino")
+    found = Result(
+        arch={},
+        is_octave=True,
+        score=Score(200, 95.0, top1, 70.5, 0.02),
+        vanilla_multiply_adds=10,
+        multiply_adds=8,
+        vanilla_ms=10.0,
+        ms=8.0,
+        strides=(4, 8),
+        alphas=(0.5, 0.25),
+    )
+    tried = [Measured((0.5, 0.5), 0.5, 1.25, 0.0321), Measured((0.0, 0.25), 0.8, -0.5, 0.25)]
+    report.write(tmp_path, task, found, tried, [Part(0, 0.0123, 0.045, 0.0071), Part(1, 0.02, 0.1)])
+    page = (tmp_path / report.PAGE).read_text()
+    assert page.startswith(f"# ResNet50, at most 6 points of {measure} lost\n")
+    lost = "0.50" if top1 else "5.00"
+    assert (
+        f"Chosen: 0.5 at 1/4, 0.25 at 1/8. On the 200 images of the evaluation list it loses {lost}"
+        " points; 10.00 ms become 8.00 ms (1.25x) in openvino"
+    ) in page
+    assert [line for line in page.splitlines() if line.startswith("| 0") or "1/8 |" in line] == [
+        "| 0.5 at 1/4, 0.5 at 1/8 | 1.25 | 0.0321 | 2.00x |",
+        "| 0.25 at 1/8 | -0.50 | 0.2500 | 1.25x |",
+        "| 1/8 | 2.0% | 10.0% |  |",
+    ]
+    assert "| 1/4 | 1.2% | 4.5% | 0.0071 |" in page
+    assert (tmp_path / report.PLOT).stat().st_size > 1000

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from paddleclas_octconv.backbones.published_weights import find
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.config import Config
 from paddleclas_octconv.run.start_weights import with_weights
-from paddleclas_octconv.weights import store
+from paddleclas_octconv.weights import published, store
 
 USUAL = {
     "NormalizeImage": {
@@ -105,3 +106,39 @@ def test_what_is_no_training_takes_the_best_weights_of_its_folder(fetched, tmp_p
     assert taken == (f"{tmp_path}/best_model" if best else None)
     whole["Global"]["pretrained_model"] = "others.pdparams"
     assert complete(whole, mode)["Global"]["pretrained_model"] == "others"
+
+
+@pytest.mark.parametrize(
+    "changed, stays",
+    [
+        ({}, True),
+        ({"scale": 1 / 255}, True),
+        ({"scale": None}, True),
+        ({"scale": "1/255"}, True),
+        ({"std": [0.229 * 1.005, 0.224, 0.225]}, True),  # half a per cent
+        ({"std": [0.229, 0.224, 0.225 * 1.02]}, False),
+        ({"mean": [0.485, 0.456 * 0.98, 0.406]}, False),
+        ({"mean": [0.485, 0.456]}, False),
+        ({"mean": None}, False),
+        ({"scale": 1.0}, False),
+        ({"scale": "1/0"}, False),
+        ({"scale": "x"}, False),
+        ({"std": [0.229, 0, 0.225]}, False),
+    ],
+)
+def test_a_normalisation_stays_where_it_is_the_same_to_a_per_cent(changed, stays):
+    weights = find("OctMobileNetV1", 0.5)
+    given = {"NormalizeImage": {**USUAL["NormalizeImage"], "order": "hwc", **changed}}
+    first, second = published.normalised(weights, [{"CropImage": None}, given])
+    own = {"mean": [123.68, 116.779, 103.939], "std": [58.393, 57.12, 57.375], "scale": 1.0}
+    assert first == {"CropImage": None}
+    assert second == (given if stays else {"NormalizeImage": {**own, "order": "hwc"}})
+
+
+def test_how_large_a_published_file_is():
+    unknown = published.PublishedWeights("Net", 0.25, "ablation/x.tar", 10_000_000, 70.0, 90.0)
+    assert (unknown.file, unknown.config) == ("x.tar", "Net_alpha0.25.yaml")
+    assert unknown.most == 40_000_000 + 2**22 and unknown.about_size == "about 40 MB"
+    assert unknown._replace(path="others/x.params").about_size == "at most 40 MB"
+    known = unknown._replace(size=7_400_000)
+    assert known.most == 7_400_000 and known.about_size == "7 MB"

@@ -13,6 +13,7 @@ from paddleclas_octconv.weights.match import (
     check_weights,
     class_num,
     cut_if_vanilla,
+    cut_inside,
     load_into,
     match_weights,
 )
@@ -168,3 +169,18 @@ def test_a_network_of_paddleclas_may_leave_tensors_out_and_start_classes_anew():
     del other["0.bias"]
     with pytest.raises(OctConvError, match="x: missing 0.bias; 1.weight is"):
         check_weights(network, other, "x", class_num=5)
+
+
+def test_a_twin_inside_another_model_is_cut_and_all_else_stays():
+    """As in PaddleClas's ``RecModel``."""
+    model = nn.Sequential(nn.Linear(2, 3), Small())
+    around = {key: value for key, value in model.state_dict().items() if key.startswith("0.")}
+    vanilla = drawn(VANILLA)
+    found = cut_inside(model, {**around, **{f"1.{key}": paddle.to_tensor(value)
+                                            for key, value in vanilla.items()}})  # fmt: skip
+    assert set(found) == set(model.state_dict())
+    assert all(found[key] is value for key, value in around.items())
+    for key, value in match_weights(Small(), vanilla, "x").weights.items():
+        np.testing.assert_array_equal(found[f"1.{key}"].numpy(), value)
+    own = model.state_dict()
+    assert cut_inside(model, own) == own

@@ -13,7 +13,7 @@ import pytest
 from mxnet_files import FIXTURES, V1, V2, V3, archive, params
 
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.weights.mxnet_arrays import load_mxnet
+from paddleclas_octconv.weights.mxnet_arrays import is_mxnet, load_mxnet
 
 ARRAYS = {
     "conv.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2),
@@ -143,3 +143,32 @@ def test_any_damage_ends_in_one_line_or_in_arrays(read, packed):
     assert tracemalloc.get_traced_memory()[1] < 4 << 20
     tracemalloc.stop()
     assert time.process_time() - started < 60
+
+
+def test_what_is_as_large_as_may_be_is_read(read):
+    ones = np.ones(1, np.float32)
+    name, deep = "a" * 1024, np.ones([1] * 32, np.float32)
+    assert list(read(params({name: ones, "deep": deep}))) == [name, "deep"]
+    with pytest.raises(OctConvError, match="a name in it has 1025 bytes"):
+        read(params({f"{name}a": ones}))
+    members = {f"{number}": b"" for number in range(1023)}
+    content = params({"w": ones})
+    assert list(read(archive({**members, "w.params": content}), "w.tar")) == ["w"]
+    with pytest.raises(OctConvError, match="more than 1024 members"):
+        read(archive({**members, "w.params": content, "more": b""}), "w.tar")
+
+
+@pytest.mark.parametrize(
+    "name, content, is_theirs",
+    [
+        ("w.params", b"", True),
+        ("w.tar", archive({"w.params": b""}), True),
+        ("w.pth.tar", b"PK\x03\x04", False),
+        ("w.pth.tar", b"\x80\x02", False),
+        ("w.pdparams", b"", False),
+    ],
+)
+def test_a_file_of_mxnet_is_known_by_its_name(tmp_path, name, content, is_theirs):
+    (tmp_path / name).write_bytes(content)
+    assert is_mxnet(tmp_path / name) == is_theirs
+    assert not is_mxnet(tmp_path / "none.tar")
