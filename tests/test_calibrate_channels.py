@@ -181,3 +181,5 @@ def test_roughness_is_what_2x2_averages_lose():
     expected = 48 * np.array([1, 1, 1, 0, 0]) * (1 + 4) / 4
     np.testing.assert_allclose(roughness(x, "NCHW"), expected)
     np.testing.assert_allclose(roughness(x.transpose([0, 2, 3, 1]), "NHWC"), expected)
+    odd = paddle.nn.functional.pad(x, [0, 1, 0, 1], value=9.0)  # beyond the last whole average
+    np.testing.assert_allclose(roughness(odd, "NCHW"), expected)

@@ -213,6 +213,9 @@ def test_broken_checkpoint_is_passed_over(described, suffix, how, output):
 
 def test_files_of_two_epochs_are_no_checkpoint(output):
     folder = output / NAME
+    manifest.path_of(folder / "epoch_4").write_text("{")
+    with pytest.raises(checkpoints.BrokenError, match="epoch_4.pdparams is damaged, or of another"):
+        checkpoints.read(folder / "epoch_4")
     shutil.copy(folder / "epoch_2.pdparams", folder / "latest.pdparams")
     with pytest.raises(checkpoints.BrokenError, match="of another epoch"):
         checkpoints.read(folder / "latest")
@@ -240,6 +243,11 @@ def test_layouts_of_all_versions(layout, trained, tmp_path):
     assert newest_in(tmp_path).prefix == tmp_path / folder / "latest"
     with pytest.raises(OctConvError, match="already holds another run"):
         resume.plan_training(config_of(tmp_path), resume=False)
+
+
+def test_another_run_is_refused_by_its_last_checkpoint(trained):
+    with pytest.raises(OctConvError, match=r"already holds another run \(latest.pdparams\): "):
+        resume.plan_training(config_of(trained), resume=False)
 
 
 def test_own_checkpoint_given_by_hand_is_paddleclas_own_way(trained):
@@ -277,11 +285,34 @@ def test_what_is_no_path_is_saved_as_it_is():
 
 def test_a_checkpoint_that_cannot_be_saved_leaves_the_one_before(output):
     before = {path: path.read_bytes() for path in (output / NAME).iterdir()}
-    with pytest.raises(
-        OctConvError, match="latest.pdparams/x cannot be saved: .* --resume continues"
-    ):
+    said = "latest.pdparams/x cannot be saved: Not a directory; .* --resume continues"
+    with pytest.raises(OctConvError, match=said):
         save_checkpoint(output / NAME / "latest", 9, 0.5, ".pdparams/x")
     assert {path: path.read_bytes() for path in (output / NAME).iterdir()} == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is full")
+def test_a_full_disk_is_told(tmp_path):
+    def save(obj, part):
+        Path("/dev/full").write_bytes(obj)
+
+    with pytest.raises(OctConvError, match="cannot be saved: the disk is full; "):
+        Saver().save(save, b"content", tmp_path / "latest.pdparams")
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_what_a_killed_run_has_begun_is_finished_if_it_is_whole(output, spoilt):
+    folder = output / NAME
+    names = [path.name for path in sorted(folder.glob("epoch_2.*"))]
+    for name in names:
+        shutil.copy(folder / name, folder / name.replace("epoch_2", "latest"))
+        (folder / name).rename(folder / f"{name}.part")
+    if spoilt:
+        (folder / "epoch_2.pdopt.part").write_bytes(b"half")
+    (folder / "others.part").touch()
+    manifest.recover(folder)
+    assert [(folder / name).is_file() for name in names] == [not spoilt] * len(names)
+    assert [path.name for path in folder.glob("*.part")] == ["others.part"]
 
 
 # Saves checkpoint after checkpoint as PaddleClas does, and dies at a given step.

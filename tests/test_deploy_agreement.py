@@ -214,7 +214,7 @@ def test_images_are_noise_of_each_scale_and_smooth_fields():
         names.append(name)
         assert batch.dtype == np.float32 and batch.shape[1:] == (3, 48, 40)
         if name == "smooth fields":
-            assert 0.7 < batch.std() < 1.3
+            assert batch.std() == pytest.approx(1, abs=0.1)
             assert all(np.diff(batch, axis=axis).std() < 0.6 for axis in (2, 3))
             fields = batch.reshape(-1, 48 * 40)
             assert (np.abs(np.corrcoef(fields)) > 0.9).sum() == len(fields)  # each by itself
@@ -222,10 +222,12 @@ def test_images_are_noise_of_each_scale_and_smooth_fields():
             np.testing.assert_array_equal(batch, real)
         else:
             scale = float(name.rpartition(" ")[2]) if "scale" in name else 1.0
-            assert batch.std() == pytest.approx(scale, rel=0.05)
+            assert batch.std() == pytest.approx(scale, rel=0.05) and scale > 0
             assert abs(batch.mean()) < 0.05 * scale
             assert "scale" in name or len(batch) == int(name.split()[0])
     assert len(names) == 1 + len(agreement.BATCHES) * (len(agreement.SCALES) + 1) + len(
         agreement.MORE_BATCHES
     )
-    assert names[0] == "2 real images" and agreement.noise([3, 8, -1], 2).shape[:2] == (2, 3)
+    assert names[0] == "2 real images"
+    assert next(agreement.inputs([3, 48, 40], real[:0]))[0] == names[1]
+    assert agreement.noise([3, 8, -1], 2).shape == (2, 3, *agreement.ANY_SIZE[0])

@@ -244,6 +244,11 @@ def test_auto_takes_the_fastest_that_is_there_and_says_so(folder, copy, monkeypa
     assert create_predictor(copy, precision="int8").engine == "onnxruntime"
     monkeypatch.setattr(engines.ENGINES["openvino"], "module", "no_such_module")
     assert create_predictor(folder).engine == "onnxruntime"
+    for path in (*copy.glob("inference.json"), *copy.glob("inference.pdmodel")):
+        path.unlink()
+    shutil.copytree(folder / "openvino", copy / "openvino")
+    with pytest.raises(OctConvError, match="openvino is not installed"):  # whose file is there
+        create_predictor(copy)
 
 
 def test_options_of_paddle_mean_paddle(folder):
@@ -875,6 +880,14 @@ def test_images_are_taken_from_all_classes_of_a_list_that_takes_turns():
         assert len(set(listed.spread(count).labels)) > 7
     assert listed.spread(50) == listed.spread(50)
     assert listed.spread(1000) is listed
+
+
+@pytest.mark.parametrize("count, there", [(23, 23), (24, 24), (25, 24)])
+def test_fewer_images_to_calibrate_on_than_asked_for_are_told(tiny_config, count, there, capsys):
+    data = add.data_of(yaml.safe_load(tiny_config.read_text()), count)
+    assert len(data.training.paths) == there
+    said = "--int8: the config trains on 24 images alone"
+    assert (said in capsys.readouterr().err) == (there < count)
 
 
 @pytest.mark.parametrize(

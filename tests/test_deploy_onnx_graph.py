@@ -79,6 +79,7 @@ WINDOWS = [
     ("Conv", {"kernel_shape": [5, 3], "pads": [2, 1, 2, 1]}),
     ("Conv", {"kernel_shape": [5, 5], "strides": [2, 2], "pads": [2] * 4}),
     ("Conv", {"kernel_shape": [3, 3], "dilations": [2, 2], "pads": [2] * 4}),
+    ("Conv", {"kernel_shape": [3, 3], "strides": [2, 2], "dilations": [3, 3], "pads": [3] * 4}),
 ]
 
 
@@ -123,15 +124,30 @@ def test_windows_of_any_size_stay_right(kind, attributes):
         np.testing.assert_allclose(run(plain, x), run(model, x), atol=1e-5)
 
 
-def test_an_average_that_counts_its_padding_is_left_alone():
-    nodes, _ = window(
-        "AveragePool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1, count_include_pad=1
+@pytest.mark.parametrize("side", [1, 2, 5, 6])
+@pytest.mark.parametrize("options", [{"ceil_mode": 1}, {"pads": [1] * 4}])
+def test_an_average_that_counts_its_padding_is_left_alone(options, side):
+    options = {"kernel_shape": [3, 3], "strides": [2, 2], "count_include_pad": 1, **options}
+    if side < 3 and "pads" not in options:
+        pytest.skip("the kernel is larger than the map")
+    nodes, _ = window("AveragePool", **options)
+    x = images(side, side, 1)
+    plain = onnx_graph.plain(model_of(nodes, x.shape))
+    np.testing.assert_allclose(run(plain, x), run(model_of(nodes, x.shape), x), atol=1e-6)
+
+
+@pytest.mark.parametrize("sides", [(6,), (6, 5), (3, 4, 5)])
+def test_a_convolution_that_leaves_its_kernels_shape_out_stays_right(sides):
+    """It is that of the kernel, along as many sides as there are."""
+    random = np.random.RandomState(0)
+    kernel = random.randn(CHANNELS, CHANNELS, *[3] * len(sides)).astype(np.float32)
+    options = {"auto_pad": "SAME_UPPER", "strides": [2] * len(sides)}
+    nodes = [helper.make_node("Conv", ["x", "kernel"], ["y"], **options)]
+    x = random.randn(2, CHANNELS, *sides).astype(np.float32)
+    model, changed = (
+        model_of(nodes, ["N", *x.shape[1:]], rank=x.ndim, kernel=kernel) for _ in range(2)
     )
-    shape = [1, CHANNELS, 6, 6]
-    plain = onnx_graph.plain(model_of(nodes, shape))
-    np.testing.assert_allclose(
-        run(plain, images(6, 6, 1)), run(model_of(nodes, shape), images(6, 6, 1))
-    )
+    np.testing.assert_allclose(run(onnx_graph.plain(changed), x), run(model, x), atol=1e-5)
 
 
 def test_what_meets_padding_alone_is_no_part_of_a_kernel():

@@ -11,11 +11,12 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 from paddleclas_octconv.deploy.engines import onnx_int8  # noqa: E402
 
 
-def network(scales=(1, 1, 2, 2), sizes=(6, 10), **how):
+def network(scales=(1, 1, 2, 2), sizes=(6, 10), pool=None, **how):
     """A map pooled, upsampled, and added to itself."""
+    pool = pool or {"kernel_shape": [2, 2], "strides": [2, 2]}
     how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor", **how}
     nodes = [
-        helper.make_node("AveragePool", ["x"], ["low"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("AveragePool", ["x"], ["low"], **pool),
         helper.make_node("Resize", ["low", "", "scales"], ["up"], mode="nearest", **how),
         helper.make_node("Add", ["x", "up"], ["y"]),
     ]
@@ -62,3 +63,22 @@ def test_pooling_and_upsampling_are_others_of_the_same_numbers():
 )
 def test_what_is_not_known_or_something_else_stays(options):
     assert "Resize" in changed(network(**options))
+
+
+@pytest.mark.parametrize(
+    "pool, sizes, scales",
+    [
+        ({"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}, (6, 10), (2, 2)),
+        ({"kernel_shape": [3, 3], "strides": [1, 1], "pads": [1, 1, 1, 1]}, (6, 10), (1, 1)),
+        ({"kernel_shape": [2, 2], "strides": [2, 2], "pads": [0, 0, 1, 0]}, (7, 10), (1.75, 2)),
+        ({"kernel_shape": [2, 2], "strides": [2, 2], "pads": [1, 1, 1, 1]}, (6, 10), (1.5, 5 / 3)),
+        ({"kernel_shape": [2, 1], "strides": [2, 1]}, (6, 10), (2, 1)),
+    ],
+    ids=str,
+)
+def test_a_pool_or_a_scale_that_is_another_stays(pool, sizes, scales):
+    images = np.random.RandomState(0).randn(2, 3, *sizes).astype(np.float32)
+    options = {"pool": pool, "sizes": sizes, "scales": (1, 1, *scales)}
+    model = network(**options)
+    assert "AveragePool" in changed(model)
+    np.testing.assert_allclose(run(model, images), run(network(**options), images), atol=1e-6)

@@ -59,3 +59,9 @@ def test_images_of_one_size_go_together_in_their_order(tmp_path):
         for place, image in enumerate(images, start):
             np.testing.assert_array_equal(image, pixels[place].transpose(2, 0, 1))
     assert not list(batches([], Preprocess([]), 2))
+
+
+def test_more_pixels_than_opencv_takes_are_told_in_one_line(tmp_path):
+    (tmp_path / "large.ppm").write_bytes(b"P6 60000 60000 255\n")
+    with pytest.raises(OctConvError, match=r"large\.ppm: cannot be read as an image$"):
+        decode(tmp_path / "large.ppm")

@@ -162,10 +162,12 @@ def test_labels_that_do_not_fit_are_left_out(trained, octave, tiny_data, all_her
     (trained / "broken.png").write_bytes(b"no image")
     result = run_here(
         *("octavize", "-c", "vanilla.yaml", "--alpha", "0.25", "--output", "unlabelled"),
-        *("--engine", "paddle", "--images", "20", "--json", *options),
+        *("--engine", "paddle", "--images", "25", "--json", *options),
         cwd=trained,
     )
     assert result.returncode == 0, result.stderr
+    assert "--images: the config trains on 24 readable images alone" in result.stderr
+    assert "warning: 1 images could not be read" in result.stderr
     told = json.loads(result.stdout)
     assert told["score"]["top1"] is None and told["score"]["images"] == 8
     assert 0 <= told["score"]["agreement"] <= 100

@@ -81,7 +81,8 @@ def test_the_student_learns_from_the_teacher_which_stays():
     assert changed["Arch"]["infer_model_name"] == "Student"
     divergence, labels = changed["Loss"]["Train"]
     # What is compared with what: PaddleClas takes the logits of the student first.
-    assert divergence["DistillationKLDivLoss"]["model_name_pairs"] == [["Student", "Teacher"]]
+    expected = {"model_name_pairs": [["Student", "Teacher"]], "weight": 1.0, "temperature": 4}
+    assert divergence == {"DistillationKLDivLoss": expected}
     expected = {"weight": 1.0, "epsilon": 0.1, "model_names": ["Student"]}
     assert labels == {"DistillationGTCELoss": expected}
     assert changed["Loss"]["Eval"] == [{"CELoss": None}]

@@ -65,6 +65,7 @@ def test_the_weights_bring_their_normalisation(fetched, capfd, mode, changed):
     for place, step in enumerate(normalisations(whole)):
         if place in changed:
             assert step["NormalizeImage"]["mean"] == [124.0, 117.0, 104.0]
+            assert step["NormalizeImage"]["std"] == pytest.approx([59.88] * 3, abs=0.001)
         else:
             assert step == USUAL
     assert capfd.readouterr().err.count("as the weights of OctPreResNet50 were trained") == len(

@@ -121,6 +121,14 @@ def test_what_belongs_to_no_layer_is_told_of_a_layer_refused():
     assert told == "x.pdparams does not fit Small: unexpected 2.extra"
 
 
+@pytest.mark.parametrize("key", [key for key in VANILLA if key != "0.bias"])
+def test_of_the_twin_only_the_bias_of_a_convolution_may_lack(key):
+    given = {name: value for name, value in drawn(VANILLA).items() if name != key}
+    if key == "0.weight":  # by which the twin is known
+        given = {name: value for name, value in given.items() if name[0] != "1"}
+    assert f"missing {'0.hh.weight' if key == '0.weight' else key}" in refusal(given)
+
+
 def test_a_key_of_the_networks_own_makes_them_its_own():
     both = {**drawn(VANILLA), "0.hh.weight": np.zeros((3, 2, 1, 1))}
     assert "does not fit Small: missing " in refusal(both)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import numpy as np
 import paddle
@@ -80,6 +81,16 @@ def test_the_name_of_the_network_may_come_first():
     prefixed = {f"arg:M075_{name}": value for name, value in weights.items()}
     names = author_names("OctMobileNetV1_x0_75")
     assert set(from_octconv_mxnet(prefixed, *names)) == set(from_octconv_mxnet(weights, *names))
+
+
+def test_the_scales_of_norms_without_scales_count_as_ones():
+    """Whatever the file has there, as MXNet itself computes."""
+    file = "se-resnet152_v1e_alpha-0.125"
+    weights = {name: np.full((1, 1, 1, 1), 3.0) for name in spelt(file, older=False)}
+    ours = from_octconv_mxnet(weights, *author_names(checkpoint_of(file).network))
+    ones = {key for key, value in ours.items() if (value == 1).all()}
+    without = {key for key in ours if re.search(r"norm\.(high|low)\.weight$", key)}
+    assert ones == without != set() and len(ours) > 2 * len(ones)
 
 
 def test_the_table_names_31_files_of_networks_that_there_are():
