@@ -614,7 +614,14 @@ def test_a_classifier_gives_the_likeliest_classes(folder, tiny_data, engine):
     predictor = create_predictor(folder, engine=engine)
     read = images.preprocess_of(yaml.safe_load((tiny_data / "tiny.yaml").read_text())).read
     wanted = predictor(np.stack([read(path) for path in paths]))
-    found = list(classify.Classifier(folder, predictor)(paths, topk=4, batch_size=5))
+    sizes = []
+
+    def noted(batch):
+        sizes.append(len(batch))
+        return predictor(batch)
+
+    found = list(classify.Classifier(folder, noted)(paths, topk=4, batch_size=5))
+    assert sizes == [5, 5, 5, 1]
     assert [prediction.file_name for prediction in found] == list(map(str, paths))
     for prediction, scores in zip(found, wanted):
         assert prediction.class_ids[0] == scores.argmax()

@@ -205,3 +205,9 @@ def test_opencv_reads_no_further_than_maps_of_one_pixel():
     network.setInput(x)
     wanted = run(model_of(nodes, shape, **tensors), x)
     np.testing.assert_allclose(network.forward(), wanted, atol=1e-5)
+
+
+def test_a_pool_of_one_pixel_is_none():
+    nodes, _ = window("AveragePool", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
+    plain = onnx_graph.plain(model_of(nodes, ["N", CHANNELS, 1, 1]))
+    assert [node.op_type for node in plain.graph.node] == ["Relu"]

@@ -72,6 +72,7 @@ def test_what_is_not_known_or_something_else_stays(options):
         ({"kernel_shape": [3, 3], "strides": [1, 1], "pads": [1, 1, 1, 1]}, (6, 10), (1, 1)),
         ({"kernel_shape": [2, 2], "strides": [2, 2], "pads": [0, 0, 1, 0]}, (7, 10), (1.75, 2)),
         ({"kernel_shape": [2, 2], "strides": [2, 2], "pads": [1, 1, 1, 1]}, (6, 10), (1.5, 5 / 3)),
+        ({"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}, (7, 10), (1.75, 2)),
         ({"kernel_shape": [2, 1], "strides": [2, 1]}, (6, 10), (2, 1)),
     ],
     ids=str,

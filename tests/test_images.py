@@ -65,3 +65,18 @@ def test_more_pixels_than_opencv_takes_are_told_in_one_line(tmp_path):
     (tmp_path / "large.ppm").write_bytes(b"P6 60000 60000 255\n")
     with pytest.raises(OctConvError, match=r"large\.ppm: cannot be read as an image$"):
         decode(tmp_path / "large.ppm")
+
+
+@pytest.mark.parametrize(
+    "step, said",
+    [
+        ({"CropImage": None, "ToCHWImage": None}, "should be one step"),
+        ({}, "should be one step"),
+        ({"CropImage": ["size"]}, r"CropImage: \['size'\] should be options by name"),
+        ({"CropImage": {1: 2}}, "CropImage: {1: 2} should be options by name"),
+    ],
+    ids=str,
+)
+def test_steps_that_are_none_are_one_line(step, said):
+    with pytest.raises(OctConvError, match=f"PreProcess.transform_ops: .*{said}"):
+        Preprocess([step])
