@@ -232,15 +232,15 @@ class Blocks(nn.Layer):
         return self.tested(self.middle(self.stem(x)))
 
 
-@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("stride, keeps", [(1, True), (2, True), (2, False)])
 @pytest.mark.parametrize("solved", [False, True])
-def test_exact_where_the_input_is_constant_over_blocks(stride, solved, monkeypatch):
+def test_exact_where_the_input_is_constant_over_blocks(stride, keeps, solved, monkeypatch):
     vanilla = Blocks(stride)
     vanilla.to(dtype="float64")
     x = pictures().repeat(4, 2).repeat(4, 3)
     if not solved:
         monkeypatch.setattr(walk.Fit, "solve", lambda fit: None)
-    octave = octavize(copy.deepcopy(vanilla), 0.5, calibrate=x)
+    octave = octavize(copy.deepcopy(vanilla), 0.5, calibrate=x, keep_stride=keeps)
     ((_, wanted),) = seen(vanilla.tested, vanilla, x)
     ((_, got),) = seen(octave.tested, octave, x)
     half = nn.functional.avg_pool2d(wanted, 2, 2).numpy()
@@ -267,6 +267,16 @@ def test_a_layer_is_solved_on_as_many_images_as_it_needs(side, there, needed):
     octave = cut(copy.deepcopy(vanilla), 0.5, input_size=16)
     fit = walk.Fit(octave.tested, vanilla.tested, walk.SAME_ORDER, (0, 0))
     assert fit.needed(paddle.zeros([1, 8, side, side]), there) == needed
+
+
+def test_a_large_kernel_is_solved_on_ten_samples_for_each_of_its_numbers(monkeypatch):
+    monkeypatch.setattr("paddleclas_octconv.calibrate.layer.LEAST_SAMPLES", 1)
+    vanilla = chain(kernel_size=3, padding=1)
+    octave = cut(copy.deepcopy(vanilla), 0.5, input_size=16)
+    fit = walk.Fit(octave.tested, vanilla.tested, walk.SAME_ORDER, (0, 0))
+    numbers = 9 * 8  # that an output sees
+    assert fit.needed(paddle.zeros([1, 8, 3, 3]), 30000) == 10 * numbers
+    assert fit.needed(paddle.zeros([1, 8, 4, 6]), 30000) == 10 * numbers / (4 * 6 / 8)
 
 
 # Networks written by hand

@@ -137,3 +137,15 @@ def test_cells_of_an_image_do_not_depend_on_the_others():
         np.testing.assert_array_equal(mine, theirs[together.image == 1])
     assert len(set(zip(alone.row, alone.column))) == 9
     assert len(drawn((2, 3), 99, [(0,)]).row) == 6
+
+
+def test_cells_lie_over_those_of_a_map_half_as_large():
+    every = drawn((5, 7), 99, [(0,)])
+    assert len(every.row) == 35
+    over = every.over((3, 4), 2)
+    np.testing.assert_array_equal(over.row, [row // 2 for row in range(5) for _ in range(7)])
+    np.testing.assert_array_equal(over.column, [column // 2 for column in range(7)] * 5)
+    cropped = every.over((2, 3), 2)  # as of a convolution that is not padded
+    np.testing.assert_array_equal(cropped.row, np.minimum(over.row, 1))
+    np.testing.assert_array_equal(cropped.column, np.minimum(over.column, 2))
+    np.testing.assert_array_equal(every.over((5, 7), 1).column, every.column)

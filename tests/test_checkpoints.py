@@ -104,7 +104,7 @@ def test_an_empty_folder_holds_none(tmp_path):
         assert resume.plan_training(config_of(folder), resume=True) == resume.TrainingPlan(
             goes_on=True
         )
-        assert resume.start_of(config_of(folder), print) == resume.Start()
+        assert resume.start_of(config_of(folder), print) == resume.Start() == (0, None, None)
 
 
 @pytest.mark.parametrize("epochs, done", [(3, True), (4, True), (5, False)])
@@ -213,9 +213,10 @@ def test_broken_checkpoint_is_passed_over(described, suffix, how, output):
 
 def test_files_of_two_epochs_are_no_checkpoint(output):
     folder = output / NAME
-    manifest.path_of(folder / "epoch_4").write_text("{")
-    with pytest.raises(checkpoints.BrokenError, match="epoch_4.pdparams is damaged, or of another"):
-        checkpoints.read(folder / "epoch_4")
+    for text in ("{", "{}", "[]", '{"files": 3}'):
+        manifest.path_of(folder / "epoch_4").write_text(text)
+        with pytest.raises(checkpoints.BrokenError, match="epoch_4.pdparams is damaged, or of an"):
+            checkpoints.read(folder / "epoch_4")
     shutil.copy(folder / "epoch_2.pdparams", folder / "latest.pdparams")
     with pytest.raises(checkpoints.BrokenError, match="of another epoch"):
         checkpoints.read(folder / "latest")
@@ -300,19 +301,35 @@ def test_a_full_disk_is_told(tmp_path):
         Saver().save(save, b"content", tmp_path / "latest.pdparams")
 
 
-@pytest.mark.parametrize("spoilt", [False, True])
+@pytest.mark.parametrize("spoilt", [None, "epoch_2.pdopt.part", "epoch_2.pdopt"])
 def test_what_a_killed_run_has_begun_is_finished_if_it_is_whole(output, spoilt):
+    """Of its files some are written, and some may be in their places."""
     folder = output / NAME
     names = [path.name for path in sorted(folder.glob("epoch_2.*"))]
+    before = {name: (folder / name).read_bytes() for name in names}
     for name in names:
-        shutil.copy(folder / name, folder / name.replace("epoch_2", "latest"))
-        (folder / name).rename(folder / f"{name}.part")
+        if name != spoilt:
+            (folder / name).rename(folder / f"{name}.part")
     if spoilt:
-        (folder / "epoch_2.pdopt.part").write_bytes(b"half")
+        (folder / spoilt).write_bytes(b"of another epoch")
     (folder / "others.part").touch()
     manifest.recover(folder)
-    assert [(folder / name).is_file() for name in names] == [not spoilt] * len(names)
+    there = {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
+    if spoilt:
+        assert there == ({spoilt: b"of another epoch"} if spoilt in names else {})
+    else:
+        assert there == before
     assert [path.name for path in folder.glob("*.part")] == ["others.part"]
+
+
+def test_what_is_saved_beside_a_checkpoint_is_no_part_of_it(tmp_path):
+    """Such as the weights of a student alone."""
+    save_checkpoint(tmp_path / "latest", 3, 0.5, ".pdema", "_student.pdparams")
+    suffixes = (".pdema", ".pdopt", ".pdparams", ".pdstates", ".manifest.json")
+    wanted = {f"latest{suffix}" for suffix in suffixes} | {"latest_student.pdparams"}
+    assert {path.name for path in tmp_path.iterdir()} == wanted
+    described = manifest.read(manifest.path_of(tmp_path / "latest"))
+    assert set(described) == {f"latest{suffix}" for suffix in suffixes[:-1]}
 
 
 # Saves checkpoint after checkpoint as PaddleClas does, and dies at a given step.

@@ -201,7 +201,8 @@ def test_logits_come_back_from_probabilities():
     shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     expected = logits - logits.mean(1, keepdims=True)
     np.testing.assert_allclose(agreement.logits(shares.astype("float32")), expected, atol=1e-5)
-    np.testing.assert_allclose(agreement.logits([[0.25, 0.75]]), np.log(3) * np.array([[-0.5, 0.5]]))
+    half = np.log(3) / 2
+    np.testing.assert_allclose(agreement.logits([[0.25, 0.75]]), [[-half, half]])
     for others in (0.9 * shares, shares[:, :1], expected):  # no probabilities
         np.testing.assert_array_equal(agreement.logits(others), others)
     run = agreement.before_sigmoid(lambda images: [1 / (1 + np.exp(-logits))])

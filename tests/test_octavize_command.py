@@ -408,6 +408,8 @@ def test_a_transformer():
         (("-o", "Global.use_multilabel=True"), "Global.use_multilabel: True: only networks that"),
         (("-o", "Arch.name=Octave"), "Arch.name: Octave is an octave network already"),
         (("-o", "Global.image_shape=[3,32,64]"), "Global.image_shape: [3, 32, 64]: only square"),
+        (("-o", "Global.image_shape=[3,64,32]"), "Global.image_shape: [3, 64, 32]: only square"),
+        (("--distil", "."), "--distil .: not a file: name the file to write"),
         (("-o", "Global.output_dir=nowhere"), "Global.output_dir: nowhere holds no trained"),
         (("--weights", "nothing"), "--weights nothing: no such file"),
     ],

@@ -26,7 +26,7 @@ from paddleclas_octconv.backbones.published_weights import PUBLISHED, find
 from paddleclas_octconv.cli import main
 from paddleclas_octconv.common import download
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.weights import published, store
+from paddleclas_octconv.weights import address, published, store
 from paddleclas_octconv.weights.octconv_mxnet import from_octconv_mxnet
 
 NAME, FILE = "OctMobileNetV1_x0_75", "mobilenet_v1_075_alpha-0.375"
@@ -274,6 +274,15 @@ def test_a_file_put_into_the_cache_is_taken(server, tmp_path, content):
     (folder / f"{FILE}.params").write_bytes(content)
     get()
     assert server.asked == []
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PADDLECLAS_OCTCONV_CACHE", str(tmp_path / "file"))
+    said = f"{tmp_path}/file/weights.*: cannot hold weights: Not a directory"
+    refused(said)
+    with pytest.raises(OctConvError, match=said):
+        address.fetched("http://127.0.0.1:9/w.pdparams", "pretrained")
 
 
 def test_options_that_published_weights_do_not_have(server):
