@@ -36,9 +36,9 @@ PACKAGE = "paddleclas_octconv"
 # The tests of each room, the quickest first.
 ROOMS = {
     "layers": "test_layers test_layers_values test_layers_products test_layers_deploy",
-    "weights": "test_weights_match test_weights_vanilla test_weights_mxnet test_run_start_weights"
-    " test_weights_safe_load test_weights_published test_weights_convert test_weights_pretrained"
-    " test_weights_store",
+    "weights": "test_configs_published test_run_start_weights test_weights_match"
+    " test_weights_vanilla test_weights_mxnet test_weights_safe_load test_weights_published"
+    " test_weights_convert test_weights_pretrained test_weights_store",
     "config": "test_config_values test_config_load test_config_check test_config_checks"
     " test_config_recipe test_config_vocabulary test_config_brought",
     "run": "test_launch test_training_log test_run_start_weights test_run_estimate test_display"

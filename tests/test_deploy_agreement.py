@@ -119,7 +119,8 @@ def test_where_any_size_will_do_an_odd_one_is_tried():
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 17])
-def test_int8_has_to_be_steady_in_batches_of_every_size(batch):
+@pytest.mark.parametrize("factor", [-1, 1.1])
+def test_int8_has_to_be_steady_in_batches_of_every_size(batch, factor):
     images = np.random.RandomState(0).randn(agreement.CALL_IMAGES, 3, 4, 4)
 
     def exact(batch):
@@ -128,10 +129,11 @@ def test_int8_has_to_be_steady_in_batches_of_every_size(batch):
     def quantized(batch):
         return [np.round(batch.reshape(len(batch), -1), 1)]
 
-    def wrong_for_some(images):
-        return [values * (-1 if len(images) == batch else 1) for values in quantized(images)]
+    def wrong_for_some(images, factor=factor):
+        return [values * (factor if len(images) == batch else 1) for values in quantized(images)]
 
     agreement.demand_steady("x", exact, quantized, images)
+    agreement.demand_steady("x", exact, lambda batch: wrong_for_some(batch, 1.01), images)
     if batch == agreement.CALL_IMAGES:  # then all the others are the odd ones
         batch = 1
     with pytest.raises(OctConvError, match=f"x gives other classes in batches of {batch} than"):

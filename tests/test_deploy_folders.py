@@ -125,6 +125,7 @@ def test_a_missing_file_is_named(folder):
     [
         *("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16"),
         *("float32", "float64", "complex64", "complex128"),
+        *(name for name in ("float8_e4m3fn", "float8_e5m2") if hasattr(paddle, name)),
     ],
 )
 def test_parameters_of_every_type_are_passed_over(dtype, tmp_path):

@@ -211,3 +211,21 @@ def test_a_pool_of_one_pixel_is_none():
     nodes, _ = window("AveragePool", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
     plain = onnx_graph.plain(model_of(nodes, ["N", CHANNELS, 1, 1]))
     assert [node.op_type for node in plain.graph.node] == ["Relu"]
+
+
+def test_a_shape_keeps_the_batch_and_says_the_rest():
+    """As of a shuffle of channels, whose shapes paddle2onnx computes from the batch."""
+    sizes = {"first": [-1, 2, CHANNELS // 2, 6], "second": [-1, CHANNELS, 2, 3]}
+    tensors = {name: np.array(each) for name, each in sizes.items()}
+    nodes = [
+        helper.make_node("Reshape", ["x", "first"], ["groups"]),
+        helper.make_node("Transpose", ["groups"], ["turned"], perm=[0, 2, 1, 3]),
+        helper.make_node("Reshape", ["turned", "second"], ["y"]),
+    ]
+    shape = ["N", CHANNELS, 2, 3]
+    plain = onnx_graph.plain(model_of(nodes, shape, **tensors))
+    said = {tuple(numpy_helper.to_array(each)) for each in plain.graph.initializer}
+    assert said == {(0, *each[1:]) for each in sizes.values()}
+    for batch in (1, 3):
+        x = images(2, 3, batch)
+        np.testing.assert_array_equal(run(plain, x), run(model_of(nodes, shape, **tensors), x))

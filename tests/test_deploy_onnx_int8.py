@@ -12,11 +12,12 @@ from paddleclas_octconv.deploy.engines import onnx_int8  # noqa: E402
 
 
 def network(scales=(1, 1, 2, 2), sizes=(6, 10), pool=None, **how):
-    """A map pooled, upsampled, and added to itself."""
+    """A map without what is negative, pooled, upsampled, and added to itself."""
     pool = pool or {"kernel_shape": [2, 2], "strides": [2, 2]}
     how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor", **how}
     nodes = [
-        helper.make_node("AveragePool", ["x"], ["low"], **pool),
+        helper.make_node("Relu", ["x"], ["relu"]),
+        helper.make_node("AveragePool", ["relu"], ["low"], **pool),
         helper.make_node("Resize", ["low", "", "scales"], ["up"], mode="nearest", **how),
         helper.make_node("Add", ["x", "up"], ["y"]),
     ]
@@ -50,7 +51,7 @@ def test_pooling_and_upsampling_are_others_of_the_same_numbers():
     images = np.random.RandomState(0).randn(2, 3, 6, 10).astype(np.float32)
     wanted = run(network(), images)
     model = network()
-    assert changed(model) == {"Conv", "Transpose", "Gather", "Add"}
+    assert changed(model) == {"Relu", "Conv", "Transpose", "Gather", "Add"}
     np.testing.assert_allclose(run(model, images), wanted, atol=1e-6)
 
 
