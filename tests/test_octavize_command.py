@@ -220,7 +220,7 @@ def opened(trained):
     weights = trained / "output" / NETWORK / "best_model.pdparams"
     networks.open({"name": NETWORK, "class_num": CLASS_NUM}, str(weights), [3, 32, 32])
     paths = [str(path) for path in listed(config, "Train").paths]
-    read = networks.read(paths, transform_ops(config), {}, count=24)
+    read = networks.read(paths, transform_ops(dict(config)), {}, count=24)
     assert read == {"images": 24, "tried": 24}
     return networks
 
