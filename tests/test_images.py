@@ -62,9 +62,10 @@ def test_images_of_one_size_go_together_in_their_order(tmp_path):
 
 
 def test_more_pixels_than_opencv_takes_are_told_in_one_line(tmp_path):
-    (tmp_path / "large.ppm").write_bytes(b"P6 60000 60000 255\n")
-    with pytest.raises(OctConvError, match=r"large\.ppm: cannot be read as an image$"):
-        decode(tmp_path / "large.ppm")
+    header = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 60000 +X 60000\n"  # Pillow reads no such
+    (tmp_path / "large.hdr").write_bytes(header)
+    with pytest.raises(OctConvError, match=r"large\.hdr: cannot be read as an image$"):
+        decode(tmp_path / "large.hdr")
 
 
 @pytest.mark.parametrize(
