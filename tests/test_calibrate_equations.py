@@ -10,7 +10,7 @@ from paddleclas_octconv.calibrate.equations import FIRST, JUDGED, RIDGES, Equati
 PROBLEMS, UNKNOWNS, SAMPLES = 2, 9, 30
 
 
-def drawn(scale, noise, outputs, seed, free=1):
+def drawn(scale, noise, outputs, seed, free=1, samples=SAMPLES):
     """Samples in two halves, and two starts; the second is nearer to what the targets are made of.
 
     Args:
@@ -23,11 +23,11 @@ def drawn(scale, noise, outputs, seed, free=1):
     starts = [true + share * scale * rng.normal(size=shape) for share in (2, 1)]
     halves = []
     for _ in range(2):
-        rows = rng.normal(size=[PROBLEMS, SAMPLES, UNKNOWNS]) * np.linspace(0.3, 2, UNKNOWNS)
+        rows = rng.normal(size=[PROBLEMS, samples, UNKNOWNS]) * np.linspace(0.3, 2, UNKNOWNS)
         if free:
             rows[:, :, -free:] = 1  # as of a bias
         # Outputs of different size are as important as each other.
-        targets = rows @ true + noise * rng.normal(size=[PROBLEMS, SAMPLES, outputs])
+        targets = rows @ true + noise * rng.normal(size=[PROBLEMS, samples, outputs])
         halves.append((rows, targets * np.geomspace(0.1, 10, outputs)))
     return halves, [start * np.geomspace(0.1, 10, outputs) for start in starts]
 
@@ -87,6 +87,21 @@ def test_solutions_are_those_of_the_rows(scale, noise, ridge, outputs, free, ord
         for part in (slice(None, 11), slice(11, None)):  # piece by piece
             problem.add(rows[:, part], targets[:, part], half)
     np.testing.assert_allclose(problem.solve(starts[::order]), expected, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("samples", [2, 3, 4, 5])  # of each half: four are fewer than unknowns
+@pytest.mark.parametrize("free", [0, 1])
+def test_few_samples_give_what_many_do(samples, free):
+    chosen = set()
+    for seed in range(8):
+        halves, starts = drawn(1, 0.3, 5, seed, free, samples)
+        expected, ridge = by_rows(halves, starts, free)
+        chosen.add(ridge)
+        problem = Equations(PROBLEMS, UNKNOWNS, 5, free)
+        for half, samples_of_half in enumerate(halves):
+            problem.add(*samples_of_half, half)
+        np.testing.assert_allclose(problem.solve(starts), expected, rtol=1e-8, atol=1e-9)
+    assert chosen - {None}
 
 
 def test_of_equally_good_starts_the_first_is_taken():

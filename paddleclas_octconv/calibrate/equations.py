@@ -1,24 +1,26 @@
-"""Least squares out of normal equations, which samples are added to piece by piece."""
+"""Least squares, to which samples are added piece by piece."""
 
 from __future__ import annotations
 
-import contextlib
-from typing import Sequence
+from typing import Sequence, Union
 
 import numpy as np
-import scipy.linalg
+
+from .systems import ALL, FIRST_HALF, SECOND_HALF, BySamples, ByUnknowns, Halves
 
 # Candidates, as a share of the mean of the diagonal; what says little asks for a large one.
 RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 FIRST = 1  # the index of the one that is tried first
 JUDGED = 64  # outputs on which one of them is chosen
 
+System = Union[BySamples, ByUnknowns]
+
 
 class Equations:
     """A batch of independent least-squares problems: rows @ solution = targets.
 
-    What is kept does not grow with the number of samples. Samples come in two halves, so that a
-    solution of one can be judged on the other.
+    What is kept does not grow with the number of samples, once there are as many as unknowns.
+    Samples come in two halves, so that a solution of one can be judged on the other.
 
     Args:
         problems: how many; one for each group of a convolution.
@@ -28,17 +30,23 @@ class Equations:
     """
 
     def __init__(self, problems: int, unknowns: int, outputs: int, free: int = 0) -> None:
-        self.held = unknowns - free
-        self.gram = np.zeros([2, problems, unknowns, unknowns])
-        self.moments = np.zeros([2, problems, unknowns, outputs])
-        self.power = np.zeros([problems, outputs])
+        self._shape = (problems, unknowns, outputs)
+        self._held = unknowns - free
+        self._few: list[tuple[np.ndarray, np.ndarray, int]] = []
+        self._many: ByUnknowns | None = None
+        self._power = np.zeros([problems, outputs])
 
     def add(self, rows: np.ndarray, targets: np.ndarray, half: int) -> None:
         """Add samples: rows [problems, samples, unknowns], targets [problems, samples, outputs]."""
-        for problem, (x, y) in enumerate(zip(rows, targets)):
-            self.gram[half, problem] += x.T @ x
-            self.moments[half, problem] += x.T @ y
-        self.power += np.square(targets, dtype=np.float64).sum(1)
+        problems, unknowns, outputs = self._shape
+        self._power += np.square(targets, dtype=np.float64).sum(1)
+        self._few.append((rows, targets, half))
+        if self._many is None and sum(each.shape[1] for each, _, _ in self._few) > unknowns:
+            gram = np.zeros([2, problems, unknowns, unknowns])
+            moments = np.zeros([2, problems, unknowns, outputs])
+            self._many = ByUnknowns(gram, moments, self._held)
+        while self._many and self._few:
+            self._many.add(*self._few.pop(0))
 
     def solve(self, starts: Sequence[np.ndarray]) -> np.ndarray:
         """The solution [problems, unknowns, outputs] of least squares, held near a start.
@@ -53,34 +61,36 @@ class Equations:
             starts: solutions to begin with; of equally good ones the first is taken.
         """
         first, *others = (np.asarray(each, np.float64) for each in starts)
-        gram, moments = self._finite(first)
-        change = self._nearest(gram, moments, [0 * first, *(each - first for each in others)])
-        moments = moments - gram @ change
-        ridge = self._ridge(gram, moments)
+        system = (self._many or self._by_samples()).beyond(first)
+        change = self._nearest(system, [0 * first, *(each - first for each in others)])
+        system = system.beyond(change)
+        ridge = self._ridge(system)
         if ridge is not None:
-            change = change + self._change(gram.sum(0), moments.sum(0), ridge)
+            change = change + system.change(ridge, ALL, slice(None))
         return first + change
 
-    def _nearest(
-        self, gram: np.ndarray, moments: np.ndarray, changes: Sequence[np.ndarray]
-    ) -> np.ndarray:
-        """The change with the least error on all samples."""
-        sums, everything = (gram.sum(0), moments.sum(0)), slice(None)
-        return min(changes, key=lambda change: self._error(*sums, change, everything))
+    def _by_samples(self) -> BySamples:
+        rows, targets, halves = zip(*self._few)
+        half = np.repeat(halves, [each.shape[1] for each in rows])
+        return BySamples(_joined(rows), _joined(targets), half, self._held)
 
-    def _ridge(self, gram: np.ndarray, moments: np.ndarray) -> float | None:
+    def _nearest(self, system: System, changes: Sequence[np.ndarray]) -> np.ndarray:
+        """The change with the least error on all samples."""
+        return min(changes, key=lambda change: self._error(system, change, ALL, slice(None)))
+
+    def _ridge(self, system: System) -> float | None:
         """The ridge with which the first half of the samples predicts the second half best; None
         where nothing is predicted better by any.
 
         From one ridge it goes on to the next as long as that is better.
         """
-        some = slice(None, None, -(-moments.shape[3] // JUDGED))
+        some = slice(None, None, -(-self._shape[2] // JUDGED))
         errors: dict[int, float] = {}
 
         def error(place: int) -> float:
             if place not in errors:
-                change = self._change(gram[0], moments[0, :, :, some], RIDGES[place])
-                errors[place] = self._error(gram[1], moments[1, :, :, some], change, some)
+                change = system.change(RIDGES[place], FIRST_HALF, some)
+                errors[place] = self._error(system, change, SECOND_HALF, some)
             return errors[place]
 
         place = min(FIRST, len(RIDGES) - 1)
@@ -89,37 +99,19 @@ class Equations:
                 place += step
         return RIDGES[place] if error(place) < 0 else None
 
-    def _finite(self, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The equations of what is to be added to ``start``; zeros where they are not finite."""
-        with np.errstate(all="ignore"):
-            moments = self.moments - self.gram @ start
-        good = np.isfinite(self.gram).all((0, 2, 3)) & np.isfinite(moments).all((0, 2, 3))
-        if good.all():
-            return self.gram, moments
-        known = good[:, None, None]
-        return np.where(known, self.gram, 0), np.where(known, moments, 0)
-
-    def _change(self, gram: np.ndarray, moments: np.ndarray, ridge: float) -> np.ndarray:
-        """The solution of equations, held near zero."""
-        change = np.zeros_like(moments)
-        for problem, (own, wanted) in enumerate(zip(gram, moments)):
-            mean = np.diagonal(own)[: self.held].mean()
-            if not mean > 0:  # rows of zeros say nothing
-                continue
-            held = own.copy()
-            held.flat[: self.held * (len(own) + 1) : len(own) + 1] += ridge * mean
-            with contextlib.suppress(scipy.linalg.LinAlgError):  # singular, or overflown
-                # Transposed, the symmetric matrix lies as LAPACK wants it: it is not copied again.
-                factor = scipy.linalg.cho_factor(held.T, overwrite_a=True, check_finite=False)
-                found = scipy.linalg.cho_solve(factor, wanted, check_finite=False)
-                change[problem] = np.where(np.isfinite(found).all(), found, 0)
-        return change
-
     def _error(
-        self, gram: np.ndarray, moments: np.ndarray, change: np.ndarray, some: slice
+        self,
+        system: System,
+        change: np.ndarray,
+        halves: Halves,
+        some: slice,
     ) -> float:
         """By how much a change raises the squared error of samples, every output as important."""
-        raised = ((gram @ change - 2 * moments) * change).sum(1)
-        power = self.power[:, some]
+        raised = system.raised(change, halves, some)
+        power = self._power[:, some]
         known = power > 0
         return float((raised[known] / power[known]).sum())
+
+
+def _joined(samples: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate(samples, axis=1, dtype=np.float64)
