@@ -13,7 +13,8 @@ import yaml
 from conftest import error_line
 
 from paddleclas_octconv import cli, registry
-from paddleclas_octconv.cli.benchmark import _judge, parse, render
+from paddleclas_octconv.cli.benchmark import _judge, parse
+from paddleclas_octconv.cli.measured import render
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.deploy import inference_form, metadata
 from paddleclas_octconv.deploy.engines import ENGINES
