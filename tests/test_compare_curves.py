@@ -6,7 +6,7 @@ import pytest
 from visualdl import LogReader
 
 from paddleclas_octconv.compare import curves
-from paddleclas_octconv.compare.plan import Run
+from paddleclas_octconv.compare.planned import Run
 from paddleclas_octconv.compare.results import spread
 from paddleclas_octconv.config import Config
 

@@ -14,7 +14,7 @@ from runs import alive
 
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.compare import jobs
-from paddleclas_octconv.compare.plan import Run
+from paddleclas_octconv.compare.planned import Run
 from paddleclas_octconv.config import Config
 from paddleclas_octconv.run.watched import DONE
 
@@ -89,7 +89,7 @@ def test_a_signal_ends_all_of_them(runs, tmp_path):
 import sys
 from pathlib import Path
 from paddleclas_octconv.compare import jobs
-from paddleclas_octconv.compare.plan import Run
+from paddleclas_octconv.compare.planned import Run
 jobs.start.command = lambda *arguments: [sys.executable, "-c", "import time; time.sleep(60)"]
 runs = [Run(name, name, 1, {{}}, Path({str(tmp_path)!r}), 1, 1, 1) for name in "abc"]
 try:

@@ -16,7 +16,9 @@ from runs import Run
 
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.compare import front, plan, plots, tables
+from paddleclas_octconv.compare.folder import MANIFEST, load_runs, write
 from paddleclas_octconv.compare.front import Point
+from paddleclas_octconv.compare.planned import Options
 from paddleclas_octconv.config import Config
 from paddleclas_octconv.deploy.images import listed, preprocess_of
 from paddleclas_octconv.deploy.int8.accuracy import top1
@@ -41,7 +43,7 @@ ARGUMENTS = (
 def folder(compared, tmp_path_factory) -> Path:
     """A folder with a vanilla config, and a comparison that has trained it."""
     folder = shutil.copytree(compared, tmp_path_factory.mktemp("octavized") / "copy")
-    manifest = folder / "output" / plan.MANIFEST
+    manifest = folder / "output" / MANIFEST
     kept = json.loads(manifest.read_text())
     del kept["runs"]["oct"]
     manifest.write_text(json.dumps(kept))
@@ -93,7 +95,7 @@ def test_what_is_solved_begins_with_the_last_epoch_of_its_source(folder, results
     def weights(path: Path) -> dict:
         return {key: value.numpy() for key, value in paddle.load(str(path)).items()}
 
-    runs = {run.name: run for run in plan.load_runs(folder / "output")}
+    runs = {run.name: run for run in load_runs(folder / "output")}
     (trained,) = (folder / "output/runs/vanilla/output").rglob("latest.pdparams")
     octave = weights(runs[OCTAVE].folder / "octave/weights.pdparams")
     last = weights(trained)
@@ -281,7 +283,7 @@ def test_emulated_bfloat16_is_refused(folder, capsys, monkeypatch):
 @pytest.mark.parametrize("seeds", [None, [1, 2]])
 def test_each_seed_has_its_own(folder, tmp_path, monkeypatch, seeds):
     monkeypatch.chdir(folder)
-    options = plan.Options(
+    options = Options(
         configs=["vanilla.yaml"],
         octavize=[0.25, 0.5],
         distil=2,
@@ -289,8 +291,8 @@ def test_each_seed_has_its_own(folder, tmp_path, monkeypatch, seeds):
         output=tmp_path / "out",
     )
     planned = plan.make(options)
-    plan.write(planned)
-    read = plan.load_runs(tmp_path / "out")
+    write(planned)
+    read = load_runs(tmp_path / "out")
     assert [run.name for run in read] == [run.name for run in planned.runs]
     assert len(read) == 5 * len(seeds or [7])
     for run in read:

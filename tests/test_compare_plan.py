@@ -12,6 +12,8 @@ from paddleclas_octconv.cli import compare, main
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.compare import plan, report
+from paddleclas_octconv.compare.folder import load_runs, write
+from paddleclas_octconv.compare.planned import Options
 from paddleclas_octconv.compare.presets import MODELS, PRESETS, config_names
 from paddleclas_octconv.config import find_config
 from paddleclas_octconv.config.dotted import get
@@ -109,7 +111,7 @@ def test_a_folder_of_something_else_is_refused(capsys, tmp_path, configs):
 
 def test_a_folder_of_other_configs_is_refused(capsys, tmp_path, configs):
     output = tmp_path / "out"
-    plan.write(plan.make(plan.Options(configs=configs, output=output)))
+    write(plan.make(Options(configs=configs, output=output)))
     others = [
         str(variant(path, tmp_path / f"other{number}.yaml", lambda config: None))
         for number, path in enumerate(configs)
@@ -120,23 +122,23 @@ def test_a_folder_of_other_configs_is_refused(capsys, tmp_path, configs):
 
 def test_a_folder_of_the_same_configs_with_other_options_is_refused(capsys, tmp_path, configs):
     output = tmp_path / "out"
-    plan.write(plan.make(plan.Options(configs=configs, output=output)))
+    write(plan.make(Options(configs=configs, output=output)))
     line = refused(capsys, tmp_path, *configs, "--epochs", "3", "--output", str(output))
     assert "--epochs 1, not 3" in line
 
 
 def test_seeds_are_added_to_a_comparison(tmp_path, configs):
     for seeds in ([1], [1, 2]):
-        plan.write(plan.make(plan.Options(configs=configs, seeds=seeds, output=tmp_path / "out")))
-    names = [run.name for run in plan.load_runs(tmp_path / "out")]
+        write(plan.make(Options(configs=configs, seeds=seeds, output=tmp_path / "out")))
+    names = [run.name for run in load_runs(tmp_path / "out")]
     assert names == ["tiny-seed1", "twin-seed1", "tiny-seed2", "twin-seed2"]
 
 
 def test_a_seed_is_trained_once_however_it_is_asked_for(tmp_path, configs):
     output = tmp_path / "out"
-    plan.write(plan.make(plan.Options(configs=configs, output=output)))
-    seed = plan.load_runs(output)[0].seed
-    again = plan.make(plan.Options(configs=configs, seeds=[seed, seed + 1], output=output))
+    write(plan.make(Options(configs=configs, output=output)))
+    seed = load_runs(output)[0].seed
+    again = plan.make(Options(configs=configs, seeds=[seed, seed + 1], output=output))
     names = ["tiny", f"tiny-seed{seed + 1}", "twin", f"twin-seed{seed + 1}"]
     assert [run.name for run in again.runs] == names
 
@@ -146,18 +148,18 @@ def test_a_folder_can_be_called_by_another_path_and_on_another_device(
 ):
     monkeypatch.chdir(tmp_path)
     options = dict(configs=configs, subset=12, eval_subset=8)
-    plan.write(plan.make(plan.Options(**options, output=tmp_path / "out")))
+    write(plan.make(Options(**options, output=tmp_path / "out")))
     overrides = ["Global.device=cpu"]
-    again = plan.make(plan.Options(**options, output=Path("out"), overrides=overrides))
+    again = plan.make(Options(**options, output=Path("out"), overrides=overrides))
     assert [run.name for run in again.runs] == ["tiny", "twin"]
 
 
 def test_a_list_given_as_a_tuple_is_the_same_when_asked_again(tmp_path, configs):
     overrides = ["Global.image_shape=3,32,32", "Arch.return_stages=(1,2)"]
     for _ in range(2):
-        options = plan.Options(configs=configs, overrides=overrides, output=tmp_path / "out")
-        plan.write(plan.make(options))
-    assert plan.load_runs(tmp_path / "out")[0].config["Global"]["image_shape"] == [3, 32, 32]
+        options = Options(configs=configs, overrides=overrides, output=tmp_path / "out")
+        write(plan.make(options))
+    assert load_runs(tmp_path / "out")[0].config["Global"]["image_shape"] == [3, 32, 32]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ def test_a_damaged_folder_is_told(capsys, tmp_path, configs, content):
 
 def test_a_folder_whose_lists_were_drawn_from_other_images_is_refused(capsys, tmp_path, configs):
     arguments = [*configs, "--subset", "12", "--output", str(tmp_path / "out")]
-    plan.write(plan.make(plan.Options(configs=configs, subset=12, output=tmp_path / "out")))
+    write(plan.make(Options(configs=configs, subset=12, output=tmp_path / "out")))
     for config in configs:
         content = yaml.safe_load(Path(config).read_text())
         dataset = content["DataLoader"]["Train"]["dataset"]
@@ -211,13 +213,13 @@ def test_a_cpu_is_asked_about_before_the_first_training_alone(
     assert main(["compare", *arguments, "-o", "Global.device=cpu"]) == 0
     assert "paddleclas: report\n" in capsys.readouterr().err
     assert "Paddle sees no GPU" in refused(capsys, tmp_path, *arguments)
-    run = plan.load_runs(tmp_path / "out")[0]
+    run = load_runs(tmp_path / "out")[0]
     (run.folder / "state.json").write_text('{"done": [], "segments": [{"first_epoch": 1}]}')
     assert main(["compare", *arguments]) == 0
 
 
 def test_each_run_has_a_config_of_its_own(tmp_path, configs):
-    options = plan.Options(
+    options = Options(
         configs=configs, seeds=[3, 4], epochs=5, overrides=["Optimizer.lr.learning_rate=0.5"]
     )
     options.output = tmp_path / "out"
@@ -234,7 +236,7 @@ def test_each_run_has_a_config_of_its_own(tmp_path, configs):
 
 def test_the_last_epoch_is_evaluated_and_its_last_step_logged(tmp_path, configs):
     overrides = ["Global.print_batch_step=10", "Global.eval_interval=4"]
-    options = plan.Options(configs=configs, epochs=6, overrides=overrides, output=tmp_path / "out")
+    options = Options(configs=configs, epochs=6, overrides=overrides, output=tmp_path / "out")
     run = plan.make(options).runs[0]
     assert run.steps == 3
     assert (run.steps - 1) % run.config["Global"]["print_batch_step"] == 0
@@ -242,9 +244,9 @@ def test_the_last_epoch_is_evaluated_and_its_last_step_logged(tmp_path, configs)
 
 
 def test_a_subset_keeps_the_shares_of_the_classes(tmp_path, configs):
-    options = plan.Options(configs=configs, subset=12, eval_subset=8, output=tmp_path / "out")
+    options = Options(configs=configs, subset=12, eval_subset=8, output=tmp_path / "out")
     planned = plan.make(options)
-    plan.write(planned)
+    write(planned)
     for part, count in (("Train", 12), ("Eval", 8)):
         dataset = planned.runs[0].config["DataLoader"][part]["dataset"]
         entries = read_list(Path(dataset["cls_label_path"]))
@@ -253,14 +255,14 @@ def test_a_subset_keeps_the_shares_of_the_classes(tmp_path, configs):
 
 
 def test_a_smaller_batch_keeps_the_steps_of_an_epoch(tmp_path, configs):
-    options = plan.Options(configs=configs, subset=12, same_steps=True, output=tmp_path / "out")
+    options = Options(configs=configs, subset=12, same_steps=True, output=tmp_path / "out")
     run = plan.make(options).runs[0]
     assert run.config["DataLoader"]["Train"]["sampler"]["batch_size"] == 4
     assert run.steps == 3
 
 
 def test_a_batch_that_was_asked_for_stays(tmp_path, configs):
-    options = plan.Options(
+    options = Options(
         configs=configs,
         subset=12,
         same_steps=True,
@@ -273,9 +275,7 @@ def test_a_batch_that_was_asked_for_stays(tmp_path, configs):
 
 
 def test_a_mistyped_key_is_told_before_anything_is_written(tmp_path, configs):
-    options = plan.Options(
-        configs=configs, overrides=["Optimizer.momentun=1"], output=tmp_path / "o"
-    )
+    options = Options(configs=configs, overrides=["Optimizer.momentun=1"], output=tmp_path / "o")
     with pytest.raises(OctConvError, match="Optimizer.momentun: .* reads no such key"):
         plan.make(options)
     assert not (tmp_path / "o").exists()
@@ -284,13 +284,13 @@ def test_a_mistyped_key_is_told_before_anything_is_written(tmp_path, configs):
 def test_no_step_left_is_an_error(tmp_path, configs):
     overrides = ["DataLoader.Train.sampler.drop_last=True"]
     overrides += ["DataLoader.Train.sampler.batch_size=32"]
-    options = plan.Options(configs=configs, overrides=overrides, output=tmp_path / "out")
+    options = Options(configs=configs, overrides=overrides, output=tmp_path / "out")
     with pytest.raises(OctConvError, match="batch_size: 32"):
         plan.make(options)
 
 
 def test_each_octave_network_is_trained_with_each_alpha(tmp_path, configs):
-    options = plan.Options(configs=configs, alphas=[0.25, 0.5], output=tmp_path / "output")
+    options = Options(configs=configs, alphas=[0.25, 0.5], output=tmp_path / "output")
     planned = plan.make(options)
     assert [run.name for run in planned.runs] == ["tiny-alpha0.25", "tiny-alpha0.5", "twin"]
     alphas = [run.config["Arch"].get("alpha") for run in planned.runs]
@@ -298,7 +298,7 @@ def test_each_octave_network_is_trained_with_each_alpha(tmp_path, configs):
 
 
 def test_networks_of_paddleclas_are_trained_beside(tmp_path, configs, fetched_trainer):
-    options = plan.Options(configs=configs, beside=["PPLCNet_x1_0"], output=tmp_path / "output")
+    options = Options(configs=configs, beside=["PPLCNet_x1_0"], output=tmp_path / "output")
     *_, twin_run, beside = plan.make(options).runs
     assert beside.config["Arch"] == {"name": "PPLCNet_x1_0", "class_num": 4}
     assert beside.config["Optimizer"] == twin_run.config["Optimizer"]

@@ -14,8 +14,10 @@ import yaml
 from conftest import COMPARED, COMPARED_EPOCHS
 from PIL import Image
 
-from paddleclas_octconv.compare import latency, plan, runs
+from paddleclas_octconv.compare import latency, runs
 from paddleclas_octconv.compare import results as results_of
+from paddleclas_octconv.compare.folder import load_runs
+from paddleclas_octconv.compare.planned import Run
 from paddleclas_octconv.config import Config
 
 
@@ -30,9 +32,9 @@ def results(folder) -> dict:
     return json.loads((folder / "output/results.json").read_text())
 
 
-def run_of(folder: Path, world: int = 1, **sections) -> plan.Run:
+def run_of(folder: Path, world: int = 1, **sections) -> Run:
     config = Config({"Arch": {"name": "ResNet50"}, **sections}, folder / "config.yaml")
-    return plan.Run("a", "a", 1, config, folder, 1, 1, 1, world)
+    return Run("a", "a", 1, config, folder, 1, 1, 1, world)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -163,7 +165,7 @@ def test_latencies_are_kept_where_they_can_still_be_true(folder, results, monkey
     kept = json.loads((output / "latency.json").read_text())
     measured = []
     monkeypatch.setattr(latency, "_measure", lambda *args: measured.append(args) or [])
-    members = [run for run in plan.load_runs(output) if run.name in kept["latencies"]]
+    members = [run for run in load_runs(output) if run.name in kept["latencies"]]
     try:
         for change, count in (
             ({"machine": latency.machine.in_words()}, 0),

@@ -10,6 +10,7 @@ import yaml
 from paddleclas_octconv.cli import job, parser_of
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.compare import plan
+from paddleclas_octconv.compare.planned import Options
 from paddleclas_octconv.config import Config
 from paddleclas_octconv.config.check import CHECKS, MODES, check_sections
 
@@ -74,7 +75,7 @@ def said(function, *arguments) -> str | None:
 def verdict(mode: str, configs: list[str], *overrides: str) -> str | None:
     overrides = (*overrides, "Global.pretrained_model=any")
     if mode == "compare":
-        options = plan.Options(configs, overrides=list(overrides), output=Path("out"))
+        options = Options(configs, overrides=list(overrides), output=Path("out"))
         return said(plan.make, options)
     words = ["-c", configs[0]] + [word for each in overrides for word in ("-o", each)]
     return said(job.job_from, mode, parser_of(mode).parse_args(words))

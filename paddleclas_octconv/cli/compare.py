@@ -9,8 +9,9 @@ from ..common import machine
 from ..common.errors import OctConvError
 from ..common.files import refuse_links_out, writing
 from ..common.numbers import whole
-from ..compare import plan
+from ..compare import folder, plan
 from ..compare.jobs import run_all, watched
+from ..compare.planned import Comparison, Options
 from ..compare.presets import PRESETS
 from ..compare.runs import read_state
 from ..deploy.engines import CONVERTED, ENGINES, PRECISIONS
@@ -113,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         raise OctConvError("--distil: goes with --octavize, which makes the networks to distil")
     name = args.preset or ("configs" if args.configs else "reference")
     planned = plan.make(
-        plan.Options(
+        Options(
             configs=args.configs,
             preset=args.preset,
             models=args.models,
@@ -134,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
     )
     refuse_links_out(planned.output, "--output")
     _check_cpu(args, planned)
-    plan.write(planned)
+    folder.write(planned)
     with Display([watched(run) for run in planned.runs], args.jobs) as display:
         try:
             failures = run_all(planned.output, planned.runs, args.jobs, args.gpus, display.look)
@@ -153,7 +154,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _check_cpu(args: argparse.Namespace, planned: plan.Comparison) -> None:
+def _check_cpu(args: argparse.Namespace, planned: Comparison) -> None:
     """See that the trainings end before anybody has forgotten them; not once they have begun.
 
     Raises:

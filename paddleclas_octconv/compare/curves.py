@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from ..run.training_log import Curves, read_curves
-from .plan import Run
+from .planned import Run
 from .runs import LOG
 
 

@@ -13,7 +13,7 @@ from ..common.errors import OctConvError
 from ..common.files import write_atomically
 from ..deploy import conversion
 from ..deploy.engines import CONVERTED
-from .plan import Run
+from .planned import Run
 
 _OWN = ("paddle", "fp32")  # the format that every run is evaluated in
 _REFUSED = "refused"

@@ -14,7 +14,7 @@ from ..common.processes import death_with_parent
 from ..run import process
 from ..run.training_log import TrainingLog
 from ..run.watched import Watched
-from .plan import Run
+from .planned import Run
 from .runs import LOG, Failed, current_stage, failure_of, is_done
 
 _EVERY = 0.5  # seconds

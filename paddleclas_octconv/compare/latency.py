@@ -19,7 +19,7 @@ from ..measure.cases import Case, Contender, Settings
 from ..measure.prepare import Say
 from ..measure.rows import STEADY, Row
 from ..run.watched import time_left
-from .plan import Run
+from .planned import Run
 
 FILE = "latency.json"
 

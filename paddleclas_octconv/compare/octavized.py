@@ -12,7 +12,7 @@ from ..config import Config
 from ..deploy.engines import fastest_installed
 from ..post_training import distilling, task
 from ..post_training.written import WEIGHTS
-from .plan import OCTAVIZE, Run
+from .planned import OCTAVIZE, Run
 
 _FOLDER = "octave"  # in that of a run
 

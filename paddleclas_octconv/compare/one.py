@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Sequence
 
 from . import runs
-from .plan import load_runs
+from .folder import load_runs
 
 
 def main(arguments: Sequence[str]) -> int:

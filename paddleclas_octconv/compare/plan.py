@@ -3,140 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
-import os
-import shlex
-import sys
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple, Sequence
+from typing import Any, Iterator, Sequence
 
-import yaml
-
-from ..common.documents import read_json
 from ..common.errors import OctConvError
-from ..common.files import write_atomically, writing
 from ..common.suggest import suggest
 from ..config import Config, find_config
 from ..config.check import check_config
 from ..config.recipe import PATIENCE, Recipe
-from ..data.list_files import Label, delimiter_of, list_text, read_labels, write_list
+from ..data.list_files import delimiter_of, list_text, read_labels
 from ..data.subsets import stratified_subset
 from ..deploy.export import is_quantized
-from ..post_training.distilling import is_distilling
-from ..run.watched import TRAIN
 from . import differences, variants
 from .accuracy import accuracy_of
+from .folder import folder_of, read_manifest, runs_of
+from .planned import Comparison, Drawn, Options, Run
 from .presets import PRESETS, config_names
 
-MANIFEST = "comparison.json"
-OCTAVIZE = "octavize"  # how a run makes its weights, unless it trains
 _BATCH = "DataLoader.Train.sampler.batch_size"
-
-
-@dataclass
-class Options:
-    """What the command line says; None stands for "as configured".
-
-    Attributes:
-        configs, models: by name.
-        alphas: of the octave networks; each is trained with each.
-        beside: more networks of PaddleClas, under the same recipe.
-        octavize: alphas of octave networks to make of each vanilla one, once it is trained.
-        distil: for how many epochs each of these is distilled, as one more network.
-        formats: (engine, precision) in which the exported networks are evaluated, too.
-    """
-
-    configs: list[str] = field(default_factory=list)
-    preset: str | None = None
-    models: list[str] | None = None
-    epochs: int | None = None
-    subset: int | None = None
-    eval_subset: int | None = None
-    image_size: int | None = None
-    same_steps: bool | None = None
-    seeds: list[int] | None = None
-    alphas: list[float] | None = None
-    beside: list[str] | None = None
-    octavize: list[float] | None = None
-    distil: int | None = None
-    formats: list[tuple[str, str]] = field(default_factory=list)
-    gpus: str | None = None
-    overrides: list[str] = field(default_factory=list)
-    output: Path = Path("output/compare")
-
-
-@dataclass(eq=False)
-class Run:
-    """One training: a config of its own, in a folder of its own.
-
-    name: unique, such as "ResNet50" or "ResNet50-seed2"; model: the same for all seeds.
-    steps: optimizer steps an epoch. world: processes that train, one on each GPU.
-    source: the run whose weights it begins with, once that is finished.
-    formats: (engine, precision) in which what it has exported is evaluated, too.
-    """
-
-    name: str
-    model: str
-    seed: int
-    config: Config
-    folder: Path
-    steps: int
-    train_images: int
-    eval_images: int
-    world: int = 1
-    source: Run | None = None
-    formats: Sequence[tuple[str, str]] = ()
-
-    @property
-    def config_file(self) -> Path:
-        return self.folder / "config.yaml"
-
-    @property
-    def making(self) -> str:
-        """How it makes its weights: ``TRAIN``, by distilling too, or ``OCTAVIZE``."""
-        return OCTAVIZE if self.source and not is_distilling(self.config) else TRAIN
-
-    @property
-    def epochs(self) -> int:
-        """How many it trains."""
-        return self.config.epochs if self.making == TRAIN else 0
-
-    @property
-    def trained(self) -> Run:
-        """The run that has trained the network from the start: itself, or what it is made of."""
-        return self.source.trained if self.source else self
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """What is done, one after the other."""
-        return (self.making, "export", "predict", *map(stage_of, self.formats))
-
-
-def stage_of(form: tuple[str, str]) -> str:
-    """The stage that evaluates a format, (engine, precision)."""
-    return "-".join(form)
-
-
-class Drawn(NamedTuple):
-    """The entries of a list file, and what stands between an image and its label."""
-
-    entries: list[tuple[str, Label]]
-    delimiter: str
-
-
-@dataclass
-class Comparison:
-    """What is compared.
-
-    runs: in the order to run them. lists: list files to write, with what goes into them.
-    """
-
-    options: Options
-    output: Path
-    runs: list[Run]
-    lists: dict[Path, Drawn]
 
 
 def make(options: Options) -> Comparison:
@@ -167,7 +52,7 @@ def make(options: Options) -> Comparison:
     if plan.output.exists() and not plan.output.is_dir():
         raise OctConvError(f"--output {plan.output}: is a file; give a folder")
     manifest = read_manifest(plan.output)
-    kept_runs = _runs(plan.output, manifest) if manifest else []
+    kept_runs = runs_of(plan.output, manifest) if manifest else []
     kept = {(run.model, run.seed): run.name for run in kept_runs}
     for name, config in configs.items():
         with _naming(name):
@@ -193,84 +78,6 @@ def make(options: Options) -> Comparison:
             f"--output {plan.output}: is not empty, and holds no comparison; give an empty folder"
         )
     return plan
-
-
-def write(plan: Comparison) -> None:
-    """Write the lists, the configs, and the manifest that makes the folder this comparison's.
-
-    Raises:
-        OctConvError: the folder cannot be written.
-    """
-    with writing("--output", plan.output):
-        _write(plan)
-
-
-def _write(plan: Comparison) -> None:
-    plan.output.mkdir(parents=True, exist_ok=True)
-    for path, drawn in plan.lists.items():
-        path.parent.mkdir(exist_ok=True)
-        write_list(path, drawn.entries, drawn.delimiter)
-    manifest = read_manifest(plan.output) or {"runs": {}}
-    for run in plan.runs:
-        run.folder.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(run.config.sections, sort_keys=False, allow_unicode=True)
-        write_atomically(run.config_file, text.encode())
-        manifest["runs"][run.name] = {
-            "model": run.model,
-            "seed": run.seed,
-            "steps": run.steps,
-            "train_images": run.train_images,
-            "eval_images": run.eval_images,
-            "world": run.world,
-            "source": run.source and run.source.name,
-            "formats": [list(form) for form in run.formats],
-        }
-    manifest["preset"] = plan.options.preset
-    command = shlex.join(["paddleclas", *sys.argv[1:]])
-    manifest["commands"] = list(dict.fromkeys([*manifest.get("commands", []), command]))
-    text = json.dumps(manifest, indent=2) + "\n"
-    write_atomically(plan.output / MANIFEST, text.encode())
-
-
-def read_manifest(folder: Path) -> dict | None:
-    """What `write` has left in a folder; None where it has not."""
-    if not os.path.lexists(folder / MANIFEST):
-        return None
-    manifest = read_json(folder / MANIFEST, "--output")
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("runs"), dict):
-        raise OctConvError(f"--output {folder}: {MANIFEST} is not what compare writes")
-    return manifest
-
-
-def load_runs(folder: Path) -> list[Run]:
-    """The runs of a folder that `write` has made."""
-    manifest = read_manifest(folder)
-    if manifest is None:
-        raise OctConvError(f"--output {folder}: holds no comparison")
-    return _runs(folder, manifest)
-
-
-def _runs(folder: Path, manifest: dict[str, Any]) -> list[Run]:
-    runs: dict[str, Run] = {}
-    for name, kept in manifest["runs"].items():  # a source stands before what is made of it
-        runs[name] = Run(
-            name,
-            kept["model"],
-            kept["seed"],
-            Config.read(_folder(folder, name) / "config.yaml"),
-            _folder(folder, name),
-            kept["steps"],
-            kept["train_images"],
-            kept["eval_images"],
-            kept.get("world", 1),
-            runs.get(kept.get("source")),
-            tuple((engine, precision) for engine, precision in kept.get("formats", ())),
-        )
-    return list(runs.values())
-
-
-def _folder(output: Path, name: str) -> Path:
-    return output / "runs" / name
 
 
 def _configs(options: Options) -> dict[str, Path]:
@@ -383,7 +190,7 @@ def _drawn(
 
 
 def _run(plan: Comparison, run_name: str, model: str, seed: int, config: Config, world: int) -> Run:
-    folder = _folder(plan.output, run_name)
+    folder = folder_of(plan.output, run_name)
     counts = {}
     for part in ("Train", "Eval"):
         dataset = config.dataset(part)

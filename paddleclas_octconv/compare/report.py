@@ -12,7 +12,7 @@ import jinja2
 from ..common.documents import read_json
 from ..common.files import MOST_TEXT, write_atomically
 from . import curves, plots, results
-from .plan import load_runs
+from .folder import load_runs
 from .runs import is_done
 from .tables import facts, tables_of
 

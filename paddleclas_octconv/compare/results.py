@@ -24,9 +24,10 @@ from ..run.watched import TRAIN, time_left
 from . import curves, latency, reference
 from .accuracy import accuracy_of, chance_of, share_right
 from .differences import of_recipes
+from .folder import load_runs, read_manifest
 from .formats import predictions_file, refusal
 from .front import fronts
-from .plan import OCTAVIZE, Run, load_runs, read_manifest
+from .planned import OCTAVIZE, Run
 from .runs import LOG, is_done, read_state
 from .variants import is_octave
 from .verdict import verdicts

@@ -28,7 +28,7 @@ from ..run.watched import DONE, TRAIN
 from . import octavized
 from .formats import prepare
 from .memory import PeakMemory
-from .plan import OCTAVIZE, Run, stage_of
+from .planned import OCTAVIZE, Run, stage_of
 
 STATE = "state.json"
 LOG = "train.log"
