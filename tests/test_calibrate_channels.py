@@ -101,6 +101,22 @@ def test_a_map_with_an_order_of_its_own_keeps_it():
         np.testing.assert_allclose(network(paddle.to_tensor(x)).numpy(), said, atol=1e-5)
 
 
+def test_with_the_channels_last_they_come_in_the_same_order():
+    """The second convolution needs five pixels in both directions: three are the channels."""
+    x, found = pictures(), {}
+    for data_format in ("NCHW", "NHWC"):
+        paddle.seed(2)
+        sizes = ((3, 8, 3), (8, 8, 5), (8, 6, 3))
+        network = nn.Sequential(*(nn.Conv2D(*size, data_format=data_format) for size in sizes))
+        network.eval()
+        before = values(network)
+        with smoothest_last(network, x if data_format == "NCHW" else x.transpose(0, 2, 3, 1)):
+            found[data_format] = values(network)
+        assert not np.array_equal(found[data_format]["1.weight"], before["1.weight"])
+    for key, value in found["NCHW"].items():
+        np.testing.assert_array_equal(found["NHWC"][key], value)
+
+
 class InPart(nn.Layer):
     """A map of which one convolution reads a half, and a batch norm normalises another."""
 

@@ -89,6 +89,13 @@ def test_dilated_kernels_keep_constants_and_slopes(dilation):
     np.testing.assert_allclose(taps @ matrix, seen, atol=1e-12)
 
 
+def test_what_falls_outside_of_a_path_goes_to_its_first_or_last_tap():
+    axis = Axis(2, 3)  # of two pixels the second sees 3 and 4: a low pixel beyond the last tap
+    np.testing.assert_array_equal(tap_matrix(axis, axis, 2, 2), [[0.5, 0.5], [0.5, 0.5]])
+    before = tap_matrix(Axis(3, padding=4), Axis(3, padding=1), 2, 1)
+    np.testing.assert_array_equal(before, [[1, 1, 1], [0, 0, 0], [0, 0, 0]])
+
+
 def test_no_projection_where_nothing_is_low():
     axis = Axis(5, 2, 3, 6)
     np.testing.assert_array_equal(tap_matrix(axis, axis, 1, 1), np.eye(5))

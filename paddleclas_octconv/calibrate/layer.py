@@ -149,8 +149,9 @@ class Fit:
         for frequency, (first, cells, values) in targets.items():
             for half in (0, 1):
                 chosen = (first + cells.image) % 2 == half
-                some = Cells(*(each[chosen] for each in cells))
-                self.sums[frequency].add(inputs, some, values[chosen], upsampled, half)
+                if chosen.any():  # a piece of one image is of one half alone
+                    some = Cells(*(each[chosen] for each in cells))
+                    self.sums[frequency].add(inputs, some, values[chosen], upsampled, half)
 
     def _inputs(self, x: Any) -> dict[str, Tensor]:
         """What each path convolves."""
