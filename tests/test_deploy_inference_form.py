@@ -5,10 +5,11 @@ import paddle
 import pytest
 from paddle import nn
 
-from paddleclas_octconv import registry
+from paddleclas_octconv import octavize, registry
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.deploy import inference_form
 from paddleclas_octconv.deploy.predictor import create_predictor, run
+from paddleclas_octconv.layers import OctConv2D
 from paddleclas_octconv.layers.octave import plus_up2, pool2
 from paddleclas_octconv.measure import program
 
@@ -70,6 +71,36 @@ def test_a_map_of_one_pixel_is_upsampled_under_onednn_too(tmp_path, size, export
     predictor = create_predictor(tmp_path, engine="paddle")
     for count in (1, 3):
         np.testing.assert_allclose(run(predictor, images[:count]), wanted[:count], atol=1e-5)
+
+
+class Enlarging(nn.Layer):
+    """Interpolates a part of a map, which lies in memory as Paddle has it."""
+
+    def __init__(self, mode):
+        super().__init__()
+        self.stem = nn.Conv2D(3, 64, 1)
+        self.one, self.other = nn.Conv2D(64, 64, 1), nn.Conv2D(64, 64, 1)
+        self.last = nn.Conv2D(64, 10, 1)
+        self.mode = mode
+
+    def forward(self, x):
+        x = self.stem(x)
+        x = paddle.concat([self.one(x), self.other(x)], axis=1)[:, 32:96]
+        x = self.last(nn.functional.interpolate(x, scale_factor=2, mode=self.mode))
+        return x.flatten(2).max(-1)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+def test_an_octavised_network_interpolates_maps_of_one_pixel_under_onednn_too(tmp_path, mode):
+    net = octavize(Enlarging(mode), 0.5, input_size=2)
+    assert isinstance(net.last, OctConv2D)
+    net.eval()
+    images = np.random.RandomState(0).randn(2, 3, 2, 2).astype("float32")
+    wanted = probabilities(net, images)
+    inference_form.save(net, tmp_path, [3, 2, 2])
+    np.testing.assert_allclose(
+        run(create_predictor(tmp_path, engine="paddle"), images), wanted, atol=1e-5
+    )
 
 
 def test_an_octave_network_shows_on_images_of_odd_size(tmp_path):
