@@ -170,6 +170,27 @@ def test_views_are_left_as_they_were(installed):
     assert paddle.get_flags(flag) == {flag: True}
 
 
+@pytest.mark.parametrize("groups", [1, 4])
+def test_a_part_of_a_map_that_paddle_views_is_convolved_and_its_gradient_too(installed, groups):
+    paddle.set_flags({"FLAGS_use_stride_kernel": True})
+    layer = nn.Conv2D(4, 4, 3, padding=1, groups=groups)
+    whole = np.random.RandomState(0).standard_normal([3, 8, 3, 2]).astype("float32")
+
+    def results(forward):
+        x = paddle.to_tensor(whole, stop_gradient=False)
+        first, second = (paddle.slice(x + 0, [1], [start], [start + 4]) for start in (0, 4))
+        given = forward(layer, second)
+        y = paddle.concat([given[:, :2], forward(layer, first), given[:, 2:]], axis=1)
+        (y * paddle.to_tensor(whole)).sum().backward()
+        return [y.numpy(), x.grad.numpy(), layer.weight.grad.numpy()]
+
+    expected = results(PADDLE_FORWARD)
+    layer.clear_gradients()
+    for one, other in zip(results(nn.Conv2D.forward), expected):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    assert len(installed) == 2
+
+
 def test_a_training_installs_it(monkeypatch):
     from paddleclas_octconv.child import epochs, images, main, results, setup
     from paddleclas_octconv.config import Config

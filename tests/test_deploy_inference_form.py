@@ -3,11 +3,14 @@
 import numpy as np
 import paddle
 import pytest
+from paddle import nn
 
-from paddleclas_octconv import registry
+from paddleclas_octconv import octavize, registry
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.deploy import inference_form
 from paddleclas_octconv.deploy.predictor import create_predictor, run
+from paddleclas_octconv.layers import OctConv2D
+from paddleclas_octconv.layers.octave import plus_up2, pool2
 from paddleclas_octconv.measure import program
 
 
@@ -33,6 +36,71 @@ def test_exported_agrees_with_eager_on_any_size(tmp_path, exported, sizes, deplo
         predictor = create_predictor(tmp_path, onednn=onednn)
         for batch, wanted in zip(images, expected):
             np.testing.assert_allclose(run(predictor, batch), wanted, atol=1e-5)
+
+
+class OfOnePixel(nn.Layer):
+    """Upsamples a pooled map that lies in memory as Paddle has it, not in oneDNN's blocks.
+
+    32 channels: of other numbers, oneDNN would write beyond the end of the map and end the tests.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2D(3, 32, 1)
+        self.order = paddle.to_tensor(np.arange(32)[::-1].copy())
+
+    def forward(self, x):
+        high = self.conv(x)
+        return plus_up2(high, paddle.index_select(pool2(high), self.order, axis=1)).flatten(2)
+
+
+@pytest.mark.parametrize("exported", ["fixed", "any"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (4, 4)])
+def test_a_map_of_one_pixel_is_upsampled_under_onednn_too(tmp_path, size, exported):
+    net = OfOnePixel()
+    images = np.random.RandomState(0).randn(3, 3, *size).astype("float32")
+    high = net.conv(paddle.to_tensor(images)).numpy()
+    rows, columns = (-(-side // 2) for side in size)
+    low = np.empty((3, 32, rows, columns), "float32")
+    for row, column in np.ndindex(rows, columns):
+        block = high[:, :, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+        low[:, :, row, column] = block.mean((2, 3))[:, ::-1]
+    wanted = high + low.repeat(2, axis=2).repeat(2, axis=3)[:, :, : size[0], : size[1]]
+    wanted = paddle.nn.functional.softmax(paddle.to_tensor(wanted.reshape(3, 32, -1))).numpy()
+    inference_form.save(net, tmp_path, [3, *(size if exported == "fixed" else (None, None))])
+    predictor = create_predictor(tmp_path, engine="paddle")
+    for count in (1, 3):
+        np.testing.assert_allclose(run(predictor, images[:count]), wanted[:count], atol=1e-5)
+
+
+class Enlarging(nn.Layer):
+    """Interpolates a part of a map, which lies in memory as Paddle has it."""
+
+    def __init__(self, mode):
+        super().__init__()
+        self.stem = nn.Conv2D(3, 64, 1)
+        self.one, self.other = nn.Conv2D(64, 64, 1), nn.Conv2D(64, 64, 1)
+        self.last = nn.Conv2D(64, 10, 1)
+        self.mode = mode
+
+    def forward(self, x):
+        x = self.stem(x)
+        x = paddle.concat([self.one(x), self.other(x)], axis=1)[:, 32:96]
+        x = self.last(nn.functional.interpolate(x, scale_factor=2, mode=self.mode))
+        return x.flatten(2).max(-1)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+def test_an_octavised_network_interpolates_maps_of_one_pixel_under_onednn_too(tmp_path, mode):
+    net = octavize(Enlarging(mode), 0.5, input_size=2)
+    assert isinstance(net.last, OctConv2D)
+    net.eval()
+    images = np.random.RandomState(0).randn(2, 3, 2, 2).astype("float32")
+    wanted = probabilities(net, images)
+    inference_form.save(net, tmp_path, [3, 2, 2])
+    np.testing.assert_allclose(
+        run(create_predictor(tmp_path, engine="paddle"), images), wanted, atol=1e-5
+    )
 
 
 def test_an_octave_network_shows_on_images_of_odd_size(tmp_path):

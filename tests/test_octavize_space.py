@@ -176,12 +176,14 @@ def test_rows_that_the_high_branch_drops_the_low_one_drops_too():
     np.testing.assert_allclose(found.low.numpy(), np.moveaxis(expected, (0, 1), (2, 3)), rtol=1e-9)
 
 
+@pytest.mark.parametrize("size, wanted", [((7, 10), [13, 22]), ((2, 2), [4, 6]), ((1, 1), [3, 2])])
 @pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
-def test_either_branch_is_interpolated(mode):
-    pair = cut(Maps(size=(7, 10), block=1).of(), LAYOUTS["shuffled"])
-    found = stand_in(F.interpolate)(pair, size=[13, 22], mode=mode)
-    same(found.high, F.interpolate(pair.high, size=[13, 22], mode=mode))
-    same(found.low, F.interpolate(pair.low, size=[7, 11], mode=mode))
+def test_either_branch_is_interpolated(mode, size, wanted):
+    pair = cut(Maps(size=size, block=1).of(), LAYOUTS["shuffled"])
+    found = stand_in(F.interpolate)(pair, size=wanted, mode=mode)
+    half = [(side + 1) // 2 for side in wanted]
+    same(found.high, F.interpolate(pair.high, size=wanted, mode=mode))
+    same(found.low, F.interpolate(pair.low, size=half, mode=mode))
 
 
 @pytest.mark.parametrize(

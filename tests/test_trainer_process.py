@@ -12,6 +12,8 @@ import psutil
 import pytest
 from runs import alive
 
+from paddleclas_octconv.common import processes
+from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.run import process
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -90,3 +92,17 @@ def test_handlers_are_put_back():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     process.run([sys.executable, "-c", ""], os.environ)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+@pytest.mark.parametrize("hearing", ["polite", "deaf"])
+def test_a_run_that_hangs_is_ended_with_all_that_it_has_started(hearing, monkeypatch, tmp_path):
+    monkeypatch.setattr(processes, "STILL", 1.0)
+    with open(tmp_path / "pids", "w") as output, pytest.raises(
+        OctConvError, match="^the trainer did nothing for 1 seconds"
+    ):
+        process.run(
+            [sys.executable, "-c", FAMILY, hearing], os.environ, output, demand_progress=True
+        )
+    family = (tmp_path / "pids").read_text().split()
+    assert len(family) == 2
+    assert not any(psutil.pid_exists(int(pid)) for pid in family)

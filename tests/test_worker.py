@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
 import pytest
 
+from paddleclas_octconv.common import processes
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.common.worker import Worker
 
@@ -35,6 +37,24 @@ class Work:
 
     def fail(self):
         raise RuntimeError("what went wrong")
+
+    def hang(self):
+        lock = threading.Lock()
+        with lock:
+            print("about to wait", file=sys.stderr, flush=True)
+            lock.acquire()
+
+    def compute(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.count += 1
+
+    def write(self, seconds):
+        end = time.monotonic() + seconds
+        with open(os.devnull, "wb", buffering=0) as file:
+            while time.monotonic() < end:
+                file.write(bytes(1 << 20))
+                time.sleep(0.05)
 
     def sizes(self):
         import random
@@ -83,6 +103,35 @@ def test_a_death_is_told_with_its_code(worker):
     os.kill(worker.pid, signal.SIGKILL)
     with pytest.raises(OctConvError, match="add: its process ended with code -9"):
         worker.call("add", number=1)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Two seconds without work are taken for a hang, of which half a second's work is none."""
+    monkeypatch.setattr(processes, "STILL", 2.0)
+    monkeypatch.setattr("paddleclas_octconv.common.worker._EVERY", 0.2)
+
+
+def test_one_that_hangs_is_ended_and_told(worker, impatient):
+    with pytest.raises(
+        OctConvError, match="^hang: its process did nothing for 2 seconds .*: about to wait$"
+    ):
+        worker.call("hang")
+    worker.close()
+    assert not psutil.pid_exists(worker.pid)
+
+
+def test_one_that_is_stopped_is_ended_too(worker, impatient):
+    assert worker.call("add", number=1) == 1
+    os.kill(worker.pid, signal.SIGSTOP)
+    with pytest.raises(OctConvError, match="^add: its process did nothing for 2 seconds"):
+        worker.call("add", number=1)
+
+
+@pytest.mark.parametrize("work", ["compute", "write"])
+def test_one_that_works_takes_as_long_as_it_takes(worker, impatient, work):
+    worker.call(work, seconds=5)
+    assert worker.call("add", number=0) >= 0
 
 
 def test_the_current_folder_is_not_imported_from(tmp_path, monkeypatch):

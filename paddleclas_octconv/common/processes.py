@@ -1,4 +1,4 @@
-"""How processes end: with the one that started them, and when they are told to."""
+"""How processes end: with the one that started them, when they are told to, when they hang."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ import sys
 import threading
 from typing import Any, Callable, Iterator
 
+#: Seconds in which a process that does nothing is taken to hang. A slow machine, a large network
+#: and a slow disk let it wait for long, but not without computing, reading or writing.
+STILL = 180.0
+
 _PR_SET_PDEATHSIG = 1
+_COMPUTED = 0.5  # seconds of a core; threads that wait for each other wake up now and then
+_MOVED = 1 << 16  # bytes
 
 
 def death_with_parent() -> Callable[[], object] | None:
@@ -19,6 +25,51 @@ def death_with_parent() -> Callable[[], object] | None:
     if not sys.platform.startswith("linux"):
         return None
     return functools.partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Stillness:
+    """How long a process, with all that it has started, has done nothing.
+
+    Its looks count, not the clock: a machine that sleeps is no process that hangs.
+
+    Args:
+        pid: its number.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._seconds = 0.0
+        self._done = (-1.0, 0)
+
+    def hangs(self, seconds: float) -> bool:
+        """Whether nothing was done for ``STILL`` seconds, by the looks until now.
+
+        Args:
+            seconds: since the last look.
+        """
+        done = self._work()
+        computed, moved = (abs(now - before) for now, before in zip(done, self._done))
+        if computed < _COMPUTED and moved < _MOVED:
+            self._seconds += seconds
+        else:
+            self._done, self._seconds = done, 0.0
+        return self._seconds >= STILL
+
+    def _work(self) -> tuple[float, int]:
+        """Seconds of a core, and bytes read and written, where the system tells them."""
+        import psutil
+
+        computed, moved = 0.0, 0
+        with contextlib.suppress(psutil.Error):  # it has ended, which its parent will see
+            root = psutil.Process(self._pid)
+            for process in (root, *root.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    computed += sum(process.cpu_times()[:4])
+                    if hasattr(process, "io_counters"):
+                        counters = process.io_counters()
+                        moved += getattr(counters, "read_chars", 0)
+                        moved += getattr(counters, "write_chars", 0)
+        return computed, moved
 
 
 @contextlib.contextmanager

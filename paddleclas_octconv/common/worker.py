@@ -18,16 +18,19 @@ import importlib
 import inspect
 import json
 import os
+import selectors
 import subprocess
 import sys
 import tempfile
 from typing import IO, Any, Callable
 
-from . import machine, start
+from . import machine, processes, start
 from .errors import OctConvError
 
 #: Is told how much is done, and of how much.
 Progress = Callable[[int, int], None]
+
+_EVERY = 10.0  # seconds without a reply, after which it is looked whether the process hangs
 
 
 class Worker:
@@ -49,6 +52,7 @@ class Worker:
         except OSError as error:
             raise OctConvError(f"no temporary file can be made: {error}") from None
         self._read = 0  # bytes of the log that `said` has returned
+        self._replies = b""  # what has come and is not read
         served = f"{operations.__module__}:{operations.__qualname__}"
         self._process = subprocess.Popen(
             start.command(__name__, served),
@@ -78,7 +82,7 @@ class Worker:
             **arguments: its own.
 
         Raises:
-            OctConvError: it has failed, or the process has ended.
+            OctConvError: it has failed, the process has ended, or hangs (``processes.STILL``).
         """
         self.begin(operation, **arguments)
         return self.result(operation, progress)
@@ -95,24 +99,44 @@ class Worker:
         """The result of the operation that has begun; arguments as of `call`.
 
         Raises:
-            OctConvError: it has failed, or the process has ended.
+            OctConvError: it has failed, the process has ended, or hangs (``processes.STILL``).
         """
-        replies = self._process.stdout
-        assert replies is not None
-        while b'"progress"' in (line := replies.readline())[:12]:
+        while b'"progress"' in (line := self._reply(operation))[:12]:
             if progress:
                 progress(*json.loads(line)["progress"])
         if not line:
-            self._log.seek(0)
-            said = self._log.read().decode(errors="replace").strip().splitlines()
-            raise OctConvError(
-                f"{operation}: its process ended with code {self._process.wait()}"
-                + (f": {said[-1]}" if said else "")
-            )
+            ended = f"its process ended with code {self._process.wait()}"
+            raise OctConvError(f"{operation}: {ended}{self._last_words()}")
         reply = json.loads(line)
         if "error" in reply:
             raise OctConvError(reply["error"])
         return reply["result"]
+
+    def _reply(self, operation: str) -> bytes:
+        """The next line that the process gives; empty: it has ended."""
+        pipe = self._process.stdout
+        assert pipe is not None  # it is a pipe
+        stillness = processes.Stillness(self.pid)
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_READ)
+            while b"\n" not in self._replies:
+                if selector.select(_EVERY):
+                    came = os.read(pipe.fileno(), 1 << 16)
+                    if not came:
+                        return b""
+                    self._replies += came
+                elif stillness.hangs(_EVERY):
+                    self._process.kill()
+                    still = f"its process did nothing for {processes.STILL:g} seconds and was ended"
+                    raise OctConvError(f"{operation}: {still}{self._last_words()}")
+        line, _, self._replies = self._replies.partition(b"\n")
+        return line
+
+    def _last_words(self) -> str:
+        """The last line that the process printed, as the end of a message."""
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace").strip().splitlines()
+        return f": {said[-1]}" if said else ""
 
     def said(self) -> str:
         """What the process, libraries included, printed since this was asked last."""

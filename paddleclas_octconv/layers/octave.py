@@ -8,7 +8,7 @@ section 3.1). At ``alpha = 0`` it is a plain tensor.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Union
+from typing import Literal, NamedTuple, Sequence, Union
 
 import paddle
 import paddle.nn.functional as F
@@ -82,17 +82,31 @@ def up2_to(x: Tensor, like: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
     moves = moves_of(x, like, data_format)
     if moves is not None:
         return moves.up2(x, like)
-    up = F.interpolate(x, scale_factor=2, mode="nearest", data_format=data_format)
     height = 1 if data_format == "NHWC" else 2
     # Spelt `y.shape`, to_static would turn a size that is known into operators that measure it.
-    size, doubled = (list(getattr(y, "shape")[height : height + 2]) for y in (like, up))  # noqa: B009
+    size, given = (list(getattr(y, "shape")[height : height + 2]) for y in (like, x))  # noqa: B009
     is_known = -1 not in size
+    if is_known and given == [1, 1]:
+        return spread(x, size, data_format)
     if not is_known:
         measured = paddle.shape(like)
         size = [measured[height], measured[height + 1]]
-    if not is_known or size != doubled:
+        x = F.pad(x, [0, 1, 0, 1], data_format=data_format)  # never of one pixel: see `spread`
+    up = F.interpolate(x, scale_factor=2, mode="nearest", data_format=data_format)
+    if not is_known or size != [2 * side for side in given]:
         up = paddle.slice(up, [height, height + 1], [0, 0], size)
     return up
+
+
+def spread(x: Tensor, size: Sequence[int], data_format: DataFormat = "NCHW") -> Tensor:
+    """A map of one pixel at another (H, W): what interpolating it gives, in every mode.
+
+    oneDNN (to 3.8 at least) must not do that. In memory (N, C, 1, 1) is (N, 1, 1, C), for which it
+    takes it, but with the strides of the former: it leaves most channels unset, and writes beyond
+    the end where C is no multiple of what its registers hold.
+    """
+    times = [1, *size, 1] if data_format == "NHWC" else [1, 1, *size]
+    return x if times == [1, 1, 1, 1] else paddle.tile(x, times)
 
 
 def plus_up2(x: Tensor, y: Tensor, data_format: DataFormat = "NCHW") -> Tensor:

@@ -251,6 +251,7 @@ def _swap(x: Tensor) -> Tensor:
 
 
 def _transpose(x: Tensor, axes: list[int]) -> Tensor:
+    x = x.contiguous()  # what copies refuses a view, as of half of the channels
     with _copies():
         return paddle.transpose(x, axes)
 

@@ -127,7 +127,8 @@ class Job:
     ) -> int:
         command = launch.command(handover.write(folder), options, self.verbose)
         if self.display is None or handover.check_only:
-            return process.run(command, environ, self.output)
+            demand_progress = self.mode == "export"  # what trains may wait for other machines
+            return process.run(command, environ, self.output, demand_progress=demand_progress)
         with self.display, self.display.output() as output:
             return process.run(command, environ, output, self.display.look)
 

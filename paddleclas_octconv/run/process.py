@@ -10,6 +10,8 @@ from typing import IO, Callable, Iterator, Mapping, Sequence
 
 import psutil
 
+from ..common import processes
+from ..common.errors import OctConvError
 from ..common.processes import death_with_parent
 
 PATIENCE = 15.0  # seconds a process and its descendants have to end by themselves
@@ -27,6 +29,7 @@ def run(
     environ: Mapping[str, str],
     output: IO | None = None,
     look: Callable[[], None] | None = None,
+    demand_progress: bool = False,
 ) -> int:
     """Run a command, its output streamed, and return its exit code (128 + n after signal n).
 
@@ -35,10 +38,14 @@ def run(
         environ: the whole environment.
         output: a file that takes its standard output and error instead.
         look: called now and then while it runs.
+        demand_progress: whether it is ended where it hangs (``processes.STILL``).
 
     SIGINT, SIGTERM and SIGHUP are passed on; what has not ended ``PATIENCE`` seconds later, of
     the child and all that it has started, is killed. Where this process itself is killed, Linux
     kills the child.
+
+    Raises:
+        OctConvError: it hangs.
     """
     with raising_on_signals():
         error = subprocess.STDOUT if output else None
@@ -51,7 +58,8 @@ def run(
                 stderr=error,
                 preexec_fn=death_with_parent(),
             )
-            code = child.wait() if look is None else _looked_at(child, look)
+            stillness = processes.Stillness(child.pid) if demand_progress else None
+            code = _looked_at(child, look, stillness) if look or stillness else child.wait()
         except Interrupted as interruption:
             (number,) = interruption.args
             if child is not None:
@@ -60,11 +68,17 @@ def run(
     return 128 - code if code < 0 else code
 
 
-def _looked_at(child: subprocess.Popen, look: Callable[[], None]) -> int:
+def _looked_at(
+    child: subprocess.Popen, look: Callable[[], None] | None, stillness: processes.Stillness | None
+) -> int:
     while True:
-        look()
+        if look:
+            look()
         with contextlib.suppress(subprocess.TimeoutExpired):
             return child.wait(_EVERY)
+        if stillness and stillness.hangs(_EVERY):
+            end(child, signal.SIGKILL)
+            raise OctConvError(f"the trainer did nothing for {processes.STILL:g} seconds: ended")
 
 
 def end(child: subprocess.Popen, number: int) -> None:

@@ -9,6 +9,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
 
+from ...layers.octave import spread
 from ..pair import Pair, at_least, fit, take
 from .calls import Call, Unknown, axis_of, rule
 
@@ -92,16 +93,28 @@ def interpolate(call: Call) -> Pair:
     x, mode = _of_its_format(call), call["mode"].lower()
     if mode not in ("nearest", "bilinear", "bicubic"):
         raise Unknown("in this mode")
-    high = call.again(x.high)
+    high = _interpolated(call, x.high)
     if mode == "nearest" and all(isinstance(side, int) for side in _sides(call["scale_factor"])):
         # By the scale: oneDNN takes other neighbours where it is given an odd size.
-        return x.like(high, fit(call.again(x.low), high, x.data_format))
+        is_known = -1 not in [x.low.shape[axis] for axis in x.space]
+        low = x.low if is_known else at_least(x.low, (2, 2), x.data_format)
+        return x.like(high, fit(_interpolated(call, low), high, x.data_format))
     size = [high.shape[axis] for axis in x.space]
     if -1 in size:
         measured = paddle.shape(high)
         size = [measured[axis] for axis in x.space]
     half = [(side + 1) // 2 for side in size]
-    return x.like(high, call.again(x.low, size=half, scale_factor=None))
+    return x.like(high, _interpolated(call, x.low, size=half, scale_factor=None))
+
+
+def _interpolated(call: Call, branch: Tensor, **changes: Any) -> Tensor:
+    """The call on one branch, with some arguments changed; see ``layers.octave.spread``."""
+    given = [branch.shape[axis] for axis in call.map.space]
+    size, scale = (changes.get(name, call[name]) for name in ("size", "scale_factor"))
+    sides = _sides(scale if size is None else size)
+    if given != [1, 1] or not all(isinstance(side, (int, float)) for side in sides):
+        return call.again(branch, **changes)
+    return spread(branch, [int(side) for side in sides], call.map.data_format)
 
 
 @rule("zeropad2d")
