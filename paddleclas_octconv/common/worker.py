@@ -105,8 +105,10 @@ class Worker:
             if progress:
                 progress(*json.loads(line)["progress"])
         if not line:
-            ended = f"its process ended with code {self._process.wait()}"
-            raise OctConvError(f"{operation}: {ended}{self._last_words()}")
+            code, said = self._process.wait(), self._last_words()
+            raise OctConvError(
+                f"{operation}: its process ended with code {code}" + (f": {said}" if said else "")
+            )
         reply = json.loads(line)
         if "error" in reply:
             raise OctConvError(reply["error"])
@@ -127,16 +129,19 @@ class Worker:
                     self._replies += came
                 elif stillness.hangs(_EVERY):
                     self._process.kill()
-                    still = f"its process did nothing for {processes.STILL:g} seconds and was ended"
-                    raise OctConvError(f"{operation}: {still}{self._last_words()}")
+                    said = self._last_words()
+                    raise OctConvError(
+                        f"{operation}: its process did nothing for {processes.STILL:g} seconds "
+                        "and was ended" + (f" (it last said: {said})" if said else "")
+                    )
         line, _, self._replies = self._replies.partition(b"\n")
         return line
 
     def _last_words(self) -> str:
-        """The last line that the process printed, as the end of a message."""
+        """The last line that the process printed."""
         self._log.seek(0)
         said = self._log.read().decode(errors="replace").strip().splitlines()
-        return f": {said[-1]}" if said else ""
+        return said[-1] if said else ""
 
     def said(self) -> str:
         """What the process, libraries included, printed since this was asked last."""
