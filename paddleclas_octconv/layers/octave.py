@@ -101,7 +101,7 @@ def up2_to(x: Tensor, like: Tensor, data_format: DataFormat = "NCHW") -> Tensor:
 def spread(x: Tensor, size: Sequence[int], data_format: DataFormat = "NCHW") -> Tensor:
     """A map of one pixel at another (H, W): what interpolating it gives, in every mode.
 
-    oneDNN (to 3.8 at least) must not do that. In memory (N, C, 1, 1) is (N, 1, 1, C), for which it
+    oneDNN must not do that. In memory (N, C, 1, 1) is (N, 1, 1, C), for which it
     takes it, but with the strides of the former: it leaves most channels unset, and writes beyond
     the end where C is no multiple of what its registers hold.
     """
