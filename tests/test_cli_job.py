@@ -37,7 +37,7 @@ def runs(monkeypatch, tmp_path):
     """The commands and environments that would run."""
     runs = []
 
-    def record(command, environ, output=None):
+    def record(command, environ, output=None, demand_progress=False):
         runs.append((command, environ))
         HANDED[command[-1]] = Handover.read(Path(command[-1]))
         return 0
