@@ -61,7 +61,7 @@ class Equations:
             starts: solutions to begin with; of equally good ones the first is taken.
         """
         first, *others = (np.asarray(each, np.float64) for each in starts)
-        system = (self._many or self._by_samples()).beyond(first)
+        system = (self._many or self._by_samples()).beyond(first).finite()
         change = self._nearest(system, [0 * first, *(each - first for each in others)])
         system = system.beyond(change)
         ridge = self._ridge(system)

@@ -37,14 +37,18 @@ class ByUnknowns:
             self.moments[half, problem] += x.T @ y
 
     def beyond(self, start: np.ndarray) -> ByUnknowns:
-        """The system of what is to be added to a start; of zeros, where it is not finite."""
+        """The system of what is to be added to a start."""
         with np.errstate(all="ignore"):
-            moments = self.moments - self.gram @ start
-        good = np.isfinite(self.gram).all((0, 2, 3)) & np.isfinite(moments).all((0, 2, 3))
+            return ByUnknowns(self.gram, self.moments - self.gram @ start, self._held)
+
+    def finite(self) -> ByUnknowns:
+        """The system with zeros in the problems that are not finite."""
+        good = np.isfinite(self.gram).all((0, 2, 3)) & np.isfinite(self.moments).all((0, 2, 3))
         if good.all():
-            return ByUnknowns(self.gram, moments, self._held)
+            return self
         known = good[:, None, None]
-        return ByUnknowns(np.where(known, self.gram, 0), np.where(known, moments, 0), self._held)
+        gram, moments = (np.where(known, each, 0) for each in (self.gram, self.moments))
+        return ByUnknowns(gram, moments, self._held)
 
     def raised(self, change: np.ndarray, halves: Halves, some: slice) -> np.ndarray:
         """By how much a change raises the squared error [problems, outputs] of samples."""
@@ -98,16 +102,20 @@ class BySamples:
         self._products = products
 
     def beyond(self, start: np.ndarray) -> BySamples:
-        """The system of what is to be added to a start; of zeros, where it is not finite."""
+        """The system of what is to be added to a start."""
         with np.errstate(all="ignore"):
             targets = self._targets - self._rows @ start
-        good = np.isfinite(self._products).all((1, 2)) & np.isfinite(targets).all((1, 2))
-        rows, products = self._rows, self._products
-        if not good.all():
-            known = good[:, None, None]
-            rows, targets, products = (
-                np.where(known, each, 0) for each in (rows, targets, products)
-            )
+        return BySamples(self._rows, targets, self._half, self._held, self._products)
+
+    def finite(self) -> BySamples:
+        """The system with zeros in the problems that are not finite."""
+        good = np.isfinite(self._products).all((1, 2)) & np.isfinite(self._targets).all((1, 2))
+        if good.all():
+            return self
+        known = good[:, None, None]
+        rows, targets, products = (
+            np.where(known, each, 0) for each in (self._rows, self._targets, self._products)
+        )
         return BySamples(rows, targets, self._half, self._held, products)
 
     def raised(self, change: np.ndarray, halves: Halves, some: slice) -> np.ndarray:

@@ -14,6 +14,7 @@ from prettytable import PrettyTable
 
 from ..measure.cases import Settings
 from ..measure.rows import TELLING, Row
+from .tables import widest
 
 UNTOLD = "?"  # in place of a ratio
 
@@ -46,7 +47,7 @@ def render(table: Sequence[Row], settings: Settings) -> str:
         "G MAdds": lambda row: _number(row.multiply_adds, "{:.3f}", 1e9),
     }
     text = [_title(table, settings), _text(table, {**columns, **speed, **more})]
-    if sys.stdout.isatty() and _width(text[1]) > shutil.get_terminal_size().columns:
+    if sys.stdout.isatty() and widest(text[1]) > shutil.get_terminal_size().columns:
         del more["images/s"]
         halves = ({**columns, **speed}, {**columns, **more})
         text[1:] = [_text(table, half, narrow=True) for half in halves]
@@ -123,10 +124,6 @@ def _text(
     for row in table:
         text.add_row([columns[name](row) for name in filled])
     return str(text)
-
-
-def _width(text: str) -> int:
-    return max(map(len, text.splitlines()))
 
 
 def _number(value: float | None, form: str, unit: float = 1) -> str:

@@ -22,7 +22,7 @@ def width() -> int | None:
 def fits(table: Any) -> bool:
     """Whether a ``PrettyTable`` fits the terminal as it is."""
     columns = width()
-    return columns is None or _widest(str(table)) <= columns
+    return columns is None or widest(str(table)) <= columns
 
 
 def fitted(table: Any) -> str:
@@ -33,7 +33,7 @@ def fitted(table: Any) -> str:
         return str(table)
     table.border, table.left_padding_width, table.right_padding_width = False, 0, 1
     text = str(table)
-    excess = _widest(text) - columns
+    excess = widest(text) - columns
     if excess > 0:
         first = table.field_names[0]
         names = max(len(str(row[0])) for row in table.rows)
@@ -83,5 +83,6 @@ def classes_of(image: Mapping[str, Any]) -> list[tuple]:
     ]
 
 
-def _widest(text: str) -> int:
+def widest(text: str) -> int:
+    """The columns that the widest line takes."""
     return max(len(line.rstrip()) for line in text.splitlines())
