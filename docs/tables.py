@@ -654,28 +654,10 @@ def _known(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return _table([*compress(header, known)], [[*compress(line, known)] for line in lines])
 
 
-def _trained(root: Path, name: str = "trained-96.json") -> Rows:
-    """The rows of the data, what was measured in a precision under keys of its own."""
-    file = root / "results" / name
-    rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else []
-    for row in rows:
-        for precision in _LOWER:
-            row.update(_in(precision, row.get("precisions", ())))
-    return rows
-
-
-def _in(precision: str, measured: Rows) -> dict[str, float]:
-    found = {row["network"]: row for row in measured if row["precision"] == precision}
-    if not found:
-        return {}
-    vanilla, octave = found["vanilla"], found["octave"]
-    return {
-        f"vanilla_{precision}": vanilla["top1"],
-        precision: octave["top1"],
-        f"vanilla_{precision}_ms": vanilla["ms"],
-        f"{precision}_ms": octave["ms"],
-        f"{precision}_speed_up": vanilla["ms"] / octave["ms"],
-    }
+def _trained(root: Path) -> Rows:
+    """The rows of the data: what was measured below float32 is under keys with a prefix."""
+    file = root / "results" / "trained-96.json"
+    return json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else []
 
 
 def _percent(row: dict, name: str) -> str:
@@ -688,21 +670,6 @@ def _gain(row: dict, prefix: str) -> str:
         return ABSENT
     before, after = row[f"vanilla_{prefix}ms"], row[f"{prefix}ms"]
     return f"{row[f'{prefix}speed_up']:.2f}x ({before:.1f} to {after:.1f} ms)"
-
-
-def trained_precisions(root: Path) -> str:
-    """Trained networks and octave ones from them, in each precision: top-1 and latency."""
-    lines = []
-    rows = _trained(root, "trained-96-averaged.json")
-    for row in sorted(rows, key=lambda row: (row["network"], row["alpha"])):
-        found = {(each["network"], each["precision"]): each for each in row.get("precisions", [])}
-        for precision, name in _PRECISIONS.items():
-            if ("octave", precision) in found:
-                pair = (found[network, precision] for network in ("vanilla", "octave"))
-                cells = [f"{each['top1']:.2f}%, {each['ms']:.1f} ms" for each in pair]
-                lines.append([row["network"], f"{row['alpha']:g}", name, *cells])
-    header = ["network", "alpha", "precision", "vanilla", "octave"]
-    return _table(header, lines) if lines else NOT_RUN
 
 
 def searched(root: Path) -> str:
@@ -868,7 +835,7 @@ TABLES: dict[str, Callable[[Path], Any]] = {
     for table in (
         *(provenance, rule, gains, gains_ch, engines, costs, sizes, threads, forms, kernels),
         *(training, published, alphas, finetune, comparisons, verdict, stems, octavize, worth),
-        *(precisions, trained, trained_precisions, searched, searched_ch),
+        *(precisions, trained, searched, searched_ch),
         *(before_after, before_after_ch),
         *(deciding, decided, profile, routes, route_times),
     )

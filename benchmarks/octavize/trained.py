@@ -1,15 +1,16 @@
-"""What a trained network loses as an octave one: data for the table of ``docs/octavize.md``.
+"""What a trained network loses as an octave one: data for the tables of ``docs/results.md``.
 
-For each config of a trained vanilla network and each alpha: its top-1 on the whole evaluation list
-with kernels cut, solved by ``paddleclas octavize`` and, with ``--distil``, distilled after that for
-an epoch; with ``--scratch`` that of the octave network trained as the vanilla one was, from random
-weights. With ``--latency``, on an idle machine, also its latency beside the vanilla network's, in
-turns; with ``--precisions`` top-1 and latency of both networks in float32, bfloat16 (where the
-processor has it) and INT8. With ``--max-drop``, on an idle machine, what ``octavize`` finds, in
-place of all that. What is measured already is kept, so a run that was stopped goes on (a search
-that ended has its folder, which is not overwritten)::
+Networks of PaddleClas are trained by ``trained.yaml`` first, on 10,000 images of CIFAR-10 at 96x96
+(after ``paddleclas prepare cifar10 --subset 10000``). For each of them and each alpha: its top-1 on
+the whole evaluation list with kernels cut, solved by ``paddleclas octavize`` and, with
+``--distil``, distilled after that for an epoch; with ``--scratch`` that of the octave network
+trained as the vanilla one was, from random weights; with ``--precisions`` that of both networks in
+bfloat16 (where the processor has it) and INT8. With ``--latency``, on an idle machine, also its
+latency beside the vanilla network's, in turns, in each of these. With ``--max-drop``, on an idle
+machine, what ``octavize`` finds, in place of all that. What is measured already is kept, so a run
+that was stopped goes on (a search that ended has its folder, which is not overwritten)::
 
-    python benchmarks/octavize/trained.py --output results/trained-96.json ResNet18_vd.yaml
+    python benchmarks/octavize/trained.py --output results/trained-96.json ResNet18_vd MobileNetV1
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Iterable, Sequence
+from typing import Any, Iterable, Sequence, Tuple
+
+import yaml
 
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.config import Config
@@ -33,6 +36,7 @@ from paddleclas_octconv.post_training import written
 from paddleclas_octconv.post_training.task import find_weights
 
 ALPHAS = (0.125, 0.25, 0.5)
+RECIPE = Path(__file__).with_name("trained.yaml")
 
 
 def main() -> None:
@@ -40,21 +44,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("configs", nargs="+", type=Path, help="of trained vanilla networks")
+    parser.add_argument(
+        "networks", nargs="+", help="of PaddleClas, or YAML files of other trained networks"
+    )
     parser.add_argument("--output", type=Path, required=True, help="the JSON file")
     parser.add_argument("--work", type=Path, default=Path("output/trained"), help="for networks")
+    parser.add_argument("--epochs", type=int, default=6, help="to train networks of PaddleClas")
     parser.add_argument("--images", type=int, default=400, help="to calibrate on")
     parser.add_argument("--alphas", type=float, nargs="+", default=ALPHAS)
     parser.add_argument("--distil", action="store_true", help="for an epoch, after solving")
     parser.add_argument("--scratch", action="store_true", help="train the octave network, too")
     parser.add_argument("--latency", action="store_true", help="of one image, in OpenVINO")
-    parser.add_argument("--precisions", action="store_true", help="bfloat16 and INT8, too")
+    parser.add_argument("--precisions", action="store_true", help="top-1 in bfloat16 and INT8, too")
     parser.add_argument("--max-drop", type=float, metavar="POINTS", help="that may be lost")
     args = parser.parse_args()
     data = json.loads(args.output.read_text("utf-8")) if args.output.exists() else {"rows": []}
     command = ["python", "benchmarks/octavize/trained.py", *sys.argv[1:]]
     data["machine"] = {**machine.describe(), "command": shlex.join(command)}
-    for path in args.configs:
+    for network in args.networks:
+        path = Path(network) if Path(network).suffix == ".yaml" else train(network, args)
         if args.max_drop is not None:
             data["rows"].append(searched(path, args))
             write(args.output, data)
@@ -64,6 +72,19 @@ def main() -> None:
             for measured in measure(path, row, args):
                 row.update(measured)
                 write(args.output, data)
+
+
+def train(network: str, args: argparse.Namespace) -> Path:
+    """The config of a network of PaddleClas, once it is trained."""
+    recipe = yaml.safe_load(RECIPE.read_text("utf-8"))
+    recipe["Arch"]["name"] = network
+    once = {"epochs": args.epochs, "eval_interval": args.epochs}
+    recipe["Global"].update(output_dir=str(args.work), **once)
+    config = args.work / f"{network}.yaml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(yaml.safe_dump(recipe, sort_keys=False), "utf-8")
+    run("train", config, "--resume")
+    return config
 
 
 def write(file: Path, data: dict[str, Any]) -> None:
@@ -90,7 +111,7 @@ def row_of(rows: list[dict], config: Config, alpha: float, images: int) -> dict[
 def measure(path: Path, row: dict, args: argparse.Namespace) -> Iterable[dict[str, Any]]:
     """What the row of a network lacks, one after the other."""
     folder = args.work / f"{row['network']}-{row['alpha']:g}"
-    config, distil = folder / written.CONFIG, folder.with_suffix(".distil.yaml")
+    config, distil = folder / written.CONFIG, folder.with_name(f"{folder.name}.distil.yaml")
     if "solved" not in row:
         shutil.rmtree(folder, ignore_errors=True)
         options = ["--alpha", f"{row['alpha']:g}", "--images", str(args.images), "--distil", distil]
@@ -107,11 +128,11 @@ def measure(path: Path, row: dict, args: argparse.Namespace) -> Iterable[dict[st
         yield {
             "cut": accuracy(config, folder / "cut", "--weights", find_weights(Config.read(path)))
         }
-    if args.latency and "speed_up" not in row:
-        yield latency(path, config, args.work / f"{row['network']}-vanilla", folder / "solved")
-    if args.precisions and "precisions" not in row:
-        vanilla = args.work / f"{row['network']}-vanilla-int8"
-        yield precisions(path, config, vanilla, folder / "int8")
+    exports = (path, args.work / f"{row['network']}-vanilla"), (config, folder / "solved")
+    if args.precisions and "int8" not in row:
+        yield precisions(*exports)
+    if args.latency and ("int8_ms" if args.precisions else "ms") not in row:
+        yield latency(*exports, args.precisions)
     if args.distil and "distilled" not in row:
         run("train", distil, "--epochs", "1", "--resume")
         yield {"distilled": accuracy(distil, folder / "distilled")}
@@ -140,69 +161,64 @@ def searched(path: Path, args: argparse.Namespace) -> dict[str, Any]:
 def accuracy(config: Path, folder: Path, *options: Any) -> float:
     """The top-1 of an exported network in OpenVINO, in percent."""
     run("export", config, "--openvino", "--output", folder, *options)
+    return evaluated(config, [(folder, "fp32")])[0]
+
+
+def evaluated(config: Path, exports: Iterable[tuple[Path, str]]) -> list[float]:
+    """The top-1 in OpenVINO of exported folders, each in a precision, in percent."""
     sections = Config.read(config).sections
-    predictor = create_predictor(folder, engine="openvino", threads=machine.cpu_count())
-    (found,) = top1(
-        [predictor], listed(sections, "Eval"), preprocess_of(sections), lambda steps, *about: steps
-    )
-    return found.percent
-
-
-def precisions(vanilla: Path, octave: Path, vanilla_folder: Path, folder: Path) -> dict[str, Any]:
-    """Top-1 in percent and latency in milliseconds of both networks in each precision."""
-    bfloat16 = "bf16," if machine.has_bfloat16() else ""
-    options = ("--precision", f"fp32,{bfloat16}int8", "--data", vanilla)
-    any_drop = ("--int8", "--max-drop", "100")  # what INT8 loses is told
-    measured = benchmark(vanilla, octave, vanilla_folder, folder, any_drop, options)
-    rows = [
-        {
-            "network": "octave" if row["vs"] else "vanilla",
-            "precision": row["precision"],
-            "top1": 100 * row["top1"],
-            "ms": row["median_ms"],
-        }
-        for row in measured["networks"]
-        if row["engine"] == "openvino"
+    threads = machine.cpu_count()
+    predictors = [
+        create_predictor(folder, engine="openvino", precision=precision, threads=threads)
+        for folder, precision in exports
     ]
-    return {"precisions": rows, "precisions_measured_on": measured["machine"]}
+    listed_images, preprocess = listed(sections, "Eval"), preprocess_of(sections)
+    found = top1(predictors, listed_images, preprocess, lambda steps, *about: steps)
+    return [each.percent for each in found]
 
 
-def benchmark(
-    vanilla: Path,
-    octave: Path,
-    vanilla_folder: Path,
-    folder: Path,
-    exported: Sequence[str] = (),
-    options: Sequence[Any] = (),
-) -> dict[str, Any]:
-    """What ``paddleclas benchmark`` tells of both networks in OpenVINO, which are exported first.
-
-    Args:
-        vanilla, octave: their configs.
-        vanilla_folder, folder: where they go, or are already.
-        exported: more options of ``export``.
-        options: more of ``benchmark``.
-    """
-    for config, target in ((vanilla, vanilla_folder), (octave, folder)):
-        if not target.exists():
-            run("export", config, "--openvino", *exported, "--output", target)
-    file = folder.with_name(f"{folder.name}.json")
-    against = ("--vs", vanilla_folder, "--engine", "openvino", "--json", file)
-    run("benchmark", folder, *against, *options)
-    return json.loads(file.read_text("utf-8"))
+def lower() -> list[str]:
+    """The precisions below float32 that this processor is made for."""
+    return ["bf16", "int8"] if machine.has_bfloat16() else ["int8"]
 
 
-def latency(vanilla: Path, octave: Path, vanilla_folder: Path, folder: Path) -> dict[str, Any]:
-    """The latencies of both networks, of one image on one thread, in milliseconds."""
-    measured = benchmark(vanilla, octave, vanilla_folder, folder)
-    ours = next(row for row in measured["networks"] if row["vs"])
-    theirs = next(row for row in measured["networks"] if row["label"] == ours["vs"])
-    return {
-        "ms": ours["median_ms"],
-        "vanilla_ms": theirs["median_ms"],
-        "speed_up": ours["speed_up"],
-        "measured_on": measured["machine"],
-    }
+#: A network's config, and the folder that it is exported into.
+Export = Tuple[Path, Path]
+
+
+def precisions(vanilla: Export, octave: Export) -> dict[str, float]:
+    """The top-1 of both networks below float32, in percent: ``vanilla_int8``, ``int8``, …"""
+    of = {}
+    for prefix, (config, folder) in (("vanilla_", vanilla), ("", octave)):
+        if not (folder / "openvino" / "model-int8.xml").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            # Any drop: what INT8 loses is told.
+            run("export", config, "--openvino", "--int8", "--max-drop", 100, "--output", folder)
+        for precision in lower():
+            of[f"{prefix}{precision}"] = (folder, precision)
+    return dict(zip(of, evaluated(vanilla[0], of.values())))
+
+
+def latency(vanilla: Export, octave: Export, below_float32: bool) -> dict[str, Any]:
+    """The latencies of both networks, of one image on one thread, in milliseconds: ``vanilla_ms``,
+    ``ms``, ``vanilla_int8_ms``, …"""
+    for config, folder in (vanilla, octave):
+        if not folder.exists():
+            run("export", config, "--openvino", "--output", folder)
+    file = octave[1].with_name("latency.json")
+    named = ",".join(["fp32", *(lower() if below_float32 else ())])
+    options = ("--engine", "openvino", "--precision", named, "--json", file)
+    run("benchmark", octave[1], "--vs", vanilla[1], *options)
+    measured = json.loads(file.read_text("utf-8"))
+    found = {"measured_on": measured["machine"]}
+    for row in measured["networks"]:
+        prefix = "" if row["precision"] == "fp32" else f"{row['precision']}_"
+        if row["vs"]:
+            found[f"{prefix}ms"] = row["median_ms"]
+            found[f"{prefix}speed_up"] = row["speed_up"]
+        else:
+            found[f"vanilla_{prefix}ms"] = row["median_ms"]
+    return found
 
 
 def run(command: str, file: Path, *options: Any, finished: Sequence[int] = (0,)) -> str:
