@@ -227,7 +227,7 @@ def run(command: str, file: Path, *options: Any, finished: Sequence[int] = (0,))
     given = [file] if file.is_dir() else ["-c", file]
     words = [sys.executable, "-m", "paddleclas_octconv", command, *given, *options]
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
-    if done.returncode not in finished or not done.stdout:
+    if done.returncode not in finished or (done.returncode and not done.stdout):
         raise SystemExit(re.sub(r"^", f"{command}: ", done.stderr, flags=re.MULTILINE))
     return done.stdout
 
