@@ -241,6 +241,19 @@ def test_a_network_is_solved_once(opened, tmp_path):
         np.testing.assert_array_equal(loaded[key].numpy(), value.numpy(), err_msg=key)
 
 
+def test_a_draft_has_cut_weights_in_the_deploy_form(opened, trained, tmp_path):
+    """It is to be as fast as the network that will be solved."""
+    opened.cut(octave_arch({"name": NETWORK, "class_num": CLASS_NUM}, 0.25, 32))
+    opened.save(str(tmp_path / "cut.pdparams"))
+    cut = paddle.load(str(tmp_path / "cut.pdparams"))
+    vanilla = paddle.load(str(trained / f"output/{NETWORK}/best_model.pdparams"))
+    name = "blocks.0.pointwise_conv.conv"
+    found = np.concatenate([cut[f"{name}.{path}.weight"].numpy() for path in ("hh", "hl")])
+    np.testing.assert_array_equal(found, vanilla[f"{name}.weight"].numpy())
+    opened.export(str(tmp_path))
+    assert b"batch_norm" not in next(tmp_path.glob("inference.*m*")).read_bytes()
+
+
 def test_what_is_lost_is_judged_by_the_last_images(opened, trained):
     """Those that a network was solved on would say too little."""
     config = load_config(trained / "vanilla.yaml")
@@ -406,6 +419,7 @@ def test_a_transformer():
         (("--engine", "tensorrt"), "the engine 'tensorrt' should be one of"),
         (("-o", "Arch.name=OctResNet50"), "Arch.name: OctResNet50 is an octave network already"),
         (("-o", "Global.use_multilabel=True"), "Global.use_multilabel: True: only networks that"),
+        (("-o", "Global.eval_mode=retrieval"), "Global.eval_mode: 'retrieval': only networks that"),
         (("-o", "Arch.name=Octave"), "Arch.name: Octave is an octave network already"),
         (("-o", "Global.image_shape=[3,32,64]"), "Global.image_shape: [3, 32, 64]: only square"),
         (("-o", "Global.image_shape=[3,64,32]"), "Global.image_shape: [3, 64, 32]: only square"),
