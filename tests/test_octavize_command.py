@@ -21,7 +21,7 @@ from conftest import CLASS_NUM, error_line, measuring_here, run_here
 from runs import Run
 
 from paddleclas_octconv import registry
-from paddleclas_octconv.calibrate import calibrate
+from paddleclas_octconv.calibrate import calibrate, channels
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.common.locks import hold
 from paddleclas_octconv.common.worker import Worker
@@ -225,8 +225,12 @@ def opened(trained):
     return networks
 
 
-def test_a_network_is_solved_once(opened, tmp_path):
-    """The second time it has the weights that are kept of it."""
+def test_a_network_is_solved_once(opened, tmp_path, monkeypatch):
+    """The second time it has the weights that are kept of it. The vanilla network's channels are
+    ordered once, for whatever is solved."""
+    ordered = []
+    put = channels.put_smoothest_last
+    monkeypatch.setattr(channels, "put_smoothest_last", lambda *given: ordered.append(put(*given)))
     networks, arch = opened, {"name": NETWORK, "class_num": CLASS_NUM}
     solve = {"arch": octave_arch(arch, 0.25, 32), "images": 20, "seed": 0}
     kept, anew = tmp_path / "kept.pdparams", tmp_path / "anew.pdparams"
@@ -234,6 +238,7 @@ def test_a_network_is_solved_once(opened, tmp_path):
     for turn, file in enumerate((kept, anew, kept)):
         count = told[turn] = []
         networks.solve(**solve, file=str(file), progress=lambda *done, to=count: to.append(done))
+    assert len(ordered) == 1
     assert told[0] == told[1] != [] and told[2] == []
     networks.save(str(tmp_path / "loaded.pdparams"))
     solved, loaded = (paddle.load(str(file)) for file in (anew, tmp_path / "loaded.pdparams"))
