@@ -10,7 +10,7 @@ import yaml
 
 from paddleclas_octconv.config import Config
 from paddleclas_octconv.deploy import engines
-from paddleclas_octconv.post_training import engine, report, run, search
+from paddleclas_octconv.post_training import engine, report, run, search, written
 from paddleclas_octconv.post_training.engine import Exports, worker_for
 from paddleclas_octconv.post_training.evaluation import Score
 from paddleclas_octconv.post_training.run import Result, octavize_trained
@@ -125,6 +125,29 @@ def test_images_that_are_missing_are_told(workers, task, monkeypatch, capsys, im
     counts = {each["key"]: len(each["paths"]) for each in looked}
     assert counts == {"DataLoader.Train": 24, "DataLoader.Eval": 16}
     assert {path.name for path in asked.output.iterdir()} == {"config.yaml"}
+
+
+def test_networks_are_timed_beside_the_vanilla_one_on_images_of_the_task(
+    workers, task, tmp_path, monkeypatch
+):
+    asked = []
+    monkeypatch.setattr(engine, "measure", lambda *given: asked.append(given))
+    sections = {"Global": {"image_shape": [3, 48, 48]}}
+    Exports(worker_for("paddle"), task(sections), tmp_path).time(["a"], 5)
+    ((contenders, cases, settings),) = asked
+    assert [(each.label, each.folder) for each in contenders] == [
+        (label, str(tmp_path / label)) for label in ("vanilla", "a")
+    ]
+    assert [case.image_size for case in cases] == [48, 48] and settings.repeats == 5
+
+
+def test_a_tuple_is_written_as_the_text_that_paddleclas_reads(tmp_path):
+    sections = {"Global": {}, "Arch": {"name": "ResNet50"}, "Sizes": [{"size": (32, 48)}]}
+    asked = SimpleNamespace(config=SimpleNamespace(sections=sections), output=Path("octave"))
+    written.write(tmp_path, asked, {"name": "OctResNet50", "alpha": 0.5})
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    assert config["Sizes"] == [{"size": "(32, 48)"}]
+    assert config["Arch"] == {"name": "OctResNet50", "alpha": 0.5}
 
 
 BUDGET = 1.0
