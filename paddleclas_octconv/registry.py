@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping
 from .backbones.catalogue import CATALOGUE
 from .backbones.published_weights import implied_options
 from .common.errors import OctConvError, explained, unexpected_argument
+from .common.numbers import FLAG
 from .common.suggest import suggest
 from .octavizer.options import NOT_FOR_THE_NETWORK, OCTAVE, vanilla_of
 from .weights.safe_load import check_weights_file
@@ -182,6 +183,7 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable[..., nn.La
         from .backbones.pretrained import load
         from .layers import keep_strides
 
+        FLAG.demand("keep_stride", keep_stride)
         given = {key: kwargs[key] for key in kwargs if key not in NOT_FOR_THE_NETWORK}
         for option in given:
             if option not in accepted:
@@ -189,7 +191,8 @@ def _bind(name: str, network: type, backbone: ModuleType) -> Callable[..., nn.La
         given = implied_options(name, pretrained, given)
         model = network(**{**options, **given})
         model.arch_name = name
-        keep_strides(model, keep_stride)
+        if keep_stride:
+            keep_strides(model)
         copy = backbone.__name__.partition(".arch.")[0]
         load(model, pretrained, name, copy, use_ssld, given.get("alpha"))
         freeze(model, frozen_stages)

@@ -48,13 +48,13 @@ ROOMS = {
     " test_octavize_elementwise test_octavize_options test_named test_octavize_wiring"
     " test_octavize test_octavize_styles test_octavize_programs test_octavize_exact",
     "deploy": "test_deploy_folders test_deploy_metadata test_deploy_agreement"
-    " test_images test_config_brought test_predictor_folder test_deploy_inference_form"
-    " test_deploy_operators"
+    " test_images test_config_brought test_multi_label test_predictor_folder"
+    " test_deploy_inference_form test_deploy_operators"
     " test_deploy_export test_deploy_onnx_graph test_deploy_onnx_int8 test_deploy_onnx"
     " test_deploy_predict test_deploy_engines test_deploy_formats test_deploy_benchmark",
     "calibrate": "test_calibrate_equations test_calibrate_projection test_calibrate_channels"
     " test_calibrate",
-    "post_training": "test_post_training_search test_post_training_trials"
+    "post_training": "test_post_training_run test_post_training_search test_post_training_trials"
     " test_post_training_evaluation test_post_training_distilling test_octavize_command",
 }
 # Annotations are not run, and outside of them `|` is rare.

@@ -232,5 +232,5 @@ def test_without_low_channels_and_with_its_strides_a_network_is_its_twin(name):
 
 
 def test_keep_stride_that_is_no_yes_or_no():
-    with pytest.raises(OctConvError, match="keep_stride must be True or False, got 'yes'"):
+    with pytest.raises(OctConvError, match="keep_stride: 'yes' should be True or False"):
         build("OctMobileNetV1_x0_25", keep_stride="yes")

@@ -222,6 +222,11 @@ def test_files_of_two_epochs_are_no_checkpoint(output):
         checkpoints.read(folder / "latest")
 
 
+def test_a_checkpoint_may_be_of_no_epoch(output):
+    save_checkpoint(output / NAME / "latest", 0, 0.0)
+    assert checkpoints.read(output / NAME / "latest").epoch == 0
+
+
 @pytest.mark.parametrize(
     "states", [b"", {"epoch": 3}, {"epoch": -1, "metric": 0}, {"epoch": "x", "metric": 0}, [1]]
 )

@@ -177,10 +177,30 @@ def test_images_may_be_files_arrays_bytes_or_of_pillow(tmp_path):
     for one in (*given, io.BytesIO(file.read_bytes())):  # alone, without a list around it
         (alone,) = classifier(one)
         assert alone.scores == found[0].scores
+    assert [each.scores for each in classifier(np.stack([pixels] * 2))] == [found[0].scores] * 2
     (none,) = classifier(None)
     assert "NoneType" in str(none.error)
     with pytest.raises(OctConvError, match="topk: 0 should be a whole number from 1"):
         list(classifier(file, topk=0))
+
+
+def test_images_of_one_size_go_through_the_network_together(tmp_path):
+    steps = {"PreProcess": {"transform_ops": [{"ToCHWImage": None}]}}
+    (tmp_path / "inference.yml").write_text(yaml.safe_dump(steps))
+    given = [
+        np.full((size, 4, 3), number * 50, np.uint8) for number, size in enumerate([3, 3, 3, 4, 4])
+    ]
+    network, counts = Brightness(), []
+
+    def noted(images: np.ndarray) -> np.ndarray:
+        counts.append(len(images))
+        return network(images)
+
+    found = list(Classifier(tmp_path, noted)(given, batch_size=2))
+    assert counts == [2, 1, 2]
+    for number, each in enumerate(found):
+        scores = dict(zip(each.class_ids, each.scores))
+        assert scores[1] == pytest.approx(number * 50 / 255)
 
 
 def test_grey_and_turned_images_are_as_files_of_them(tmp_path):

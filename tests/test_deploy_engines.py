@@ -31,6 +31,7 @@ from paddleclas_octconv.deploy import (
     metadata,
 )
 from paddleclas_octconv.deploy.engines import CONVERTED, openvino_runtime, paddle_inference
+from paddleclas_octconv.deploy.engines.base import image_input
 from paddleclas_octconv.deploy.int8 import add
 from paddleclas_octconv.deploy.predictor import create_predictor, outputs, run
 from paddleclas_octconv.measure import program
@@ -86,6 +87,41 @@ def test_a_batch_beyond_the_cache_runs_in_pieces_and_stays_in_order(
     monkeypatch.setattr(machine, "last_level_cache", lambda: None)
     given._most.clear()
     assert len(given._pieces(batch)) == 1
+
+
+@pytest.mark.parametrize("precision, size", [("fp32", 4), ("bf16", 2), ("int8", 1)])
+@pytest.mark.parametrize(
+    "images, short, threads, pieces",
+    [
+        (5, 0, 1, [5, 5, 5, 5]),
+        (5, 1, 1, [4, 4, 4, 4, 4]),  # a byte is missing
+        (5, 0, 4, [5, 5, 5, 5]),
+        (5, 0, 5, [20]),  # one of five threads would be idle
+        (1, 0, 1, [2] * 10),  # fewer at once would read the weights too often
+        (30, 0, 1, [20]),
+    ],
+)
+def test_what_a_thread_reads_and_writes_stays_in_the_cache(
+    monkeypatch, precision, size, images, short, threads, pieces
+):
+    """Of the largest map that a convolution gives, here the first one's."""
+    openvino = pytest.importorskip("openvino")
+    from openvino import opset13 as ops
+
+    image = ops.parameter([-1, 3, 32, 32], np.float32, name="image")
+    x = image
+    for channels, of in ((8, 3), (2, 8)):
+        kernel = ops.constant(np.ones([channels, of, 1, 1], np.float32))
+        x = ops.convolution(x, kernel, [1, 1], [0, 0], [0, 0], [1, 1])
+    wider = ops.concat([x] * 9, 1)
+    model = openvino.Model([ops.reduce_mean(wider, [2, 3])], [image])
+    given = openvino_runtime.OpenVINOPredictor(
+        openvino.Core(), model, Path("model.xml"), precision, threads
+    )
+    held = 2 * 8 * 32 * 32 * size  # what is read, what is written
+    monkeypatch.setattr(machine, "last_level_cache", lambda: images * held * threads - short)
+    batch = np.zeros([20, 3, 32, 32], np.float32)
+    assert [len(piece) for piece in given._pieces(batch)] == pieces
 
 
 @pytest.mark.parametrize("engine", engines.ENGINES)
@@ -274,6 +310,18 @@ def test_images_of_many_shapes(tmp_path):
         image = np.random.RandomState(height).randn(1, 3, height, width).astype("float32")
         found = agreement.difference(wanted.outputs, given.outputs, [("noise", image)])
         assert found.relative < agreement.TOLERANCE
+    # One for each of the first shapes, and one for all others.
+    assert len(given._queues) == openvino_runtime._SHAPES + 1
+
+
+def test_what_a_model_takes_is_one_batch_of_images():
+    def taken(*shapes) -> list:
+        return image_input(shapes, Path("model"))
+
+    assert taken([-1, 3, 0, "width"]) == [None, 3, None, None]
+    for others in ((), ([1, 3, 8],), ([1, 3, 8, 8], [1, 2])):
+        with pytest.raises(OctConvError, match="model: its network takes something else than"):
+            taken(*others)
 
 
 WRONG_IMAGES = {
@@ -485,6 +533,7 @@ def test_a_float_model_that_is_wrong_as_others_open_it_is_refused(copy, monkeypa
         (dict(engine="openvino", gpu=True), "the engine openvino has no option 'gpu'"),
         (dict(engine="paddle", precision="int8"), "holds no network trained with Slim.quant"),
         (dict(threads=0), "threads: 0 should be"),
+        (dict(threads=True), "threads: True should be"),
         (dict(engine=None), "the engine None should be one of auto"),
         (dict(engine=["paddle"]), r"the engine \['paddle'\] should be one of auto"),
         (dict(precision=32), "precision 32 should be one of fp32"),

@@ -203,7 +203,20 @@ def test_exact_match_counts_images_of_which_every_label_is_right(tiny_data):
     )
     steps = Preprocess([{"ToCHWImage": None}])
     (found,) = top1([lambda images: scores], listed, steps, lambda items, *_: items)
-    assert (found.right, found.images) == (2, 3)
+    assert (found.right, found.images, found.percent) == (2, 3, pytest.approx(100 * 2 / 3))
+
+
+def test_each_image_of_many_is_compared_with_its_own_label(tiny_data):
+    listed = Listed([tiny_data / f"images/{n}.png" for n in range(40)], [n % 3 for n in range(40)])
+    told = iter(range(40))
+
+    def network(images: np.ndarray) -> np.ndarray:
+        """Right, but for every fifth image."""
+        return np.eye(3)[[(n + (n % 5 == 0)) % 3 for _, n in zip(images, told)]]
+
+    steps = Preprocess([{"ToCHWImage": None}])
+    (found,) = top1([network], listed, steps, lambda items, *_: items)
+    assert (found.right, found.images) == (32, 40)
 
 
 # All the way

@@ -21,7 +21,7 @@ from conftest import CLASS_NUM, error_line, measuring_here, run_here
 from runs import Run
 
 from paddleclas_octconv import registry
-from paddleclas_octconv.calibrate import calibrate
+from paddleclas_octconv.calibrate import calibrate, channels
 from paddleclas_octconv.common.errors import OctConvError
 from paddleclas_octconv.common.locks import hold
 from paddleclas_octconv.common.worker import Worker
@@ -225,8 +225,12 @@ def opened(trained):
     return networks
 
 
-def test_a_network_is_solved_once(opened, tmp_path):
-    """The second time it has the weights that are kept of it."""
+def test_a_network_is_solved_once(opened, tmp_path, monkeypatch):
+    """The second time it has the weights that are kept of it. The vanilla network's channels are
+    ordered once, for whatever is solved."""
+    ordered = []
+    put = channels.put_smoothest_last
+    monkeypatch.setattr(channels, "put_smoothest_last", lambda *given: ordered.append(put(*given)))
     networks, arch = opened, {"name": NETWORK, "class_num": CLASS_NUM}
     solve = {"arch": octave_arch(arch, 0.25, 32), "images": 20, "seed": 0}
     kept, anew = tmp_path / "kept.pdparams", tmp_path / "anew.pdparams"
@@ -234,11 +238,25 @@ def test_a_network_is_solved_once(opened, tmp_path):
     for turn, file in enumerate((kept, anew, kept)):
         count = told[turn] = []
         networks.solve(**solve, file=str(file), progress=lambda *done, to=count: to.append(done))
+    assert len(ordered) == 1
     assert told[0] == told[1] != [] and told[2] == []
     networks.save(str(tmp_path / "loaded.pdparams"))
     solved, loaded = (paddle.load(str(file)) for file in (anew, tmp_path / "loaded.pdparams"))
     for key, value in solved.items():
         np.testing.assert_array_equal(loaded[key].numpy(), value.numpy(), err_msg=key)
+
+
+def test_a_draft_has_cut_weights_in_the_deploy_form(opened, trained, tmp_path):
+    """It is to be as fast as the network that will be solved."""
+    opened.cut(octave_arch({"name": NETWORK, "class_num": CLASS_NUM}, 0.25, 32))
+    opened.save(str(tmp_path / "cut.pdparams"))
+    cut = paddle.load(str(tmp_path / "cut.pdparams"))
+    vanilla = paddle.load(str(trained / f"output/{NETWORK}/best_model.pdparams"))
+    name = "blocks.0.pointwise_conv.conv"
+    found = np.concatenate([cut[f"{name}.{path}.weight"].numpy() for path in ("hh", "hl")])
+    np.testing.assert_array_equal(found, vanilla[f"{name}.weight"].numpy())
+    opened.export(str(tmp_path))
+    assert b"batch_norm" not in next(tmp_path.glob("inference.*m*")).read_bytes()
 
 
 def test_what_is_lost_is_judged_by_the_last_images(opened, trained):
@@ -406,10 +424,12 @@ def test_a_transformer():
         (("--engine", "tensorrt"), "the engine 'tensorrt' should be one of"),
         (("-o", "Arch.name=OctResNet50"), "Arch.name: OctResNet50 is an octave network already"),
         (("-o", "Global.use_multilabel=True"), "Global.use_multilabel: True: only networks that"),
+        (("-o", "Global.eval_mode=retrieval"), "Global.eval_mode: 'retrieval': only networks that"),
         (("-o", "Arch.name=Octave"), "Arch.name: Octave is an octave network already"),
         (("-o", "Global.image_shape=[3,32,64]"), "Global.image_shape: [3, 32, 64]: only square"),
         (("-o", "Global.image_shape=[3,64,32]"), "Global.image_shape: [3, 64, 32]: only square"),
-        (("--distil", "."), "--distil .: not a file: name the file to write"),
+        (("--distil", "."), "--distil .: is a folder; it should name a file"),
+        (("--distil", "nowhere/d.yaml"), "--distil nowhere/d.yaml: its folder does not exist"),
         (("-o", "Global.output_dir=nowhere"), "Global.output_dir: nowhere holds no trained"),
         (("--weights", "nothing"), "--weights nothing: no such file"),
     ],

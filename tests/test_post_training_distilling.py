@@ -134,6 +134,18 @@ def test_of_two_networks_the_student_is_told():
                 "input_size": 96,
             },
         ),
+        (
+            {"name": "ResNet50", "class_num": 10, "lr_mult_list": [1.0]},
+            0.5,
+            False,
+            {
+                "name": "Octave",
+                "backbone": {"name": "ResNet50", "lr_mult_list": [1.0]},
+                "class_num": 10,
+                "alpha": 0.5,
+                "input_size": 96,
+            },
+        ),
         # A network from elsewhere, whose config says that nothing of it is octave.
         (
             {"name": "Octave", "backbone": "timm.X", "class_num": 10, "alpha": 0, "input_size": 32},

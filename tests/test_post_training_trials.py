@@ -18,10 +18,11 @@ NOTHING = (0.0, 0.0, 0.0)
 
 
 class Machine:
-    """Stands for ``Exports``: networks whose latency and predictions follow from their alphas; the
-    map at 1/16 cannot be octave."""
+    """Stands for ``Exports``: networks whose latency and predictions follow from their alphas; one
+    map cannot be octave, by default that at 1/16."""
 
     def __init__(self) -> None:
+        self.never = 2
         self.timed: list[list] = []
         self.solved: list[tuple] = []
         self.now: list = []
@@ -31,7 +32,7 @@ class Machine:
         return VANILLA_MS - 8 * alphas[0] - 4 * alphas[1]
 
     def can_be(self, arch: dict) -> bool:
-        return any(arch["alpha"][:2])
+        return any(alpha for place, alpha in enumerate(arch["alpha"]) if place != self.never)
 
     def draft(self, archs) -> None:
         self.drafted = [arch["alpha"] for _, arch in archs]
@@ -51,14 +52,17 @@ class Machine:
 
     def loss(self, arch, images, progress) -> float:
         assert images == ROUGHLY
+        progress(3, 7)
         return sum(arch["alpha"])
 
     def ask(self, label, images, progress) -> Predictions:
         """The vanilla network is right everywhere; others are not on the first images."""
-        classes = np.array(images.labels)
+        if label == "vanilla":
+            self.right = np.array(images.labels)
+        classes = self.right.copy()
         if label != "vanilla":
             classes[: round(4 * sum(self.now))] = 0
-        return Predictions(list(range(len(classes))), np.eye(3, dtype=np.float32)[classes])
+        return Predictions(list(range(len(classes))), np.eye(3, dtype=np.float32)[classes % 3])
 
 
 @pytest.fixture
@@ -67,15 +71,20 @@ def machine() -> Machine:
 
 
 @pytest.fixture
-def trials(machine, tmp_path):
+def told() -> list[tuple]:
+    return []
+
+
+@pytest.fixture
+def trials(machine, tmp_path, told):
     """Makes trials of ResNet50, whose measured values are kept in one file."""
 
-    def make(images: int = 200) -> Trials:
+    def make(images: int = 200, labels: tuple[int, ...] = (1, 2)) -> Trials:
         arch = {"name": "ResNet50", "class_num": 3}
         task = SimpleNamespace(vanilla=arch, shape=[3, 64, 64], images=images)
-        evaluated = Images([Path("a.png")] * 8, [1, 2] * 4)
+        evaluated = Images([Path("a.png")] * 8, [*labels] * 4)
         file = tmp_path / "search.json"
-        return Trials(task, machine, evaluated, STRIDES, lambda *said: None, file)
+        return Trials(task, machine, evaluated, STRIDES, lambda *said: told.append(said), file)
 
     return make
 
@@ -112,10 +121,28 @@ def test_a_whole_network_is_solved_and_judged_once(trials, machine, images, used
     assert found.whole(NOTHING)[1:] == (1, 0, 0) and len(machine.solved) == 1
 
 
-def test_what_is_lost_roughly(trials):
+def test_without_labels_that_fit_what_differs_is_lost(trials):
+    """Of three classes there is no sixth."""
+    assert trials(labels=(1, 5)).whole((0.5, 0.25, 0.0)).drop == 100 * 3 / 8
+
+
+def test_what_is_lost_roughly(trials, told):
     assert trials().loss((0.5, 0.25, 0.0)) == 0.75
+    what = "trying 0.5 at 1/4, 0.25 at 1/8"
+    assert told[-2:] == [(what,), (what, 3, 7)]
     assert trials().loss(NOTHING) == 0
 
 
-def test_everything_is_what_can_be_octave_alone(trials):
-    assert trials().everything() == (0.5, 0.5, 0.0)
+@pytest.mark.parametrize("never", range(3))
+def test_everything_is_what_can_be_octave_alone(trials, machine, never):
+    machine.never = never
+    assert trials().everything() == tuple(0.5 * (place != never) for place in range(3))
+
+
+def test_a_network_has_an_alpha_for_each_resolution(trials):
+    """As the octave network by hand has not."""
+    arch = trials().arch((0.5, 0.25, 0.0))
+    assert arch == {
+        **{"name": "Octave", "backbone": {"name": "ResNet50"}, "class_num": 3},
+        **{"alpha": [0.5, 0.25, 0.0], "input_size": 64, "keep_stride": True},
+    }

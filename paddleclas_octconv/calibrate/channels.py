@@ -42,13 +42,18 @@ def smoothest_last(network: nn.Layer, images: np.ndarray) -> Iterator[None]:
         images: as it takes them.
     """
     restore = keep_state(network)
-    some = paddle.to_tensor(images[:LEAST_IMAGES], dtype=network.parameters()[0].dtype)
     try:
-        with paddle.no_grad():
-            _order(network, some)
+        put_smoothest_last(network, images)
         yield
     finally:
         restore()
+
+
+def put_smoothest_last(network: nn.Layer, images: np.ndarray) -> None:
+    """As ``smoothest_last``, for good."""
+    some = paddle.to_tensor(images[:LEAST_IMAGES], dtype=network.parameters()[0].dtype)
+    with paddle.no_grad():
+        _order(network, some)
 
 
 @dataclass

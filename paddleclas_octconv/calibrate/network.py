@@ -35,6 +35,7 @@ def calibrate(
     *,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    is_ordered: bool = False,
 ) -> nn.Layer:
     """Make an octave network compute what its trained vanilla twin does, without training.
 
@@ -60,6 +61,8 @@ def calibrate(
         seed: of the cells of large maps that the equations are made of. The same seed gives the
             same weights, however the images come in batches.
         progress: called with the number of convolutions solved and that of all.
+        is_ordered: whether the vanilla network has its smoothest channels last already
+            (``put_smoothest_last``): once, where several octave networks are made of it.
 
     Returns:
         ``octave``, in the mode (training or evaluation) in which it was.
@@ -76,7 +79,8 @@ def calibrate(
         stack.enter_context(_evaluating(octave, vanilla))
         stack.enter_context(_kept_unless_done(octave))
         stack.enter_context(explained(f"{type(octave).__name__} cannot be calibrated"))
-        stack.enter_context(smoothest_last(vanilla, array))
+        if not is_ordered:
+            stack.enter_context(smoothest_last(vanilla, array))
         load_into(octave, _cut(octave, vanilla).weights)
         _Walk(octave, vanilla, array, seed, progress).run()
     return octave

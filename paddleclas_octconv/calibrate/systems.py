@@ -5,6 +5,7 @@ Each holds ``problems`` that are solved apart, and the two halves of their sampl
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Callable, Tuple
 
 import numpy as np
@@ -70,6 +71,11 @@ class ByUnknowns:
     def _sums(self, halves: Halves) -> tuple[np.ndarray, np.ndarray]:
         if len(halves) == 1:
             return self.gram[halves[0]], self.moments[halves[0]]
+        return self._sums_of_all
+
+    @cached_property
+    def _sums_of_all(self) -> tuple[np.ndarray, np.ndarray]:
+        """Once for all starts: what has them is ``beyond`` a start, and nothing is added to it."""
         return self.gram.sum(0), self.moments.sum(0)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Callable, Sequence
 from ..backbones.catalogue import CATALOGUE
 from ..common import machine
 from ..common.errors import OctConvError
-from ..common.files import write_atomically, writing
+from ..common.files import demand_place, write_atomically, writing
 from ..common.say import say
 from ..deploy.engines import CONVERTED, ENGINES, PRECISIONS
 from ..measure import cases
@@ -288,10 +288,8 @@ def _check(args: argparse.Namespace, settings: Settings, engines: Sequence[str])
     if args.eval_images and not args.data:
         raise OctConvError("--eval-images: goes with --data")
     for option, path in (("--json", args.json), ("--csv", args.csv)):
-        if path and not path.absolute().parent.is_dir():
-            raise OctConvError(f"{option} {path}: its folder does not exist")
-        if path and path.is_dir():
-            raise OctConvError(f"{option} {path}: is a folder")
+        if path:
+            demand_place(option, path)
 
 
 def _demand_converters(formats: Sequence[tuple[str, str]]) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
-import sys
 from dataclasses import fields
 from typing import Callable, Sequence
 
@@ -14,7 +12,7 @@ from prettytable import PrettyTable
 
 from ..measure.cases import Settings
 from ..measure.rows import TELLING, Row
-from .tables import widest
+from .tables import fits, fitted
 
 UNTOLD = "?"  # in place of a ratio
 
@@ -46,11 +44,13 @@ def render(table: Sequence[Row], settings: Settings) -> str:
         "M params": lambda row: _number(row.parameters or row.total_parameters, "{:.3f}", 1e6),
         "G MAdds": lambda row: _number(row.multiply_adds, "{:.3f}", 1e9),
     }
-    text = [_title(table, settings), _text(table, {**columns, **speed, **more})]
-    if sys.stdout.isatty() and widest(text[1]) > shutil.get_terminal_size().columns:
+    text = [_title(table, settings)]
+    whole = _filled(table, {**columns, **speed, **more})
+    if fits(whole):
+        text.append(str(whole))
+    else:
         del more["images/s"]
-        halves = ({**columns, **speed}, {**columns, **more})
-        text[1:] = [_text(table, half, narrow=True) for half in halves]
+        text += [fitted(_filled(table, {**columns, **half})) for half in (speed, more)]
     if any(map(is_withheld, table)):
         text.append(
             f"{UNTOLD}: times with a spread above {TELLING:.0%} tell no ratio; other programs keep "
@@ -110,20 +110,15 @@ def _title(table: Sequence[Row], settings: Settings) -> str:
     )
 
 
-def _text(
-    table: Sequence[Row], columns: dict[str, Callable[[Row], str]], narrow: bool = False
-) -> str:
+def _filled(table: Sequence[Row], columns: dict[str, Callable[[Row], str]]) -> PrettyTable:
     filled = [name for name in columns if any(columns[name](row) for row in table)]
     text = PrettyTable(filled)
     text.align = "r"
     for name in ("network", "engine"):
         text.align[name] = "l"
-    if narrow:
-        text.vertical_char, text.junction_char, text.padding_width = " ", " ", 0
-        text.max_width["network"] = 20
     for row in table:
         text.add_row([columns[name](row) for name in filled])
-    return str(text)
+    return text
 
 
 def _number(value: float | None, form: str, unit: float = 1) -> str:

@@ -13,6 +13,7 @@ from .. import data
 from ..api.jobs import weights_in
 from ..common import machine
 from ..common.errors import OctConvError
+from ..common.files import demand_place
 from ..deploy.engines import ENGINES, engine_of, fastest_installed
 from ..post_training import search, task, written
 from .options import (
@@ -114,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _task(args: argparse.Namespace) -> task.Task:
     """What a command line asks for, checked as far as it can be without Paddle."""
-    task.check_options(args.alpha, args.max_drop, args.distil)
+    task.check_options(args.alpha, args.max_drop)
     engine = args.engine or fastest_installed()
     engine_of(engine).demand()
     recipe = recipe_of(args)
@@ -128,9 +129,11 @@ def _task(args: argparse.Namespace) -> task.Task:
         weights = task.find_weights(config)
     else:
         weights = task.file_of(weights_in(config.network, given), "--weights")
+    output = args.output or Path(config.output_dir, "octave")
+    if args.distil and args.distil.parent != output:  # which will be there by then
+        demand_place("--distil", args.distil)
     data.ensure_for(config)
     searched = args.max_drop is not None
-    output = args.output or Path(config.output_dir, "octave")
     return task.Task(
         config=config,
         weights=weights,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Sequence
 
 from ..common.errors import OctConvError
-from ..common.files import write_atomically
+from ..common.files import demand_place, write_atomically
 from ..common.progress import bar
 from ..common.say import say
 from ..deploy import engines
@@ -68,10 +68,8 @@ def run(args: argparse.Namespace) -> int:
     from ..deploy import classify
 
     for option, path in (("--json", args.json), ("--csv", args.csv)):
-        if path and not path.absolute().parent.is_dir():
-            raise OctConvError(f"{option} {path}: its folder does not exist")
-        if path and path.is_dir():
-            raise OctConvError(f"{option} {path}: is a folder; it should name a file")
+        if path:
+            demand_place(option, path)
     classify.read_description(args.folder)
     paths = classify.find_images(args.images)
     classifier = classify.Classifier(

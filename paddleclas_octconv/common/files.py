@@ -183,6 +183,22 @@ def writing(name: str, path: str | os.PathLike) -> Iterator[None]:
         raise OctConvError(f"{name} {path}: cannot be written: {reason(error)}") from None
 
 
+def demand_place(name: str, path: Path) -> None:
+    """See that a file can be written where a path says, before the work begins that ends in it.
+
+    Args:
+        name: the option that names it, such as ``--json``.
+        path: the file.
+
+    Raises:
+        OctConvError: its folder is not there, or it is a folder.
+    """
+    if not path.absolute().parent.is_dir():
+        raise OctConvError(f"{name} {path}: its folder does not exist")
+    if path.is_dir():
+        raise OctConvError(f"{name} {path}: is a folder; it should name a file")
+
+
 def demand_room(folder: str | Path, size: int) -> None:
     """See that a folder takes so many more bytes: what other libraries say of a full disk does not
     tell that it is full.

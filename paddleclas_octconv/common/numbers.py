@@ -78,6 +78,7 @@ RATE = Rule(lambda value: is_number(value) and value > 0, "a number above 0, suc
 SHARE = Rule(
     lambda value: is_number(value) and 0 < value < 1, "a share between 0 and 1, such as 0.2"
 )
+FLAG = Rule(lambda value: type(value) is bool, "True or False")
 POINTS = Rule(lambda value: is_number(value) and 0 <= value <= 100, "a number from 0 to 100")
 
 

@@ -89,7 +89,7 @@ def check_octavize(configs: Configs, alphas: Sequence[float]) -> None:
     """
     for alpha in alphas:
         try:
-            task.check_options(alpha, None, None)
+            task.check_options(alpha, None)
         except OctConvError as error:
             raise OctConvError(str(error).replace("--alpha", "--octavize", 1)) from None
     if not any(map(_is_vanilla, configs.values())):

@@ -13,7 +13,7 @@ import re
 from typing import Any, Callable, Iterable, Iterator
 
 from ..common.errors import OctConvError
-from ..common.numbers import POSITIVE, Rule, is_number, is_whole, shown, whole_from
+from ..common.numbers import FLAG, POSITIVE, Rule, is_number, is_whole, shown, whole_from
 from .literals import is_arithmetic
 from .recipe import PATIENCE
 
@@ -69,7 +69,6 @@ def _is_path(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip()) and "\0" not in value
 
 
-_FLAG = Rule(lambda value: type(value) is bool, "True or False")
 _FOLDER = Rule(_is_path, "a folder (what YAML takes for a number, date or list: write ./ before)")
 _SECTION = Rule(lambda value: isinstance(value, dict), "a section of keys and values")
 _ITEMS = Rule(lambda value: isinstance(value, list), "a list of '- Name: {options}'")
@@ -130,20 +129,20 @@ _RULES: dict[str, Rule] = {
     ),
     "Global.eval_mode": _one_of(*EVAL_MODES),
     **{
-        f"Global.{name}": _or_null(_FLAG)
+        f"Global.{name}": _or_null(FLAG)
         for name in ("use_dali", "to_static", "use_multilabel", "print_mem_info", "re_ranking")
     },
-    "Global.eval_during_train": _FLAG,
-    "Global.use_visualdl": _FLAG,
+    "Global.eval_during_train": FLAG,
+    "Global.use_visualdl": FLAG,
     "Global.pretrained_model": _or_null(Rule(_is_path, "the path of a .pdparams file")),
     "Global.class_num": _or_null(whole_from(1, MOST_CLASSES)),
     "Arch.name": Rule(_is_path, "the name of a network"),
     "Arch.class_num": _or_null(whole_from(1, MOST_CLASSES)),
-    "Arch.conv_bias": _FLAG,
+    "Arch.conv_bias": FLAG,
     "Arch.input_image_channel": _one_of(*_CHANNELS),
     "Arch.scale": Rule(lambda value: is_number(value) and value > 0, "a number above 0"),
-    "Arch.small_images": _FLAG,
-    "Arch.use_sync_bn": _or_null(_FLAG),
+    "Arch.small_images": FLAG,
+    "Arch.use_sync_bn": _or_null(FLAG),
     "Optimizer.lr.learning_rate": _number(0),
     "Optimizer.lr.warmup_epoch": _number(0),
     "Optimizer.lr.warmup_start_lr": _number(0),
@@ -161,7 +160,7 @@ _RULES: dict[str, Rule] = {
     "Optimizer.regularizer.coeff": _number(0),
     "AMP.level": _one_of("O0", "O1", "O2"),
     "AMP.scale_loss": _number(0),
-    "AMP.use_dynamic_loss_scaling": _FLAG,
+    "AMP.use_dynamic_loss_scaling": FLAG,
     "EMA.decay": _number(0, 1),
     "Infer.batch_size": _COUNT,
     "Infer.PostProcess": _SECTION,
@@ -191,17 +190,17 @@ _OF_A_DATA_SET: dict[str, Rule] = {
     "dataset.delimiter": _or_null(
         Rule(lambda value: isinstance(value, str) and bool(value), "text between quotes")
     ),
-    "dataset.relabel": _FLAG,
+    "dataset.relabel": FLAG,
     "dataset.transform_ops": _ITEMS,
     "dataset.batch_transform_ops": _or_null(_ITEMS),
     "sampler": _SECTION,
     "sampler.batch_size": _COUNT,
     "sampler.first_bs": _COUNT,
-    "sampler.drop_last": _FLAG,
-    "sampler.shuffle": _FLAG,
+    "sampler.drop_last": FLAG,
+    "sampler.shuffle": FLAG,
     "loader": _SECTION,
     "loader.num_workers": whole_from(0, 1024),
-    "loader.use_shared_memory": _FLAG,
+    "loader.use_shared_memory": FLAG,
 }
 _PARTS = ("Train", "Eval", "Eval.Query", "Eval.Gallery", "UnLabelTrain")
 
@@ -216,8 +215,8 @@ _OF_A_TRANSFORM: dict[str, Rule] = {
     "prob": _number(0, 1),
     "interpolation": _or_null(_one_of(*_INTERPOLATIONS)),
     "backend": _or_null(_one_of("cv2", "pil")),
-    "to_rgb": _FLAG,
-    "channel_first": _FLAG,
+    "to_rgb": FLAG,
+    "channel_first": FLAG,
     # How often something is done to each image.
     **{name: whole_from(0, 1000) for name in ("n_holes", "num_layers", "attempt", "mixture_width")},
     "mixture_depth": whole_from(-1, 1000),

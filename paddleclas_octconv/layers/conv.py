@@ -212,15 +212,9 @@ class OctConv2D(OctaveLayer):
         return {"hh": high, "lh": np.zeros_like(high), "hl": hl, "ll": ll}
 
 
-def keep_strides(network: nn.Layer, keep_stride: bool = True) -> None:
-    """``OctConv2D.keep_stride`` of every layer of a network, if ``keep_stride`` asks for it.
-
-    Raises:
-        OctConvError: ``keep_stride`` is not True or False.
-    """
-    if not isinstance(keep_stride, bool):
-        raise OctConvError(f"keep_stride must be True or False, got {keep_stride!r}")
-    for layer in network.sublayers(include_self=True) if keep_stride else ():
+def keep_strides(network: nn.Layer) -> None:
+    """``OctConv2D.keep_stride`` of every layer of a network."""
+    for layer in network.sublayers(include_self=True):
         if isinstance(layer, OctConv2D):
             layer.keep_stride()
 

@@ -86,7 +86,8 @@ def octavize(
     static = inspect.getattr_static(network, "forward", None)
     plan = make_plan(network, options)
     carry_out(network, plan)
-    keep_strides(network, keep_stride)
+    if keep_stride:
+        keep_strides(network)
     cls: Any = type(network)
     members = {"octave_forward": cls.forward, "__module__": cls.__module__, "__doc__": cls.__doc__}
     root: type[OctavizedNetwork] = OctavizedNetwork

@@ -8,6 +8,7 @@ from typing import Any, Mapping, Sequence
 
 from ..common.alpha import check_alpha
 from ..common.errors import OctConvError
+from ..common.numbers import FLAG
 
 OCTAVE = "Octave"  # the name in PaddleClas's registry
 # Modules of the user's own in which networks are looked up by name, with commas between them.
@@ -71,9 +72,7 @@ class Options:
         _check(self.max_stride, "max_stride", 1)
         _check(self.min_size, "min_size", 1)
         for name in ("pool_stride", "keep_stride"):
-            value = getattr(self, name)
-            if not isinstance(value, bool):
-                raise OctConvError(f"{name} must be True or False, got {value!r}")
+            FLAG.demand(name, getattr(self, name))
         if self.pool_stride and self.keep_stride:
             raise OctConvError("pool_stride and keep_stride exclude each other: give one of them")
         sides = self.sides

@@ -26,6 +26,7 @@ class Networks:
         self._shape = (3, 224, 224)
         self._images: np.ndarray | None = None
         self._octave: nn.Layer | None = None
+        self._ordered: nn.Layer | None = None  # the vanilla one that all others are solved by
         self._wanted: np.ndarray | None = None  # what the vanilla network says
 
     def open(self, arch: dict[str, Any], weights: str | None, shape: list[int]) -> dict[str, Any]:
@@ -122,10 +123,14 @@ class Networks:
 
     def _solved(self, arch: dict[str, Any], images: int, seed: int, progress: Progress) -> nn.Layer:
         from ..calibrate import calibrate
+        from ..calibrate.channels import put_smoothest_last
 
         assert self._images is not None  # read has been called
         octave, some = self._build(arch), self._images[:images]
-        return calibrate(octave, self._vanilla(), some, seed=seed, progress=progress)
+        if self._ordered is None:
+            self._ordered = self._vanilla()
+            put_smoothest_last(self._ordered, some)
+        return calibrate(octave, self._ordered, some, seed=seed, progress=progress, is_ordered=True)
 
     def _answers(self, network: nn.Layer, images: int) -> np.ndarray:
         """The probabilities of the last so many images."""

@@ -111,14 +111,12 @@ def check(config: Config) -> None:
     check_sections(config, "export")
 
 
-def check_options(alpha: Any, max_drop: float | None, distil: Path | None) -> None:
-    """Check ``--alpha``, that it goes with ``--max-drop``, and that ``--distil`` can be written.
+def check_options(alpha: Any, max_drop: float | None) -> None:
+    """Check ``--alpha``, and that it goes with ``--max-drop``.
 
     Raises:
         OctConvError: they do not, or alpha is no share, or leaves everything as it is.
     """
-    if distil is not None and distil.exists() and not distil.is_file():
-        raise OctConvError(f"--distil {distil}: not a file: name the file to write")
     if alpha is None:
         return
     if max_drop is not None:

@@ -43,7 +43,6 @@ def write_distilling(task: Task, arch: dict[str, Any]) -> None:
     output, inference = beside(task, "distilled"), beside(task, "distilled_inference")
     config = distilling_config(task.config, teacher, student, output, inference)
     with writing("--distil", task.distil):
-        task.distil.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(task.distil, _text(config).encode())
 
 

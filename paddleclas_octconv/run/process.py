@@ -12,7 +12,6 @@ import psutil
 
 from ..common import processes
 from ..common.errors import OctConvError
-from ..common.processes import death_with_parent
 
 PATIENCE = 15.0  # seconds a process and its descendants have to end by themselves
 _TERMINAL = 2.0  # seconds in which the Ctrl-C of a terminal, which reaches the child too, works
@@ -56,7 +55,7 @@ def run(
                 env=dict(environ),
                 stdout=output,
                 stderr=error,
-                preexec_fn=death_with_parent(),
+                preexec_fn=processes.death_with_parent(),
             )
             stillness = processes.Stillness(child.pid) if demand_progress else None
             code = _looked_at(child, look, stillness) if look or stillness else child.wait()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Iterable, Literal, Mapping, Seq
 
 from ...common import machine
 from ...common.errors import OctConvError
+from ...common.numbers import FLAG
 
 if TYPE_CHECKING:
     import numpy as np
@@ -214,8 +215,7 @@ class Engine(ABC):
         for name, value in options.items():
             if name not in self.options:
                 raise OctConvError(f"the engine {self.name} has no option {name!r}")
-            if not isinstance(value, bool):
-                raise OctConvError(f"{name}: {value!r} should be True or False")
+            FLAG.demand(name, value)
 
 
 class ConvertedEngine(Engine):
