@@ -103,6 +103,29 @@ def test_an_octavised_network_interpolates_maps_of_one_pixel_under_onednn_too(tm
     )
 
 
+def test_images_of_any_size_follow_those_that_have_maps_of_one_pixel(tmp_path):
+    """Also where other predictors keep their tensors, and where the handles are used."""
+    net = registry.build("OctMobileNetV1_x0_25", class_num=10)
+    net.eval()
+    random = np.random.RandomState(0)
+    batches = [random.randn(2, 3, size, size).astype("float32") for size in (64, 32, 64, 96)]
+    for folder, size in (("any", None), ("one", 32)):
+        (tmp_path / folder).mkdir()
+        inference_form.save(net, tmp_path / folder, [3, size, size])
+    predictor, by_handles, other = (
+        create_predictor(tmp_path / folder, engine="paddle") for folder in ("any", "any", "one")
+    )
+    for images in batches:
+        wanted = probabilities(net, images)
+        np.testing.assert_allclose(run(predictor, images), wanted, atol=1e-5)
+        by_handles.get_input_handle(by_handles.get_input_names()[0]).copy_from_cpu(images)
+        by_handles.run()
+        given = by_handles.get_output_handle(by_handles.get_output_names()[0]).copy_to_cpu()
+        np.testing.assert_allclose(given, wanted, atol=1e-5)
+        if images.shape[-1] == 32:
+            np.testing.assert_allclose(run(other, images), wanted, atol=1e-5)
+
+
 def test_an_octave_network_shows_on_images_of_odd_size(tmp_path):
     """The outputs above differ with the image by far more than they may from eager."""
     net = registry.build("OctMobileNetV1_x0_25", class_num=10)
