@@ -91,16 +91,18 @@ class Enlarging(nn.Layer):
 
 
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
-def test_an_octavised_network_interpolates_maps_of_one_pixel_under_onednn_too(tmp_path, mode):
+@pytest.mark.parametrize("exported", [2, None])
+def test_an_octavised_network_interpolates_maps_of_one_pixel_under_onednn_too(
+    tmp_path, exported, mode
+):
     net = octavize(Enlarging(mode), 0.5, input_size=2)
     assert isinstance(net.last, OctConv2D)
     net.eval()
-    images = np.random.RandomState(0).randn(2, 3, 2, 2).astype("float32")
-    wanted = probabilities(net, images)
-    inference_form.save(net, tmp_path, [3, 2, 2])
-    np.testing.assert_allclose(
-        run(create_predictor(tmp_path, engine="paddle"), images), wanted, atol=1e-5
-    )
+    inference_form.save(net, tmp_path, [3, exported, exported])
+    predictor = create_predictor(tmp_path, engine="paddle")
+    for size in [(2, 2)] if exported else [(2, 2), (1, 2), (4, 4), (2, 1), (2, 2)]:
+        images = np.random.RandomState(0).randn(2, 3, *size).astype("float32")
+        np.testing.assert_allclose(run(predictor, images), probabilities(net, images), atol=1e-5)
 
 
 def test_images_of_any_size_follow_those_that_have_maps_of_one_pixel(tmp_path):
