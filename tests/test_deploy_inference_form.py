@@ -91,16 +91,41 @@ class Enlarging(nn.Layer):
 
 
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
-def test_an_octavised_network_interpolates_maps_of_one_pixel_under_onednn_too(tmp_path, mode):
+@pytest.mark.parametrize("exported", [2, None])
+def test_an_octavised_network_interpolates_maps_of_one_pixel_under_onednn_too(
+    tmp_path, exported, mode
+):
     net = octavize(Enlarging(mode), 0.5, input_size=2)
     assert isinstance(net.last, OctConv2D)
     net.eval()
-    images = np.random.RandomState(0).randn(2, 3, 2, 2).astype("float32")
-    wanted = probabilities(net, images)
-    inference_form.save(net, tmp_path, [3, 2, 2])
-    np.testing.assert_allclose(
-        run(create_predictor(tmp_path, engine="paddle"), images), wanted, atol=1e-5
+    inference_form.save(net, tmp_path, [3, exported, exported])
+    predictor = create_predictor(tmp_path, engine="paddle")
+    for size in [(2, 2)] if exported else [(2, 2), (1, 2), (4, 4), (2, 1), (2, 2)]:
+        images = np.random.RandomState(0).randn(2, 3, *size).astype("float32")
+        np.testing.assert_allclose(run(predictor, images), probabilities(net, images), atol=1e-5)
+
+
+def test_images_of_any_size_follow_those_that_have_maps_of_one_pixel(tmp_path):
+    """Also where other predictors keep their tensors, and where the handles are used."""
+    net = registry.build("OctMobileNetV1_x0_25", class_num=10)
+    net.eval()
+    random = np.random.RandomState(0)
+    batches = [random.randn(2, 3, size, size).astype("float32") for size in (64, 32, 64, 96)]
+    for folder, size in (("any", None), ("one", 32)):
+        (tmp_path / folder).mkdir()
+        inference_form.save(net, tmp_path / folder, [3, size, size])
+    predictor, by_handles, other = (
+        create_predictor(tmp_path / folder, engine="paddle") for folder in ("any", "any", "one")
     )
+    for images in batches:
+        wanted = probabilities(net, images)
+        np.testing.assert_allclose(run(predictor, images), wanted, atol=1e-5)
+        by_handles.get_input_handle(by_handles.get_input_names()[0]).copy_from_cpu(images)
+        by_handles.run()
+        given = by_handles.get_output_handle(by_handles.get_output_names()[0]).copy_to_cpu()
+        np.testing.assert_allclose(given, wanted, atol=1e-5)
+        if images.shape[-1] == 32:
+            np.testing.assert_allclose(run(other, images), wanted, atol=1e-5)
 
 
 def test_an_octave_network_shows_on_images_of_odd_size(tmp_path):

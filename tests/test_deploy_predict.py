@@ -21,8 +21,9 @@ from test_images import png
 from paddleclas_octconv import cli
 from paddleclas_octconv.common import machine
 from paddleclas_octconv.common.errors import OctConvError
-from paddleclas_octconv.deploy import metadata
+from paddleclas_octconv.deploy import inference_form, metadata
 from paddleclas_octconv.deploy.predictor import create_predictor, model_files, run
+from paddleclas_octconv.patches import paddleclas_predictor
 
 NAMES = ["cat", "sea lion", "dog"]
 SIZE = 32
@@ -127,6 +128,18 @@ def test_intermediate_tensors_are_kept_unless_told_otherwise(exported, argument,
     command = [sys.executable, "-c", KEPT, str(exported), argument]
     said = subprocess.run(command, env=environ, text=True, stdout=subprocess.PIPE, check=True)
     assert float(said.stdout.split()[-1]) == kept
+
+
+@pytest.mark.parametrize("size", [8, None])
+def test_paddleclas_keeps_tensors_of_models_for_one_image_size(tmp_path, monkeypatch, size):
+    inference_form.save(paddle.nn.Conv2D(3, 4, 1), tmp_path, [3, size, size])
+    kept = []
+    monkeypatch.setattr(paddleclas_predictor, "keep_intermediate_tensors", lambda: kept.append(1))
+    folder = str(tmp_path)
+    paddleclas_predictor._config_class(paddle.inference.Config, folder, pir=True, keeps=True)(
+        folder
+    )
+    assert bool(kept) == (size is not None or not machine.paddle_writes_pir())
 
 
 def test_the_faster_format_is_read(exported):

@@ -13,6 +13,7 @@ from .engines.paddle_files import check_files, model_files
 from .engines.paddle_inference import (
     demand_gpu,
     keep_intermediate_tensors,
+    may_keep_tensors,
     raw_outputs,
 )
 
@@ -26,6 +27,7 @@ __all__ = [
     "create_predictor",
     "demand_gpu",
     "keep_intermediate_tensors",
+    "may_keep_tensors",
     "model_files",
     "outputs",
     "run",

@@ -17,7 +17,12 @@ from ..common.documents import read_yaml
 from ..common.errors import OctConvError, traceback_wanted
 from ..common.say import described, one_line, say, say_error
 from ..deploy import metadata
-from ..deploy.predictor import check_files, keep_intermediate_tensors, model_files
+from ..deploy.predictor import (
+    check_files,
+    keep_intermediate_tensors,
+    may_keep_tensors,
+    model_files,
+)
 from .patch import PREDICTOR, Patch
 
 INIT_CONFIG = Patch(
@@ -125,16 +130,16 @@ def _image_list(original, img_file):
 
 def _create_paddle_predictor(module, original, self, args, inference_model_dir=None):
     folder = inference_model_dir or args.inference_model_dir
-    if not args.get("use_gpu"):
-        keep_intermediate_tensors()
     # Paddle's TensorRT engine takes pdmodel alone.
-    config_class = _config_class(module.Config, folder, pir=not args.get("use_tensorrt"))
+    pir, keeps = not args.get("use_tensorrt"), not args.get("use_gpu")
+    config_class = _config_class(module.Config, folder, pir, keeps)
     with CONFIG.put_within(module, config_class):
         return original(self, args, inference_model_dir)
 
 
-def _config_class(base: Any, folder: str, pir: bool) -> type:
-    """Paddle Inference's Config, but of the files that a folder and prefix stand for."""
+def _config_class(base: Any, folder: str, pir: bool, keeps: bool) -> type:
+    """Paddle Inference's Config, but of the files that a folder and prefix stand for, with
+    intermediate tensors kept."""
 
     class Config(base):
         def __init__(self, *args):
@@ -144,6 +149,8 @@ def _config_class(base: Any, folder: str, pir: bool) -> type:
                 check_files(model, params)
                 args = str(model), str(params)
             super().__init__(*args)
+            if keeps and may_keep_tensors(Path(args[0])):
+                keep_intermediate_tensors()
             if args[0].endswith(".json"):
                 # PaddleClas asks for the memory pass, which under PIR runs in this executor only.
                 self.enable_new_executor()

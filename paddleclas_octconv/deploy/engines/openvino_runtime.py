@@ -108,12 +108,16 @@ class OpenVINO(ConvertedEngine):
                 "mean": RangeEstimatorParametersSet.MEAN_MINMAX,
                 "all": RangeEstimatorParametersSet.MINMAX,
             }
-            parameters = nncf.AdvancedQuantizationParameters(
-                activations_range_estimator_params=estimators[ranges]
-            )
             try:
+                model = _core().read_model(str(folder / self.files["fp32"]))
+                # The images that come together count one by one: the mean of the batches' ranges
+                # is another one.
+                parameters = nncf.AdvancedQuantizationParameters(
+                    activations_range_estimator_params=estimators[ranges],
+                    batchwise_statistics=_input_shapes(model)[0][0] > 1,
+                )
                 quantized = nncf.quantize(
-                    _core().read_model(str(folder / self.files["fp32"])),
+                    model,
                     nncf.Dataset(images),
                     subset_size=count,
                     advanced_parameters=parameters,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Iterator
 
 from ...common.errors import OctConvError
 from .base import Engine, Predictor, checked_images
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 # How many GB of tensors that are no longer needed Paddle gathers before it frees them; negative:
 # it frees none.
 _GARBAGE_FLAG = "FLAGS_eager_delete_tensor_gb"
+_CHANGING_FLAG = threading.Lock()
 
 
 class PaddleInference(Engine):
@@ -27,7 +30,7 @@ class PaddleInference(Engine):
     keep_tensors: on the CPU, keep the memory of intermediate tensors for the next prediction:
         faster, since Paddle otherwise wakes a thread after each operator to free them, for more
         memory. Set for the whole process, by ``FLAGS_eager_delete_tensor_gb``; that variable in
-        the environment wins.
+        the environment wins. A model of any image size never does it: see ``may_keep_tensors``.
     """
 
     name = "paddle"
@@ -95,7 +98,7 @@ class PaddleInference(Engine):
             config.enable_use_gpu(256, 0, kinds[precision])
         else:
             config.disable_gpu()
-            if keep_tensors:
+            if keep_tensors and may_keep_tensors(model):
                 keep_intermediate_tensors()
             config.set_cpu_math_library_num_threads(threads)
             if onednn:
@@ -137,6 +140,8 @@ class PaddlePredictor(Predictor):
     def __init__(self, create: Callable[[], Any], precision: str, model: Path) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="paddle-inference")
         self.raw = self._thread.submit(create).result()
+        self._reads_flag = True
+        self._may_keep = may_keep_tensors(model)
         inputs = [input_shape(model) or [-1] * 4] * len(self.raw.get_input_names())
         super().__init__(PaddleInference.name, precision, model, inputs)
 
@@ -145,8 +150,19 @@ class PaddlePredictor(Predictor):
             raise AttributeError(name)
         return getattr(self.raw, name)
 
+    def run(self) -> Any:
+        """Run what the input handles hold.
+
+        Paddle reads from the flag whether tensors are kept when a predictor first runs.
+        """
+        freed = self._reads_flag and not self._may_keep
+        with _tensors_freed() if freed else contextlib.nullcontext():
+            done = self.raw.run()
+        self._reads_flag = False
+        return done
+
     def _outputs(self, images: np.ndarray) -> list[np.ndarray]:
-        return self._thread.submit(_run, self.raw, images).result()
+        return self._thread.submit(_run, self, images).result()
 
 
 def raw_outputs(raw: Any, images: np.ndarray) -> list[np.ndarray]:
@@ -178,7 +194,31 @@ def keep_intermediate_tensors() -> None:
     import paddle
 
     if _GARBAGE_FLAG not in os.environ:
-        paddle.set_flags({_GARBAGE_FLAG: -1.0})
+        with _CHANGING_FLAG:
+            paddle.set_flags({_GARBAGE_FLAG: -1.0})
+
+
+def may_keep_tensors(model: Path) -> bool:
+    """Whether a model gives the same if its intermediate tensors are kept.
+
+    Paddle 3 with oneDNN keeps with them how they lay in memory. Where a map had one pixel, the next
+    prediction, of larger images, gets its channels in a wrong order. (Not in the older format.)
+    """
+    return model.suffix != ".json" or min(input_shape(model)[2:], default=-1) > 0
+
+
+@contextlib.contextmanager
+def _tensors_freed() -> Iterator[None]:
+    """Without what ``keep_intermediate_tensors`` has set."""
+    import paddle
+
+    with _CHANGING_FLAG:
+        before = paddle.get_flags(_GARBAGE_FLAG)[_GARBAGE_FLAG]
+        paddle.set_flags({_GARBAGE_FLAG: max(before, 0.0)})
+        try:
+            yield
+        finally:
+            paddle.set_flags({_GARBAGE_FLAG: before})
 
 
 def _demand_bfloat16() -> None:

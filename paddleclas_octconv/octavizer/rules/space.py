@@ -94,17 +94,17 @@ def interpolate(call: Call) -> Pair:
     if mode not in ("nearest", "bilinear", "bicubic"):
         raise Unknown("in this mode")
     high = _interpolated(call, x.high)
+    is_known = -1 not in [x.low.shape[axis] for axis in x.space]
+    low = x.low if is_known else at_least(x.low, (2, 2), x.data_format)
     if mode == "nearest" and all(isinstance(side, int) for side in _sides(call["scale_factor"])):
         # By the scale: oneDNN takes other neighbours where it is given an odd size.
-        is_known = -1 not in [x.low.shape[axis] for axis in x.space]
-        low = x.low if is_known else at_least(x.low, (2, 2), x.data_format)
         return x.like(high, fit(_interpolated(call, low), high, x.data_format))
     size = [high.shape[axis] for axis in x.space]
     if -1 in size:
         measured = paddle.shape(high)
         size = [measured[axis] for axis in x.space]
     half = [(side + 1) // 2 for side in size]
-    return x.like(high, _interpolated(call, x.low, size=half, scale_factor=None))
+    return x.like(high, _interpolated(call, low, size=half, scale_factor=None))
 
 
 def _interpolated(call: Call, branch: Tensor, **changes: Any) -> Tensor:
