@@ -620,30 +620,46 @@ def decided(root: Path) -> str:
         ("float32", "", "vanilla", ("solved", "distilled", "scratch")),
         *((_PRECISIONS[key], f"{key}_", f"vanilla_{key}", (key,)) for key in _LOWER),
     ):
-        points = []
-        rows = [row for row in _trained(root) if f"{prefix}speed_up" in row]
-        for network in dict.fromkeys(row["network"] for row in rows):
-            mine = [row for row in rows if row["network"] == network]
-            # Each octave network was measured in turns with its vanilla one.
-            ms = statistics.median(row[f"vanilla_{prefix}ms"] for row in mine)
-            top1 = next((row[vanilla] for row in mine if vanilla in row), None)
-            if top1 is not None:
-                points.append(Point(network, "", top1, ms))
-            for row in mine:
-                name = f"Oct {network} alpha {row['alpha']:g}"
-                ways = {way: row[way] for way in octave if way in row}
-                faster = row[f"{prefix}speed_up"]
-                own_ms = ms if abs(faster - 1) < _ALIKE else ms / faster
-                points += [Point(f"{name} {way}", prefix, ways[way], own_ms) for way in ways]
-        if len(points) < 2:
-            continue
-        on_it = front(points)
-        said = ", ".join(f"{p.model} ({p.top1:.2f}%, {p.ms:.1f} ms)" for p in on_it)
-        names = ", ".join(p.model for p in on_it if p.model.startswith("Oct ")) or "none"
-        lines.append(
-            f"- {kind}, front of top-1 over latency: {said}. Octave networks on it: {names}."
-        )
+        measured = [row for row in _trained(root) if f"{prefix}speed_up" in row]
+        # Milliseconds of one machine say nothing of another's.
+        for processor in dict.fromkeys(_processor(row, prefix) for row in measured):
+            rows = [row for row in measured if _processor(row, prefix) == processor]
+            points = _points(rows, prefix, vanilla, octave)
+            if len(points) < 2:
+                continue
+            on_it = front(points)
+            said = ", ".join(f"{p.model} ({p.top1:.2f}%, {p.ms:.1f} ms)" for p in on_it)
+            names = ", ".join(p.model for p in on_it if p.model.startswith("Oct ")) or "none"
+            lines.append(
+                f"- {kind} ({processor}), front of top-1 over latency: {said}. Octave networks on "
+                f"it: {names}."
+            )
     return "\n".join(lines) or NOT_RUN
+
+
+def _processor(row: dict, prefix: str) -> str:
+    """What a row's latencies were measured on, in float32 or, with a prefix, below it."""
+    about = row["measured_on"]
+    return (row.get("precisions_measured_on", about) if prefix else about)["processor"]
+
+
+def _points(rows: Rows, prefix: str, vanilla: str, octave: Sequence[str]) -> list[Point]:
+    """Vanilla and octave networks that were measured on one machine in one precision."""
+    points = []
+    for network in dict.fromkeys(row["network"] for row in rows):
+        mine = [row for row in rows if row["network"] == network]
+        # Each octave network was measured in turns with its vanilla one.
+        ms = statistics.median(row[f"vanilla_{prefix}ms"] for row in mine)
+        top1 = next((row[vanilla] for row in mine if vanilla in row), None)
+        if top1 is not None:
+            points.append(Point(network, "", top1, ms))
+        for row in mine:
+            name = f"Oct {network} alpha {row['alpha']:g}"
+            ways = {way: row[way] for way in octave if way in row}
+            faster = row[f"{prefix}speed_up"]
+            own_ms = ms if abs(faster - 1) < _ALIKE else ms / faster
+            points += [Point(f"{name} {way}", prefix, ways[way], own_ms) for way in ways]
+    return points
 
 
 def _known(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -234,14 +234,14 @@ TRAINED = [
     {
         **{"network": "Net", "alpha": 0.5, "vanilla": 70.0, "solved": 68.0, "distilled": 69.5},
         **{"vanilla_multiply_adds": 80_000_000, "multiply_adds": 50_000_000},
-        **{"vanilla_ms": 10.0, "ms": 8.0, "speed_up": 1.25},
+        **{"vanilla_ms": 10.0, "ms": 8.0, "speed_up": 1.25, "measured_on": {"processor": "A"}},
         **{"vanilla_int8": 69.9, "int8": 67.9},
         **{"vanilla_int8_ms": 4.0, "int8_ms": 5.0, "int8_speed_up": 0.8},
     },
     {
         **{"network": "Net", "alpha": 0.25, "vanilla": 70.0, "solved": 69.0, "scratch": 67.0},
         **{"vanilla_multiply_adds": 80_000_000, "multiply_adds": 60_000_000},
-        **{"vanilla_ms": 20.0, "ms": 22.0, "speed_up": 20 / 22},
+        **{"vanilla_ms": 20.0, "ms": 22.0, "speed_up": 20 / 22, "measured_on": {"processor": "A"}},
     },
     {
         **{"network": "Light", "alpha": 0.5, "vanilla": 60.0, "solved": 50.0},
@@ -284,10 +284,22 @@ def test_the_deciding_table_has_all_networks_and_says_what_is_not_measured(of_tr
 def test_the_front_is_that_of_networks_measured_in_turns(of_trained):
     """Of 15 ms, the median of the vanilla network's, the octave ones have their ratios."""
     assert tables.decided(of_trained).splitlines() == [
-        "- float32, front of top-1 over latency: Oct Net alpha 0.5 distilled (69.50%, 12.0 ms), "
-        "Net (70.00%, 15.0 ms). Octave networks on it: Oct Net alpha 0.5 distilled.",
-        "- INT8, front of top-1 over latency: Net (69.90%, 4.0 ms). Octave networks on it: none.",
+        "- float32 (A), front of top-1 over latency: Oct Net alpha 0.5 distilled (69.50%, 12.0 "
+        "ms), Net (70.00%, 15.0 ms). Octave networks on it: Oct Net alpha 0.5 distilled.",
+        "- INT8 (A), front of top-1 over latency: Net (69.90%, 4.0 ms). Octave networks on it: "
+        "none.",
     ]
+
+
+def test_no_front_has_networks_of_two_machines(of_trained):
+    other = {**TRAINED[0], "network": "Other", "solved": 99.0, "measured_on": {"processor": "B"}}
+    file = of_trained / "results" / "trained-96.json"
+    file.write_text(json.dumps({"rows": [*TRAINED, other]}))
+    lines = tables.decided(of_trained).splitlines()
+    assert [line.partition(",")[0] for line in lines] == [
+        *("- float32 (A)", "- float32 (B)", "- INT8 (A)", "- INT8 (B)"),
+    ]
+    assert all(("Other" in line) == ("(B)" in line) for line in lines)
 
 
 def test_a_training_step_is_shown_by_operator(tmp_path):
