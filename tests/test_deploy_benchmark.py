@@ -166,8 +166,9 @@ def test_products_of_feature_maps_are_counted(tmp_path):
 
 
 def test_exported_folders_are_compared_as_asked(
-    folders, tiny_config, tmp_path, capsys, workers_here
+    folders, tiny_config, tmp_path, capsys, monkeypatch, workers_here
 ):
+    monkeypatch.delenv("COLUMNS", raising=False)  # names are whole where any width is good
     a, b = folders
     files = {kind: tmp_path / f"result.{kind}" for kind in ("json", "csv")}
     command = ["benchmark", a, "--vs", b, "--data", str(tiny_config), "--eval-images", "8", *QUICK]
