@@ -472,14 +472,22 @@ def vanilla(folder, activation):
     return folder
 
 
-def test_batch_norms_are_in_the_convolutions_before_they_are_quantised(tmp_path):
-    openvino = pytest.importorskip("openvino")
+@pytest.fixture
+def in_openvino(tmp_path):
+    """OpenVINO, with a vanilla network converted in the folder."""
+    pytest.importorskip("openvino")
     pytest.importorskip("nncf")
     paddle.seed(4)
     engine = CONVERTED["openvino"]
     conversion.add(engine, vanilla(tmp_path, nn.ReLU()), [3, 8, 8])
-    engine.quantize(tmp_path, iter(IMAGES[:, None, :, :8, :8]), len(IMAGES))
-    for file in engine.files.values():
+    return engine
+
+
+def test_batch_norms_are_in_the_convolutions_before_they_are_quantised(tmp_path, in_openvino):
+    import openvino
+
+    in_openvino.quantize(tmp_path, iter(IMAGES[:, None, :, :8, :8]), len(IMAGES))
+    for file in in_openvino.files.values():
         operations = openvino.Core().read_model(str(tmp_path / file)).get_ops()
         after = {
             user.get_node().get_type_name()
@@ -490,26 +498,23 @@ def test_batch_norms_are_in_the_convolutions_before_they_are_quantised(tmp_path)
         assert after == {"Add"}  # of the bias, nothing is multiplied
 
 
-def test_a_model_for_batches_of_one_size_is_calibrated_on_images_not_batches(tmp_path):
-    openvino = pytest.importorskip("openvino")
-    pytest.importorskip("nncf")
-    paddle.seed(4)
-    engine = CONVERTED["openvino"]
-    conversion.add(engine, vanilla(tmp_path, nn.ReLU()), [3, 8, 8])
+def test_a_model_for_batches_of_one_size_is_calibrated_on_images_not_batches(tmp_path, in_openvino):
+    import openvino
+
     core = openvino.Core()
     images = np.random.RandomState(0).randn(8, 3, 8, 8).astype("float32")
     images *= np.arange(1, 9).reshape(-1, 1, 1, 1)  # so that each has a range of its own
     ranges = []
     for size in (1, 4):
         if size > 1:
-            model = core.read_model(str(tmp_path / engine.files["fp32"]))
+            model = core.read_model(str(tmp_path / in_openvino.files["fp32"]))
             model.reshape([size, 3, 8, 8])
             (tmp_path / "fixed/openvino").mkdir(parents=True)
-            target = str(tmp_path / "fixed" / engine.files["fp32"])
+            target = str(tmp_path / "fixed" / in_openvino.files["fp32"])
             openvino.save_model(model, target, compress_to_fp16=False)
         folder = tmp_path if size == 1 else tmp_path / "fixed"
-        engine.quantize(folder, iter(images.reshape(-1, size, 3, 8, 8)), 8 // size, "mean")
-        operations = core.read_model(str(folder / engine.files["int8"])).get_ops()
+        in_openvino.quantize(folder, iter(images.reshape(-1, size, 3, 8, 8)), 8 // size, "mean")
+        operations = core.read_model(str(folder / in_openvino.files["int8"])).get_ops()
         ends = (op.input_values()[1:3] for op in operations if op.get_type_name() == "FakeQuantize")
         values = [end.get_node().get_data().ravel() for pair in ends for end in pair]
         ranges.append(sorted(float(value) for each in values for value in each))

@@ -78,8 +78,9 @@ def train(network: str, args: argparse.Namespace) -> Path:
     """The config of a network of PaddleClas, once it is trained."""
     recipe = yaml.safe_load(RECIPE.read_text("utf-8"))
     recipe["Arch"]["name"] = network
-    once = {"epochs": args.epochs, "eval_interval": args.epochs}
-    recipe["Global"].update(output_dir=str(args.work), **once)
+    recipe["Global"].update(
+        output_dir=str(args.work), epochs=args.epochs, eval_interval=args.epochs
+    )
     config = args.work / f"{network}.yaml"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(yaml.safe_dump(recipe, sort_keys=False), "utf-8")
@@ -211,8 +212,9 @@ def latency(vanilla: Export, octave: Export, below_float32: bool) -> dict[str, A
     run("benchmark", octave[1], "--vs", vanilla[1], *options)
     measured = json.loads(file.read_text("utf-8"))
     found = {"measured_on": measured["machine"]}
-    ours = [row for row in measured["networks"] if row["engine"] == "openvino"]
-    for row in ours:
+    for row in measured["networks"]:
+        if row["engine"] != "openvino":
+            continue
         prefix = "" if row["precision"] == "fp32" else f"{row['precision']}_"
         if row["vs"]:
             found[f"{prefix}ms"] = row["median_ms"]

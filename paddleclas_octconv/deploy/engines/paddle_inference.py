@@ -140,8 +140,7 @@ class PaddlePredictor(Predictor):
     def __init__(self, create: Callable[[], Any], precision: str, model: Path) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="paddle-inference")
         self.raw = self._thread.submit(create).result()
-        self._reads_flag = True
-        self._may_keep = may_keep_tensors(model)
+        self._must_free = not may_keep_tensors(model)  # in the first run
         inputs = [input_shape(model) or [-1] * 4] * len(self.raw.get_input_names())
         super().__init__(PaddleInference.name, precision, model, inputs)
 
@@ -155,10 +154,9 @@ class PaddlePredictor(Predictor):
 
         Paddle reads from the flag whether tensors are kept when a predictor first runs.
         """
-        freed = self._reads_flag and not self._may_keep
-        with _tensors_freed() if freed else contextlib.nullcontext():
+        with _tensors_freed() if self._must_free else contextlib.nullcontext():
             done = self.raw.run()
-        self._reads_flag = False
+        self._must_free = False
         return done
 
     def _outputs(self, images: np.ndarray) -> list[np.ndarray]:
